@@ -1,0 +1,1 @@
+"""The ATNA audit log: one event for each request."""

@@ -1,0 +1,72 @@
+"""The audit event: what happened, as data, one for each request.
+
+Source: DICOM PS3.15 A.5; ITI TF-2 3.20 and the audit considerations of each transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, IntEnum
+
+from identities.requester import PatientId, Requester
+
+
+class Outcome(IntEnum):
+    """Source: DICOM PS3.15 A.5.3.1, EventOutcomeIndicator."""
+
+    SUCCESS = 0
+    MINOR_FAILURE = 4  # refused, or the request was wrong
+    SERIOUS_FAILURE = 8  # authentication failed
+    MAJOR_FAILURE = 12  # the server failed
+
+
+class ObjectKind(Enum):
+    """What a participant object is."""
+
+    DOCUMENT = "document"
+    SUBMISSION_SET = "submission_set"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditObject:
+    """A document (`id` is its uniqueId), a submission set (uniqueId) or a query (its UUID; `content` the request)."""
+
+    kind: ObjectKind
+    id: str
+    repository_unique_id: str = ""
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The request as the door saw it on the wire. `transaction` is the standard's number: `ITI-41`."""
+
+    transaction: str
+    request_id: str
+    endpoint: str = ""
+    message_id: str = ""
+    client_address: str = ""
+    client_certificate: str = ""  # RFC 4514 subject of the TLS client certificate, '' without one
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One audit event. `action` is the DMP action (`TD3.2`); a refusal carries the rule, table and row that decided."""
+
+    id: str
+    instant: datetime
+    call: Call
+    outcome: Outcome
+    action: str = ""
+    requester: Requester | None = None
+    patient: PatientId | None = None
+    dossier: str = ""
+    objects: tuple[AuditObject, ...] = ()
+    rule: str = ""  # name of the deciding rule
+    table: str = ""
+    table_version: str = ""
+    row: str = ""
+    explanation: str = ""  # French sentence, without health data
+    operator: str = ""  # account of the operator, for command-line acts

@@ -1,0 +1,132 @@
+"""What the audit event of each transaction holds, as one table, from the server's side of the wire.
+
+Source: ITI TF-2, section "Audit Record Considerations" of each transaction; DICOM PS3.15 A.5.3; DICOM PS3.16 CID 400
+(EventID), CID 401 (EventTypeCode), CID 402 (RoleIDCode).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from audit.event import Event, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CodedValue:
+    """Source: DICOM PS3.15 A.5.1, CodedValueType: csd-code, codeSystemName, originalText."""
+
+    code: str
+    system: str
+    text: str
+
+
+class EventAction(Enum):
+    """Source: DICOM PS3.15 A.5.2.1, EventActionCode."""
+
+    CREATE = "C"
+    READ = "R"
+    UPDATE = "U"
+    DELETE = "D"
+    EXECUTE = "E"
+
+
+def _dcm(code: str, text: str) -> CodedValue:
+    return CodedValue(code, "DCM", text)
+
+
+def _ihe(code: str, text: str) -> CodedValue:
+    return CodedValue(code, "IHE Transactions", text)
+
+
+# CID 400, EventID
+APPLICATION_ACTIVITY = _dcm("110100", "Application Activity")
+AUDIT_LOG_USED = _dcm("110101", "Audit Log Used")
+EXPORT = _dcm("110106", "Export")
+IMPORT = _dcm("110107", "Import")
+PATIENT_RECORD = _dcm("110110", "Patient Record")
+QUERY = _dcm("110112", "Query")
+SECURITY_ALERT = _dcm("110113", "Security Alert")
+
+# CID 401, EventTypeCode
+START = _dcm("110120", "Application Start")
+STOP = _dcm("110121", "Application Stop")
+NODE_AUTHENTICATION = _dcm("110126", "Node Authentication")
+EMERGENCY_OVERRIDE_STARTED = _dcm("110127", "Emergency Override Started")
+SECURITY_CONFIGURATION = _dcm("110129", "Security Configuration")
+USE_OF_RESTRICTED_FUNCTION = _dcm("110132", "Use of Restricted Function")
+ACCESS_CONTROL_DECISION = _dcm("110147", "Access Control Decision")
+
+# CID 402, RoleIDCode
+APPLICATION = _dcm("110150", "Application")
+APPLICATION_LAUNCHER = _dcm("110151", "Application Launcher")
+DESTINATION = _dcm("110152", "Destination Role ID")
+SOURCE = _dcm("110153", "Source Role ID")
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One row: what happened, and which end of it this server is. `client` None: nobody at the other end of a wire."""
+
+    event_id: CodedValue
+    action: EventAction
+    type: CodedValue
+    server: CodedValue
+    client: CodedValue | None
+
+
+def _received(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
+    """The client is the source of what flows: a query, a submission."""
+    return Transaction(event_id, action, type_, server=DESTINATION, client=SOURCE)
+
+
+def _sent(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
+    """The server is the source of what flows: documents."""
+    return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION)
+
+
+def _here(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
+    """An operator's act, at the server itself."""
+    return Transaction(event_id, action, type_, server=DESTINATION, client=None)
+
+
+APPLICATION_START = "application-start"  # Call.transaction of the server's own start
+APPLICATION_STOP = "application-stop"  # and of its stop
+OPERATOR = "operator"  # and of an operator's act, which Event.action names
+
+TRANSACTIONS = {
+    # ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.43.6.1.2
+    "ITI-18": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-18", "Registry Stored Query")),
+    "ITI-41": _received(IMPORT, EventAction.CREATE, _ihe("ITI-41", "Provide and Register Document Set-b")),
+    "ITI-43": _sent(EXPORT, EventAction.READ, _ihe("ITI-43", "Retrieve Document Set")),
+    # DICOM PS3.15 A.5.3.1
+    APPLICATION_START: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, START, server=APPLICATION, client=None),
+    APPLICATION_STOP: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, STOP, server=APPLICATION, client=None),
+}
+
+OPERATOR_ACTS = {
+    "TD1.1": _here(PATIENT_RECORD, EventAction.CREATE, CodedValue("TD1.1", "DMP", "Création d'un DMP")),
+    "TD1.3a": _here(PATIENT_RECORD, EventAction.READ, CodedValue("TD1.3a", "DMP", "Données administratives")),
+    "TD1.4": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.4", "DMP", "Fermeture d'un DMP")),
+    "TD1.6": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.6", "DMP", "Autorisations et blocages")),
+    # DICOM PS3.15 A.5.3.2
+    "audit": _here(AUDIT_LOG_USED, EventAction.READ, CodedValue("audit", "DMP", "Consultation des traces")),
+    # DICOM PS3.15 A.5.3.11
+    "habilitations": _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
+}
+
+# A request from nobody known, whatever it asked for. Source: ITI TF-2 3.40.4.1.3; DICOM PS3.15 A.5.3.11.
+AUTHENTICATION_FAILURE = _received(SECURITY_ALERT, EventAction.EXECUTE, NODE_AUTHENTICATION)
+
+# A request or an act that no row stands for: recorded as what nobody should have tried.
+UNFORESEEN = _received(SECURITY_ALERT, EventAction.EXECUTE, USE_OF_RESTRICTED_FUNCTION)
+UNFORESEEN_ACT = _here(SECURITY_ALERT, EventAction.EXECUTE, USE_OF_RESTRICTED_FUNCTION)
+
+
+def transaction_of(event: Event) -> Transaction:
+    """The row that stands for `event`. Every event has one."""
+    if event.operator:
+        return OPERATOR_ACTS.get(event.action, TRANSACTIONS.get(event.call.transaction, UNFORESEEN_ACT))
+    if event.outcome is Outcome.SERIOUS_FAILURE:
+        return AUTHENTICATION_FAILURE
+    return TRANSACTIONS.get(event.call.transaction, UNFORESEEN)

@@ -1,0 +1,85 @@
+"""What `dmp lps` shows: results, failures with their exit codes, progress.
+
+Exit codes: 0 done, 1 refused or failed by the server, 2 unusable arguments or files, 3 nothing found.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from conformance.lps import LpsNotFoundError, LpsUsageError
+from conformance.lps.metadata import Entry
+from conformance.lps.soap import LpsError
+
+REFUSED, USAGE, NOTHING_FOUND = 1, 2, 3
+
+
+@contextmanager
+def answering(as_json: bool) -> Iterator[None]:
+    """Turns every failure into a message or a JSON object, and its exit code."""
+    try:
+        yield
+    except LpsError as error:
+        errors = [{"code": item.code, "context": item.context, "location": item.location} for item in error.errors]
+        _fail(as_json, REFUSED, error.code, error.context, error.reason, errors)
+    except LpsNotFoundError as error:
+        _fail(as_json, NOTHING_FOUND, "NotFound", str(error), "", [])
+    except LpsUsageError as error:
+        _fail(as_json, USAGE, "Usage", str(error), "", [])
+
+
+def _fail(as_json: bool, status: int, code: str, context: str, reason: str, errors: list[dict[str, str]]) -> None:
+    if as_json:
+        print_json({"error": {"code": code, "context": context, "reason": reason, "errors": errors}})
+    else:
+        for item in errors or [{"code": code, "context": context}]:
+            typer.echo(f"{item['code']}: {item['context']}", err=True)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def progress_bar(label: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A progress bar in bytes on the terminal, or nothing at all."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _bytes: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total or None)
+        yield lambda count: bar.advance(task, count)
+
+
+def print_result(as_json: bool, value: object, otherwise: Callable[[], None]) -> None:
+    """The value as JSON, or what people read."""
+    if as_json:
+        print_json(value)
+    else:
+        otherwise()
+
+
+def print_json(value: object) -> None:
+    """One JSON value on one line of standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def exit_if_none(found: Sequence[object]) -> None:
+    """Ends with NOTHING_FOUND when there is nothing."""
+    if not found:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+def print_entries(entries: Sequence[Entry]) -> None:
+    """A list of documents, the newest first."""
+    table = Table("Création (UTC)", "Type", "Titre", "Statut", "uniqueId", box=None)
+    for entry in sorted(entries, key=lambda item: item.creation_time, reverse=True):
+        status = entry.availability_status.rpartition(":")[2]
+        table.add_row(entry.creation_time, entry.type_code.code, entry.title, status, entry.unique_id)
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,173 @@
+"""The gate: every request passes here exactly once, is decided once and recorded once.
+
+    with gate.passage(requester, Action.TD3_1, patient, call) as passage:
+        entries = passage.registry.find(query, passage.scope)
+
+Entering decides; a refusal is recorded and raised. Leaving commits what was done and its audit event in one database
+transaction. When the audit log cannot be written, nothing is answered.
+
+Source: CSP R.1111-46 (habilitations); ITI TF-1 9.1 (ATNA); PGSSI-S, référentiel d'imputabilité.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from audit.event import AuditObject, Call, Event, Outcome
+from dmp import annuaire, record
+from dmp.errors import AccessRefused
+from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
+from habilitations.action import Action
+from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
+from identities.dossier import Dossier
+from identities.requester import PatientId, Requester
+from registry.errors import ErrorCode, Finding, RegistryError
+from registry.metadata import DocumentEntry
+from registry.scope import Custody, Scope
+
+ACCESS_REFUSED = Finding(
+    ErrorCode.DMPAccessDeniedByRightsService,
+    "Accès refusé : ce dossier n'existe pas, est fermé, ou ne vous est pas ouvert.",
+)
+
+
+@dataclass(slots=True)
+class Passage:
+    """One request that was let through. `objects` is what its audit event will name: add what is touched."""
+
+    rooms: Rooms
+    requester: Requester
+    decision: Decision
+    dossier: Dossier | None
+    now: datetime
+    objects: list[AuditObject] = field(default_factory=list)
+    refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
+
+    @property
+    def registry(self) -> Registry:
+        return self.rooms.registry
+
+    @property
+    def documents(self) -> Documents:
+        return self.rooms.documents
+
+    @property
+    def scope(self) -> Scope:
+        """What may be read. Raises LookupError when the decision gives nothing to read."""
+        if self.decision.scope is None:
+            raise LookupError("this action reads nothing")
+        return self.decision.scope
+
+    def hide(self, document: AuditObject, entry: DocumentEntry, custody: Custody) -> None:
+        """Notes that `entry` was asked for and stays hidden: recorded with its rule, told to nobody."""
+        self.refusals.append((document, explain_entry(self.decision, entry, custody)))
+
+
+class _Refused(Exception):
+    """Leaves the transaction with the audit event of a refusal and what the wire may hear."""
+
+    def __init__(self, event: Event, finding: Finding) -> None:
+        super().__init__(finding.context)
+        self.event, self.finding = event, finding
+
+
+class Gate:
+    """Decides and records. Holds no state of its own; safe to share between threads."""
+
+    def __init__(self, unit_of_work: UnitOfWork, files: Files, tables: Tables, clock: Clock) -> None:
+        self._unit_of_work, self.files, self._tables, self.now = unit_of_work, files, tables, clock
+
+    def stage(self) -> Staged:
+        """A place for a document on its way in. What is staged is invisible until a passage keeps it."""
+        return self.files.stage()
+
+    @contextmanager
+    def passage(self, requester: Requester, action: Action, patient: PatientId | None, call: Call) -> Iterator[Passage]:
+        """Lets `requester` do `action` on the dossier of `patient` (None: the patient of the assertion).
+
+        Raises AccessRefused when the decision is no; whatever else the block raises is recorded and raised again.
+        """
+        patient = patient or requester.patient
+        event = record.begun(call, action.value, requester, patient, self.now())
+        passage: Passage | None = None
+        try:
+            with self._unit_of_work() as rooms:
+                passage = self._enter(rooms, requester, action, patient, event)
+                yield passage
+                for recorded in record.succeeded(event, passage):
+                    rooms.trail.append(recorded)
+        except _Refused as no:
+            self._record(no.event)
+            raise AccessRefused(no.finding) from None
+        except RegistryError as wrong:
+            codes = ", ".join(sorted({found.code.value for found in wrong.findings}))
+            self._record(record.failed(event, passage, Outcome.MINOR_FAILURE, codes))
+            raise
+        except Exception as failure:
+            self._record(record.failed(event, passage, Outcome.MAJOR_FAILURE, type(failure).__name__))
+            raise
+
+    @contextmanager
+    def preparation(self, requester: Requester, action: Action, call: Call) -> Iterator[None]:
+        """What is done on a request before its passage: whatever that raises is recorded, and raised again."""
+        try:
+            yield
+        except Exception as failure:
+            event = record.begun(call, action.value, requester, requester.patient, self.now())
+            self._record(record.failed(event, None, Outcome.MAJOR_FAILURE, type(failure).__name__))
+            raise
+
+    def refused(self, call: Call, reason: str, requester: Requester | None) -> None:
+        """Records a request that reached no passage: not authenticated, or not understood. `reason` is technical."""
+        self._record(record.unauthenticated(call, reason, self.now(), requester))
+
+    @contextmanager
+    def operator(self, operator: str, act: str, patient: PatientId | None, call: Call) -> Iterator[Rooms]:
+        """An act of the server's operator at the command line: no matrix applies, the audit log does."""
+        event = record.operated(call, operator, act, patient, self.now())
+        try:
+            with self._unit_of_work() as rooms:
+                yield rooms
+                dossier = rooms.identities.dossier(patient) if patient else None
+                rooms.trail.append(replace(event, dossier=dossier.key if dossier else ""))
+        except Exception as failure:
+            self._record(record.failed(event, None, Outcome.MINOR_FAILURE, type(failure).__name__))
+            raise
+
+    def _enter(
+        self, rooms: Rooms, requester: Requester, action: Action, patient: PatientId | None, event: Event
+    ) -> Passage:
+        if sentence := annuaire.obstacle(rooms.identities, requester):
+            found = Finding(ErrorCode.DMPAccessDeniedByRightsService, sentence)
+            raise _Refused(record.unlisted(event, sentence), found)
+        dossier = rooms.identities.dossier(patient) if patient else None
+        statement = rooms.rights.statement(dossier, requester, event.instant) if dossier else None
+        decision = decide(self._tables, requester, action, statement, now=event.instant)
+        if not decision.granted:
+            raise _Refused(record.refused(event, decision, dossier), _wire(decision))
+        if not _same_patient(rooms, requester, patient, dossier):
+            raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
+        return Passage(rooms, requester, decision, dossier, event.instant)
+
+    def _record(self, event: Event) -> None:
+        with self._unit_of_work() as rooms:
+            rooms.trail.append(event)
+
+
+def _same_patient(rooms: Rooms, requester: Requester, patient: PatientId | None, dossier: Dossier | None) -> bool:
+    """Whether message and assertion speak of one patient: any INS of a dossier's history stands for it."""
+    claimed = requester.patient
+    if claimed is None or patient is None or claimed == patient:
+        return True
+    other = rooms.identities.dossier(claimed)
+    return dossier is not None and other is not None and other.key == dossier.key
+
+
+def _wire(decision: Decision) -> Finding:
+    """A refusal by the requester's own role is explained; one by the dossier is the same whatever the reason."""
+    if decision.concerns_requester_only:
+        return Finding(ErrorCode.DMPAccessDeniedByRightsService, decision.sentence)
+    return ACCESS_REFUSED

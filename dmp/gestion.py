@@ -1,0 +1,97 @@
+"""TD1, the operator's way: open, show and close a dossier, and record what the patient said of who may enter.
+
+Source: GIE SESAM-Vitale, DMP-Compatibilité, TD1.1 to TD1.6; CSP R.1111-26 to R.1111-40.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from audit.event import Call
+from dmp.gate import Gate
+from dmp.ports import Rooms
+from habilitations.statement import Switches
+from identities.dossier import Dossier, DossierStatus, Traits
+from identities.requester import PatientId
+
+AUTHORISATION_LENGTH = timedelta(days=365)  # one year, renewable: GIE SESAM-Vitale, TD0.3
+
+
+class GestionError(ValueError):
+    """An act that the state of the dossier does not allow; the message is in French, for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """What the patient said on opening: PS_IdNat and Struct_IdNat values, and the emergency switches."""
+
+    authorised_persons: tuple[str, ...] = ()
+    authorised_structures: tuple[str, ...] = ()
+    medecins_traitants: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    switches: Switches | None = None
+
+
+def open_dossier(gate: Gate, operator: str, identifiers: tuple[PatientId, ...], traits: Traits) -> Dossier:
+    """Opens a DMP, or reopens a closed one. `identifiers` has the INS first. Raises GestionError when it is open."""
+    with gate.operator(operator, "TD1.1", identifiers[0], _call()) as rooms:
+        known = rooms.identities.dossier(identifiers[0])
+        if known is not None:
+            if known.status is DossierStatus.OPEN:
+                raise GestionError("Ce DMP est déjà ouvert.")
+            rooms.identities.reopen(known.key, instant=gate.now())
+            return _dossier(rooms, identifiers[0])
+        dossier = Dossier(
+            key=uuid.uuid4().hex, identifiers=identifiers, traits=traits, status=DossierStatus.OPEN, opened=gate.now()
+        )
+        rooms.identities.open(dossier)
+        return dossier
+
+
+def close_dossier(gate: Gate, operator: str, patient: PatientId, reason: str) -> Dossier:
+    """Closes a DMP: nothing is erased, nothing accessible. Raises GestionError when there is none, or none open."""
+    with gate.operator(operator, "TD1.4", patient, _call()) as rooms:
+        dossier = _dossier(rooms, patient)
+        if dossier.status is DossierStatus.CLOSED:
+            raise GestionError("Ce DMP est déjà fermé.")
+        rooms.identities.close(dossier.key, instant=gate.now(), reason=reason)
+        return _dossier(rooms, patient)
+
+
+def show_dossier(gate: Gate, operator: str, patient: PatientId) -> Dossier:
+    """The administrative data of a DMP. Raises GestionError when there is none."""
+    with gate.operator(operator, "TD1.3a", patient, _call()) as rooms:
+        return _dossier(rooms, patient)
+
+
+def record_consents(gate: Gate, operator: str, patient: PatientId, consents: Consents) -> None:
+    """Records authorisations (for one year), médecins traitants, blockings and switches, all or none.
+
+    Raises GestionError when there is no such dossier, or a médecin traitant would be blocked.
+    """
+    with gate.operator(operator, "TD1.6", patient, _call()) as rooms:
+        key, now = _dossier(rooms, patient).key, gate.now()
+        end = now + AUTHORISATION_LENGTH
+        for person in consents.authorised_persons:
+            rooms.rights.authorise(key, person, kind="person", start=now, end=end)
+        for structure in consents.authorised_structures:
+            rooms.rights.authorise(key, structure, kind="structure", start=now, end=end)
+        for person in consents.medecins_traitants:
+            rooms.rights.set_medecin_traitant(key, person, True)
+        for blocked in consents.blocked:
+            rooms.rights.block(key, blocked, start=now)
+        if consents.switches is not None:
+            rooms.rights.set_switches(key, consents.switches)
+
+
+def _dossier(rooms: Rooms, patient: PatientId) -> Dossier:
+    dossier = rooms.identities.dossier(patient)
+    if dossier is None:
+        raise GestionError("Aucun DMP pour cet INS.")
+    return dossier
+
+
+def _call() -> Call:
+    return Call(transaction="operator", request_id=uuid.uuid4().hex)

@@ -1,0 +1,128 @@
+"""The audit events of one request, from what its passage became.
+
+Source: ITI TF-2 3.20; ITI-43: one event for what was disclosed, failures get an event of their own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from audit.event import Call, Event, Outcome
+from habilitations.decision import Decision
+from identities.dossier import Dossier
+from identities.requester import PatientId, Requester
+
+if TYPE_CHECKING:
+    from dmp.gate import Passage
+
+
+def begun(call: Call, action: str, requester: Requester, patient: PatientId | None, now: datetime) -> Event:
+    """The event of a request that is about to be decided."""
+    return Event(
+        id=str(uuid.uuid4()),
+        instant=now,
+        call=call,
+        outcome=Outcome.SUCCESS,
+        action=action,
+        requester=requester,
+        patient=patient,
+    )
+
+
+def decided(event: Event, decision: Decision, dossier: Dossier | None) -> Event:
+    """`event` with the rule, table and row that let it through or refused it."""
+    return replace(
+        event,
+        dossier=dossier.key if dossier else "",
+        rule=decision.rule,
+        table=decision.table,
+        table_version=decision.version,
+        row=f"{decision.row} × {decision.column}" if decision.row else "",
+        explanation=decision.sentence,
+    )
+
+
+def refused(event: Event, decision: Decision, dossier: Dossier | None) -> Event:
+    """The event of a request that the decision refused."""
+    return replace(decided(event, decision, dossier), outcome=Outcome.MINOR_FAILURE)
+
+
+def unlisted(event: Event, sentence: str) -> Event:
+    """The event of a request that the directory does not let in."""
+    return replace(event, outcome=Outcome.MINOR_FAILURE, rule="annuaire", explanation=sentence)
+
+
+def mismatched(event: Event, dossier: Dossier | None) -> Event:
+    """The event of a request whose message and assertion name two patients."""
+    return replace(
+        event,
+        outcome=Outcome.MINOR_FAILURE,
+        dossier=dossier.key if dossier else "",
+        rule="patient_de_l_assertion",
+        explanation="Le patient du message n'est pas celui pour lequel l'assertion a été faite.",
+    )
+
+
+def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
+    """One event for what was done or disclosed, and one for each reason why something asked for stayed hidden."""
+    done = replace(decided(event, passage.decision, passage.dossier), objects=tuple(passage.objects))
+    hidden = tuple(
+        replace(
+            done,
+            id=str(uuid.uuid4()),
+            outcome=Outcome.MINOR_FAILURE,
+            objects=(document,),
+            rule=refusal.rule,
+            table=refusal.table,
+            table_version=refusal.version,
+            row=refusal.row,
+            explanation=refusal.sentence,
+        )
+        for document, refusal in passage.refusals
+    )
+    if hidden and not passage.objects:
+        return hidden
+    return (done, *hidden)
+
+
+def failed(event: Event, passage: Passage | None, outcome: Outcome, reason: str) -> Event:
+    """The event of a request that was let through and could not be carried out. `reason` holds no health data."""
+    if passage is None:
+        return replace(event, outcome=outcome, explanation=reason)
+    return replace(
+        decided(event, passage.decision, passage.dossier),
+        outcome=outcome,
+        objects=tuple(passage.objects),
+        explanation=reason,
+    )
+
+
+def unauthenticated(call: Call, reason: str, now: datetime, requester: Requester | None) -> Event:
+    """The event of a request that never reached a passage: nobody known asked, or nothing that can be understood."""
+    return Event(
+        id=str(uuid.uuid4()),
+        instant=now,
+        call=call,
+        outcome=Outcome.MINOR_FAILURE if requester else Outcome.SERIOUS_FAILURE,
+        requester=requester,
+        patient=requester.patient if requester else None,
+        rule="message" if requester else "authentification",
+        explanation=reason,
+    )
+
+
+def operated(call: Call, operator: str, act: str, patient: PatientId | None, now: datetime) -> Event:
+    """The event of an act of the server's operator."""
+    return Event(
+        id=str(uuid.uuid4()),
+        instant=now,
+        call=call,
+        outcome=Outcome.SUCCESS,
+        action=act,
+        patient=patient,
+        rule="exploitant",
+        operator=operator,
+    )

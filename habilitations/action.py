@@ -1,0 +1,78 @@
+"""What can be asked of a DMP: one enum, each member a row of the functional-rights tables.
+
+Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (CPS, CPE, structure certificate) and PDT-INF-606 v1.3 (AIR).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Demand(Enum):
+    """What an action asks of the dossier and of the patient, beside the functional right.
+
+    Source: CSP L.1111-14 to L.1111-19, R.1111-46; PDT-INF-526 v1.8.
+    """
+
+    NOTHING = "rien"  # concerns no dossier, or only whether there is one
+    FEEDING = "alimentation"  # the patient is not opposed; a blocked professional may still deposit
+    DOSSIER = "dossier"  # an open dossier
+    UNBLOCKED = "sans blocage"  # an open dossier whose patient did not block the requester
+    AUTHORISATION = "autorisation"  # besides, an authorisation in force, or an emergency the patient did not oppose
+
+
+class Action(Enum):
+    """A DMP action. The value is the transaction, and after a slash the variant where a transaction has several."""
+
+    TD0_1 = "TD0.1"  # authentification
+    TD0_2 = "TD0.2"  # test d'existence et statut d'autorisation
+    TD0_3_AJOUT = "TD0.3/ajout"  # se déclarer autorisé
+    TD0_3_SUPPRESSION = "TD0.3/suppression"  # supprimer son autorisation
+    TD0_3_FIN_MT = "TD0.3/fin-medecin-traitant"  # se supprimer médecin traitant
+    TD0_4 = "TD0.4"  # liste des DMP autorisés
+    TD0_5 = "TD0.5"  # recherche de patient sans INS
+    TD0_9 = "TD0.9"  # accès web PS contextuel (TD0.10 en AIR)
+    TD1_3A = "TD1.3a"  # consulter les données administratives
+    TD1_6 = "TD1.6"  # liste des PS autorisés ou bloqués
+    TD2_1 = "TD2.1"  # alimenter
+    TD2_2 = "TD2.2"  # alimenter par CPE (secrétariat médical libéral)
+    TD3_1 = "TD3.1"  # rechercher les métadonnées
+    TD3_1_REFERENCE = "TD3.1/reference"  # rechercher la référence d'un document
+    TD3_2 = "TD3.2"  # consulter un document non masqué
+    TD3_2_MASQUE = "TD3.2/masque"  # consulter un document masqué aux PS
+    TD3_2_INVISIBLE = "TD3.2/invisible"  # consulter un document non visible du patient ou de ses représentants
+    TD3_2_ARCHIVE = "TD3.2/archive"
+    TD3_2_OBSOLETE = "TD3.2/obsolete"
+    TD3_2_SUPPRIME = "TD3.2/supprime"
+    TD3_3A_MASQUER = "TD3.3a/masquer"
+    TD3_3A_DEMASQUER = "TD3.3a/demasquer"
+    TD3_3B = "TD3.3b"  # rendre visible au patient
+    TD3_3C = "TD3.3c"  # supprimer
+    TD3_3D_ARCHIVER = "TD3.3d/archiver"
+    TD3_3D_DESARCHIVER = "TD3.3d/desarchiver"
+
+    @property
+    def transaction(self) -> str:
+        """The transaction as printed: `TD3.2`."""
+        return self.value.partition("/")[0]
+
+    @property
+    def demand(self) -> Demand:
+        """What the action asks of the dossier and of the patient; by default an authorisation."""
+        return _DEMANDS.get(self, Demand.AUTHORISATION)
+
+
+_DEMANDS = {
+    Action.TD0_1: Demand.NOTHING,
+    Action.TD0_2: Demand.NOTHING,
+    Action.TD0_3_AJOUT: Demand.UNBLOCKED,
+    Action.TD0_3_SUPPRESSION: Demand.DOSSIER,
+    Action.TD0_3_FIN_MT: Demand.DOSSIER,
+    Action.TD0_4: Demand.NOTHING,
+    Action.TD0_5: Demand.NOTHING,
+    Action.TD0_9: Demand.NOTHING,
+    Action.TD1_3A: Demand.UNBLOCKED,
+    Action.TD2_1: Demand.FEEDING,
+    Action.TD2_2: Demand.FEEDING,
+    Action.TD3_3C: Demand.UNBLOCKED,  # one's own documents: part of feeding, needs no authorisation
+}

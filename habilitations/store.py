@@ -1,0 +1,272 @@
+"""The rows of what patients said: whom they authorised, blocked, made their médecin traitant, and what they opposed.
+
+A store is bound to one connection, whose transaction it neither begins nor ends. Identifiers of persons are PS_IdNat
+values, of structures Struct_IdNat values; dossiers are internal keys.
+
+Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, TD0.3 and TD1.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from habilitations.column import is_health_professional
+from habilitations.statement import Statement, Switches
+from identities.dossier import Dossier, DossierStatus
+from identities.requester import Requester
+
+METADATA = sa.MetaData()
+
+Kind = Literal["person", "structure"]
+PERSON: Kind = "person"
+STRUCTURE: Kind = "structure"
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware datetime, UTC in the database and when read. SQLite keeps no zone: it is put back."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("instant: expected an aware datetime, got a naive one")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+AUTHORISATIONS = sa.Table(
+    "authorisations",
+    METADATA,
+    sa.Column("dossier", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), sa.CheckConstraint("kind IN ('person', 'structure')"), primary_key=True),
+    sa.Column("holder", sa.String(64), primary_key=True),
+    sa.Column("starts", Instant, nullable=False),
+    sa.Column("ends", Instant, nullable=False),
+)
+MEDECINS_TRAITANTS = sa.Table(
+    "medecins_traitants",
+    METADATA,
+    sa.Column("dossier", sa.String(64), primary_key=True),
+    sa.Column("id_nat", sa.String(64), primary_key=True),
+)
+BLOCKINGS = sa.Table(
+    "blockings",
+    METADATA,
+    sa.Column("dossier", sa.String(64), primary_key=True),
+    sa.Column(
+        "holder", sa.String(64), primary_key=True
+    ),  # a person or a structure: an identifier blocks whoever has it
+    sa.Column("starts", Instant, nullable=False),
+)
+OPPOSITIONS = sa.Table(
+    "oppositions",
+    METADATA,
+    sa.Column("dossier", sa.String(64), primary_key=True),
+    sa.Column("centre_15", sa.Boolean, nullable=False),
+    sa.Column("bris_de_glace", sa.Boolean, nullable=False),
+    sa.Column("masques_en_urgence", sa.Boolean, nullable=False),
+    sa.Column("feeding", sa.Boolean, nullable=False),
+)
+
+_DOSSIER: sa.BindParameter[str] = sa.bindparam("dossier")
+_PERSON: sa.BindParameter[str] = sa.bindparam("person")
+_STRUCTURE: sa.BindParameter[str] = sa.bindparam("structure")
+_STATEMENT = sa.select(
+    sa.select(sa.func.max(AUTHORISATIONS.c.ends))
+    .where(
+        AUTHORISATIONS.c.dossier == _DOSSIER,
+        sa.or_(
+            sa.and_(AUTHORISATIONS.c.kind == PERSON, AUTHORISATIONS.c.holder == _PERSON),
+            sa.and_(AUTHORISATIONS.c.kind == STRUCTURE, AUTHORISATIONS.c.holder == _STRUCTURE),
+        ),
+        AUTHORISATIONS.c.starts <= sa.bindparam("instant", type_=Instant),
+    )
+    .scalar_subquery()
+    .label("until"),
+    sa.exists().where(BLOCKINGS.c.dossier == _DOSSIER, BLOCKINGS.c.holder.in_((_PERSON, _STRUCTURE))).label("blocked"),
+    sa.exists()
+    .where(MEDECINS_TRAITANTS.c.dossier == _DOSSIER, MEDECINS_TRAITANTS.c.id_nat == _PERSON)
+    .label("medecin_traitant"),
+)
+_OPPOSITIONS_OF = sa.select(OPPOSITIONS).where(OPPOSITIONS.c.dossier == _DOSSIER)
+
+
+class RightsError(ValueError):
+    """A wish of the patient that the rules do not allow."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected, self.got = expected, got
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """One authorisation of one dossier, in force from `start` to before `end`."""
+
+    kind: Kind
+    holder: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All that one patient said."""
+
+    authorisations: tuple[Authorisation, ...]
+    medecins_traitants: tuple[str, ...]
+    blocked: tuple[str, ...]
+    switches: Switches
+    opposed_to_feeding: bool
+
+
+class HabilitationsStore:
+    """What patients said, in the transaction of one connection."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def statement(self, dossier: Dossier, requester: Requester, instant: datetime) -> Statement:
+        """What stands between `requester` and `dossier` at `instant`.
+
+        An authorisation is the person's own or, the establishment being a care team, that of the structure. Only health
+        professionals have one. A blocking of the person or of the structure counts, whatever was authorised.
+        """
+        parameters = {
+            "dossier": dossier.key,
+            "person": requester.id_nat,
+            "structure": requester.structure_id,
+            "instant": instant,
+        }
+        row = self._connection.execute(_STATEMENT, parameters).one()
+        health = is_health_professional(requester)
+        switches, opposed = self._oppositions(dossier.key)
+        return Statement(
+            dossier=dossier.key,
+            open=dossier.status is DossierStatus.OPEN,
+            authorised=health and row.until is not None and instant < row.until,
+            expired=health and row.until is not None and row.until <= instant,
+            blocked=bool(row.blocked),
+            medecin_traitant=health and bool(row.medecin_traitant),
+            opposed_to_feeding=opposed,
+            switches=switches,
+        )
+
+    def wishes(self, dossier: str) -> Wishes:
+        """All that the patient of `dossier` said, for the operator and for TD1.6."""
+        switches, opposed = self._oppositions(dossier)
+        authorisations = self._connection.execute(
+            sa.select(AUTHORISATIONS)
+            .where(AUTHORISATIONS.c.dossier == dossier)
+            .order_by(AUTHORISATIONS.c.kind, AUTHORISATIONS.c.holder)
+        )
+        return Wishes(
+            tuple(Authorisation(row.kind, row.holder, row.starts, row.ends) for row in authorisations),
+            self._column(MEDECINS_TRAITANTS.c.id_nat, MEDECINS_TRAITANTS.c.dossier == dossier),
+            self._column(BLOCKINGS.c.holder, BLOCKINGS.c.dossier == dossier),
+            switches,
+            opposed,
+        )
+
+    def authorise(self, dossier: str, holder: str, *, kind: Kind, start: datetime, end: datetime) -> None:
+        """Authorises a person or a structure from `start` to before `end`; renews what was authorised.
+
+        Raises RightsError when `holder` is empty or blocked, or `end` is not after `start`.
+        """
+        if not holder or kind not in (PERSON, STRUCTURE):
+            raise RightsError(
+                "the identifier of a person or of a structure", f"{kind} {holder or 'without identifier'}"
+            )
+        if end <= start:
+            raise RightsError("an end after the start", "one before it")
+        if self._blocked(dossier, holder):
+            raise RightsError("a holder who is not blocked (unblock first)", holder)
+        same = (AUTHORISATIONS.c.dossier == dossier, AUTHORISATIONS.c.kind == kind, AUTHORISATIONS.c.holder == holder)
+        self._connection.execute(sa.delete(AUTHORISATIONS).where(*same))
+        self._connection.execute(
+            sa.insert(AUTHORISATIONS).values(dossier=dossier, kind=kind, holder=holder, starts=start, ends=end)
+        )
+
+    def revoke(self, dossier: str, holder: str) -> None:
+        """Ends every authorisation of `holder`, and that of a médecin traitant with it. Source: TD0.3, SUPPRESSION."""
+        self.set_medecin_traitant(dossier, holder, False)
+        self._connection.execute(
+            sa.delete(AUTHORISATIONS).where(AUTHORISATIONS.c.dossier == dossier, AUTHORISATIONS.c.holder == holder)
+        )
+
+    def set_medecin_traitant(self, dossier: str, id_nat: str, medecin_traitant: bool) -> None:
+        """Makes a professional médecin traitant of the dossier, or no longer; there may be several.
+
+        Whoever stops being one keeps his authorisation. Raises RightsError when the professional is blocked.
+        """
+        same = (MEDECINS_TRAITANTS.c.dossier == dossier, MEDECINS_TRAITANTS.c.id_nat == id_nat)
+        if medecin_traitant and self._blocked(dossier, id_nat):
+            raise RightsError("a médecin traitant who is not blocked (unblock first)", id_nat)
+        self._connection.execute(sa.delete(MEDECINS_TRAITANTS).where(*same))
+        if medecin_traitant:
+            self._connection.execute(sa.insert(MEDECINS_TRAITANTS).values(dossier=dossier, id_nat=id_nat))
+
+    def block(self, dossier: str, holder: str, *, start: datetime) -> None:
+        """Shuts a person or a structure out, and ends their authorisation: unblocking will not bring it back.
+
+        Raises RightsError when `holder` is empty or a médecin traitant of the dossier, who cannot be blocked.
+        """
+        if not holder:
+            raise RightsError("the identifier of a person or of a structure", "none")
+        same = (MEDECINS_TRAITANTS.c.dossier == dossier, MEDECINS_TRAITANTS.c.id_nat == holder)
+        if self._column(MEDECINS_TRAITANTS.c.id_nat, *same):
+            raise RightsError("someone else than a médecin traitant of the dossier", holder)
+        self.revoke(dossier, holder)
+        self.unblock(dossier, holder)
+        self._connection.execute(sa.insert(BLOCKINGS).values(dossier=dossier, holder=holder, starts=start))
+
+    def unblock(self, dossier: str, holder: str) -> None:
+        """Ends a blocking. Entering again needs a new authorisation."""
+        self._connection.execute(
+            sa.delete(BLOCKINGS).where(BLOCKINGS.c.dossier == dossier, BLOCKINGS.c.holder == holder)
+        )
+
+    def set_switches(self, dossier: str, switches: Switches) -> None:
+        """Records the three emergency switches. Raises RightsError when the third is on without one of the others."""
+        if switches.masques_en_urgence and not (switches.centre_15 or switches.bris_de_glace):
+            raise RightsError("masques_en_urgence with centre_15 or bris_de_glace", "masques_en_urgence alone")
+        self._oppose(dossier, switches, self._oppositions(dossier)[1])
+
+    def oppose_feeding(self, dossier: str, opposed: bool = True) -> None:
+        """Records that the patient is opposed to the feeding of the dossier, or no longer."""
+        self._oppose(dossier, self._oppositions(dossier)[0], opposed)
+
+    def _oppositions(self, dossier: str) -> tuple[Switches, bool]:
+        row = self._connection.execute(_OPPOSITIONS_OF, {"dossier": dossier}).one_or_none()
+        if row is None:
+            return Switches(), False
+        return Switches(row.centre_15, row.bris_de_glace, row.masques_en_urgence), row.feeding
+
+    def _oppose(self, dossier: str, switches: Switches, feeding: bool) -> None:
+        self._connection.execute(sa.delete(OPPOSITIONS).where(OPPOSITIONS.c.dossier == dossier))
+        self._connection.execute(
+            sa.insert(OPPOSITIONS).values(
+                dossier=dossier,
+                centre_15=switches.centre_15,
+                bris_de_glace=switches.bris_de_glace,
+                masques_en_urgence=switches.masques_en_urgence,
+                feeding=feeding,
+            )
+        )
+
+    def _blocked(self, dossier: str, holder: str) -> bool:
+        return bool(self._column(BLOCKINGS.c.holder, BLOCKINGS.c.dossier == dossier, BLOCKINGS.c.holder == holder))
+
+    def _column(self, column: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
+        return tuple(self._connection.execute(sa.select(column).where(*where).order_by(column)).scalars())

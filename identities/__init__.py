@@ -1,0 +1,1 @@
+"""Who: patients (INS), professionals and structures, and the requester of one request."""

@@ -1,0 +1,62 @@
+"""Who asks: the one description of a requester, whichever door authenticated it.
+
+Source: CI-SIS, volet Transport synchrone (VIHF); GIE SESAM-Vitale, DMP-Compatibilité.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Authentication(Enum):
+    """How the person or system was authenticated. Source: VIHF, attribute Authentification_mode."""
+
+    DIRECTE = "DIRECTE"
+    INDIRECTE = "INDIRECTE"
+    INDIRECTE_RENFORCEE = "INDIRECTE_RENFORCEE"
+
+
+class ModeAcces(Enum):
+    """The access mode claimed. Source: TRE_R248-ModeAcces."""
+
+    NORMAL = "normal"
+    BRIS_DE_GLACE = "bris_de_glace"
+    CENTRE_15 = "centre_15"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientId:
+    """A patient identifier with its issuing authority (an OID). `str()` is the CX `id^^^&OID&ISO` of XDS."""
+
+    value: str
+    authority: str
+
+    def __str__(self) -> str:
+        return f"{self.value}^^^&{self.authority}&ISO"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks, as authenticated at a door. Every field was covered by a verified signature or by TLS.
+
+    `id_nat` is a PS_IdNat for a person, `structure_id/internal_id` for an indirect user. `profession` is the code of
+    TRE_G15 for a health professional, or of TRE_A00 (AUTOMATE, SECRETARIAT_MEDICAL ...) for others; `specialty` the
+    code of TRE_R38 (SMxx), TRE_G04 (pharmacists) or TRE_R85.
+    """
+
+    id_nat: str
+    name: str
+    profession: str
+    profession_system: str
+    specialty: str
+    structure_id: str
+    sector: str
+    authentication: Authentication
+    mode_acces: ModeAcces = ModeAcces.NORMAL
+    motif: str = ""  # reason given for bris de glace
+    patient: PatientId | None = None  # the patient the assertion was made for
+    secret_connection: bool = False
+    assertion_id: str = ""
+    lps: str = ""  # name and version of the software
+    certificate_subject: str = ""  # RFC 4514 name of the signing certificate

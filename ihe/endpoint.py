@@ -1,0 +1,121 @@
+"""The SOAP endpoints of the IHE door: /ihe/registry and /ihe/repository, each with ?wsdl.
+
+Source: ITI TF-2 Appendix V.3; SOAP 1.2 Part 2 §7 (HTTP binding).
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import ClientDisconnected, HTTPException
+
+from audit.event import Call
+from ihe.door import Door
+from ihe.errors import TOLD, fault_of, internal_fault
+from ihe.exchange import SOAP_CONTENT_TYPE, Actor, Exchange
+from ihe.mime import CHUNK_BYTES, Outgoing, Readable
+from ihe.soap import Fault, write_fault
+from ihe.wsdl import write_wsdl
+
+REGISTRY_PATH = "/ihe/registry"
+REPOSITORY_PATH = "/ihe/repository"
+MAX_DRAINED_BYTES = 4 * 1024 * 1024  # of a refused request, so that its sender gets to read the fault
+
+_log = logging.getLogger("dmp.ihe")
+
+
+class _Body:
+    """A request body; a client that goes away ends it early, which the readers find out by themselves."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except ClientDisconnected:
+            return b""
+
+    def drain(self) -> None:
+        """Reads and forgets the rest, within limits."""
+        left = MAX_DRAINED_BYTES
+        while left > 0 and (chunk := self.read(CHUNK_BYTES)):
+            left -= len(chunk)
+
+
+def blueprint(door: Door) -> Blueprint:
+    """The endpoints, bound to the ports of `door`."""
+    routes = Blueprint("ihe", __name__)
+    for path, actor in ((REGISTRY_PATH, Actor.DOCUMENT_REGISTRY), (REPOSITORY_PATH, Actor.DOCUMENT_REPOSITORY)):
+        name = actor.name.lower()
+        routes.add_url_rule(path, f"{name}_wsdl", _wsdl(actor), methods=["GET"])
+        routes.add_url_rule(path, name, _endpoint(door, actor), methods=["POST"])
+    routes.register_error_handler(Exception, _unexpected)
+    return routes
+
+
+def _wsdl(actor: Actor) -> Callable[[], Response]:
+    def answer() -> Response:
+        if "wsdl" not in {name.lower() for name in request.args}:
+            return Response("expected POST, or GET with ?wsdl\n", 405, {"Allow": "POST"}, content_type="text/plain")
+        return Response(write_wsdl(actor, request.base_url), content_type="text/xml; charset=UTF-8")
+
+    return answer
+
+
+def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
+    def answer() -> Response:
+        environ = request.environ
+        g.ihe_request_id = str(uuid.uuid4())
+        exchange = Exchange(
+            door=door,
+            actor=actor,
+            content_type=request.headers.get("Content-Type", ""),
+            boundary=f"uuid-{uuid.uuid4()}",
+            peer_certificate=lambda: door.peer_certificate(environ),
+            call=Call(
+                transaction="",
+                request_id=g.ihe_request_id,
+                endpoint=request.path,
+                client_address=request.remote_addr or "",
+            ),
+        )
+        body = _Body(request.stream)
+        try:
+            with exchange:
+                return _response(exchange.answer(body, request.content_length))
+        except TOLD as error:
+            body.drain()
+            failure = exchange.failure(error)
+            return _response(failure) if failure else _fault(fault_of(error), exchange.relates_to)
+
+    return answer
+
+
+def _unexpected(error: Exception) -> Response | HTTPException:
+    """Says nothing of what happened but the number under which the log has it; the log has no content either."""
+    if isinstance(error, HTTPException):
+        return error
+    request_id = g.get("ihe_request_id", "")
+    frames = [
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    _log.error("request %s failed: %s at %s", request_id, type(error).__name__, " < ".join(reversed(frames)))
+    return _fault(internal_fault(request_id), "")
+
+
+def _response(outgoing: Outgoing) -> Response:
+    response = Response(outgoing.chunks, content_type=outgoing.content_type, direct_passthrough=True)
+    response.content_length = outgoing.length
+    return response
+
+
+def _fault(fault: Fault | None, relates_to: str) -> Response:
+    told = fault or internal_fault(g.ihe_request_id)
+    return Response(write_fault(told, relates_to), told.status, content_type=SOAP_CONTENT_TYPE)

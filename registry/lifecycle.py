@@ -1,0 +1,281 @@
+"""What a submission does to what the registry holds: a pure function, `admit`.
+
+The store reads what a submission touches (`Existing`), `admit` judges it, and the store writes the `Effects`. Every
+fault is found and reported, not the first one only.
+
+Replacing a document deprecates it with its transformations and addenda, and theirs in turn: the standard names the
+direct ones, and one further away would outlive the text it renders.
+
+Source: ITI TF-2 3.42.4.1.3; ITI TF-3 4.2.2 (relationships); CI-SIS, Structuration minimale (setId, versionNumber).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from registry.errors import ErrorCode, Finding, RegistryError, finding
+from registry.existing import URN_UUID, DocumentVersion, Existing, canonical_id, is_uuid, time_ordered_uuid
+from registry.hl7_types import MAX_VALUE, cx_key
+from registry.metadata import (
+    Association,
+    AssociationType,
+    AvailabilityStatus,
+    DocumentEntry,
+    Folder,
+    RegistryObject,
+    Submission,
+    SubmissionSet,
+)
+from registry.relationships import REPLACING, is_membership, membership_faults, relationship_faults
+from schemas.domain import SameUniqueId
+
+__all__ = ["DocumentVersion", "Effects", "Existing", "admit", "canonical", "identified", "objects"]
+
+MAX_VERSION = 2**31 - 1  # HL7 V3 data types, INT: no limit; this one is the store's
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What to write: everything resolved, every id a UUID.
+
+    `ids` gives the UUID of each id of the submission; `deprecated` the entries that become Deprecated;
+    `new_unique_ids` the uniqueIds registered for the first time; `updated_folders` the folders already there whose
+    lastUpdateTime becomes `last_update_time` (DTM). `versions` is keyed by entryUUID; `warnings` do not stop a
+    submission.
+    """
+
+    submission: Submission
+    ids: Mapping[str, str]
+    deprecated: tuple[str, ...] = ()
+    versions: Mapping[str, DocumentVersion] = field(default_factory=dict)
+    new_unique_ids: tuple[str, ...] = ()
+    updated_folders: tuple[str, ...] = ()
+    last_update_time: str = ""
+    warnings: tuple[Finding, ...] = ()
+
+
+def canonical(submission: Submission) -> Submission:
+    """The submission with each UUID in lower case, wherever one stands."""
+    return _renamed(submission, canonical_id)
+
+
+def admit(
+    submission: Submission,
+    existing: Existing,
+    *,
+    versions: Mapping[str, DocumentVersion],
+    same_unique_id: SameUniqueId,
+    received: datetime,
+) -> Effects:
+    """What `submission`, received at `received` (UTC), does. `versions` is keyed by the submission's own entry ids.
+
+    Raises RegistryError with every fault found.
+    Source: ITI TF-2 3.42.4.1.3.
+    """
+    submission = canonical(submission)
+    versions = {canonical_id(entry_id): version for entry_id, version in versions.items()}
+    findings = [
+        *_identity(submission, existing, same_unique_id),
+        *_versions(submission, versions, existing),
+        *_patients(submission),
+        *membership_faults(submission, existing),
+        *relationship_faults(submission, existing),
+    ]
+    if findings:
+        raise RegistryError(findings)
+    propagated, updated = _propagation(submission, existing)
+    complete = replace(submission, associations=(*submission.associations, *propagated))
+    ids = _ids(complete, received)
+    last_update_time = received.strftime("%Y%m%d%H%M%S")
+    return Effects(
+        submission=_approved(_renamed(complete, lambda name: ids.get(name, name)), last_update_time),
+        ids=ids,
+        deprecated=_deprecated(submission, existing),
+        versions={ids[entry_id]: version for entry_id, version in versions.items()},
+        new_unique_ids=_new_unique_ids(submission, existing),
+        updated_folders=updated,
+        last_update_time=last_update_time,
+    )
+
+
+# --- Identity: ids, uniqueIds, versions, patients ---------------------------------------------------------------------
+
+
+def _identity(submission: Submission, existing: Existing, policy: SameUniqueId) -> Iterator[Finding]:
+    """Source: ITI TF-2 3.42.4.1.3.3; ITI TF-3 4.2.3.1.5."""
+    metadata_error = ErrorCode.XDSRegistryMetadataError
+    for name, count in Counter(item.entry_uuid for item in objects(submission)).items():
+        if name.startswith(URN_UUID) and not is_uuid(name):
+            yield finding(metadata_error, "id", expected="urn:uuid: and a UUID", got=name[:64], location=name)
+        if count > 1:
+            yield finding(metadata_error, "id", expected="an id of its own", got=f"{count} times {name}", location=name)
+        if name in existing.entry_uuids:
+            expected = "a UUID that no registered object has"
+            yield finding(metadata_error, "id", expected=expected, got=name, location=name)
+    for unique_id, count in Counter(item.unique_id for item in identified(submission)).items():
+        if count > 1:
+            error = ErrorCode.XDSRegistryDuplicateUniqueIdInMessage
+            yield finding(error, "uniqueId", expected="a uniqueId of its own", got=f"{count} times {unique_id}")
+    entry_unique_ids = {entry.unique_id for entry in existing.same_unique_id}
+    packages: tuple[SubmissionSet | Folder, ...] = (submission.submission_set, *submission.folders)
+    for package in packages:
+        if package.unique_id in existing.package_unique_ids | entry_unique_ids:
+            kind = type(package).__name__
+            error = ErrorCode.XDSDuplicateUniqueIdInRegistry
+            expected = "a uniqueId that no registered object has"
+            yield finding(
+                error, f"{kind}.uniqueId", expected=expected, got=package.unique_id, location=package.entry_uuid
+            )
+    for entry in submission.entries:
+        yield from _same_document(entry, existing, policy)
+
+
+def _same_document(entry: DocumentEntry, existing: Existing, policy: SameUniqueId) -> Iterator[Finding]:
+    """A uniqueId that is already there. Source: ITI TF-2 3.42.4.1.3.3.1; CI-SIS, Structuration minimale (same id)."""
+    if entry.unique_id in existing.package_unique_ids:
+        yield _taken(entry, "that of a submission set or folder")
+        return
+    for registered in existing.same_unique_id:
+        if registered.unique_id != entry.unique_id:
+            continue
+        same_hash, same_size = registered.hash.lower() == entry.hash.lower(), registered.size == entry.size
+        if not same_hash:
+            yield _different(entry, ErrorCode.XDSNonIdenticalHash, "hash")
+        if not same_size:
+            yield _different(entry, ErrorCode.XDSNonIdenticalSize, "size")
+        if same_hash and same_size and policy is SameUniqueId.REFUSE:
+            yield _taken(entry, "that of a registered document")
+        return
+
+
+def _taken(entry: DocumentEntry, got: str) -> Finding:
+    error, expected = ErrorCode.XDSRegistryMetadataError, "a uniqueId not registered yet"
+    attribute = f"DocumentEntry.uniqueId {entry.unique_id}"
+    return finding(error, attribute, expected=expected, got=got, location=entry.entry_uuid)
+
+
+def _different(entry: DocumentEntry, error: ErrorCode, attribute: str) -> Finding:
+    expected = f"the {attribute} under which {entry.unique_id} is registered"
+    return finding(error, f"DocumentEntry.{attribute}", expected=expected, got="another", location=entry.entry_uuid)
+
+
+def _versions(submission: Submission, versions: Mapping[str, DocumentVersion], existing: Existing) -> Iterator[Finding]:
+    """One document for each setId and versionNumber. Source: CI-SIS, Structuration minimale."""
+    here = {entry.entry_uuid for entry in submission.entries}
+    counts = Counter(versions.values())
+    for entry_id, version in versions.items():
+        if entry_id not in here:
+            raise ValueError("a DocumentVersion for no entry of the submission")
+        error = ErrorCode.XDSRegistryMetadataError
+        if len(version.set_id) > MAX_VALUE:
+            expected, got = f"at most {MAX_VALUE} characters", f"{len(version.set_id)}"
+            yield finding(error, "setId", expected=expected, got=got, location=entry_id)
+        if not 0 < version.number <= MAX_VERSION:
+            expected, got = f"a number from 1 to {MAX_VERSION}", f"{version.number}"[:20]
+            yield finding(error, "versionNumber", expected=expected, got=got, location=entry_id)
+        if version in existing.versions or counts[version] > 1:
+            yield finding(
+                error,
+                "setId, versionNumber",
+                expected="a version that no other document of the patient has",
+                got=f"version {version.number} of {version.set_id} twice",
+                location=entry_id,
+            )
+
+
+def _patients(submission: Submission) -> Iterator[Finding]:
+    """One patient in one submission. Source: ITI TF-2 3.42.4.1.3.3.5."""
+    patient = cx_key(submission.submission_set.patient_id)
+    for item in identified(submission):
+        if cx_key(item.patient_id) != patient:
+            kind = type(item).__name__
+            expected = "that of the SubmissionSet"
+            error = ErrorCode.XDSPatientIdDoesNotMatch
+            yield finding(error, f"{kind}.patientId", expected=expected, got="another", location=item.entry_uuid)
+
+
+# --- Effects ----------------------------------------------------------------------------------------------------------
+
+
+def _propagation(submission: Submission, existing: Existing) -> tuple[tuple[Association, ...], tuple[str, ...]]:
+    """A replacement enters the folders of what it replaces. Source: ITI TF-2 3.42.4.1.3.3.3 (folder propagation)."""
+    own = submission.submission_set.entry_uuid
+    present = {(item.source, item.target) for item in submission.associations if is_membership(item)}
+    added: list[Association] = []
+    for item in submission.associations:
+        for folder in existing.holders.get(item.target, ()) if item.type in REPLACING else ():
+            approved = existing.folders[folder].availability_status is AvailabilityStatus.APPROVED
+            if not approved or (folder, item.source) in present:
+                continue
+            present.add((folder, item.source))
+            name = f"{item.entry_uuid}\0{len(added)}"  # no id that came in XML has a NUL
+            added.append(Association(name, AssociationType.HAS_MEMBER, folder, item.source))
+            added.append(Association(f"{name}\0", AssociationType.HAS_MEMBER, own, name))
+    updated = dict.fromkeys(folder for folder, _ in present if folder in existing.folders)
+    return tuple(added), tuple(updated)
+
+
+def _deprecated(submission: Submission, existing: Existing) -> tuple[str, ...]:
+    replaced = [item.target for item in submission.associations if item.type in REPLACING]
+    return tuple(dict.fromkeys(each for target in replaced for each in (target, *existing.derived.get(target, ()))))
+
+
+def _new_unique_ids(submission: Submission, existing: Existing) -> tuple[str, ...]:
+    known = {entry.unique_id for entry in existing.same_unique_id}
+    return tuple(item.unique_id for item in identified(submission) if item.unique_id not in known)
+
+
+def _ids(submission: Submission, received: datetime) -> dict[str, str]:
+    """The UUID of each object: the one it has, or a new one for a symbolic id."""
+    names = [item.entry_uuid for item in objects(submission)]
+    return {name: name if is_uuid(name) else time_ordered_uuid(received, ordinal) for ordinal, name in enumerate(names)}
+
+
+def _approved(submission: Submission, last_update_time: str) -> Submission:
+    """What the registry sets, whatever was sent. Source: ITI TF-2 3.42.4.1.3.6; ITI TF-3 4.2.3.4.7."""
+    approved = AvailabilityStatus.APPROVED
+    return Submission(
+        submission_set=replace(submission.submission_set, availability_status=approved),
+        entries=tuple(
+            replace(entry, availability_status=approved, logical_id=entry.entry_uuid, version=1)
+            for entry in submission.entries
+        ),
+        folders=tuple(
+            replace(
+                folder,
+                availability_status=approved,
+                logical_id=folder.entry_uuid,
+                version=1,
+                last_update_time=last_update_time,
+            )
+            for folder in submission.folders
+        ),
+        associations=tuple(replace(item, availability_status=approved) for item in submission.associations),
+    )
+
+
+def identified(submission: Submission) -> tuple[SubmissionSet | DocumentEntry | Folder, ...]:
+    """What has a uniqueId and a patient."""
+    return (submission.submission_set, *submission.entries, *submission.folders)
+
+
+def objects(submission: Submission) -> tuple[RegistryObject, ...]:
+    """All that a submission carries."""
+    return (*identified(submission), *submission.associations)
+
+
+def _renamed(submission: Submission, rename: Callable[[str], str]) -> Submission:
+    """The submission with each id, and each reference to one, as `rename` says."""
+    own = submission.submission_set
+    return Submission(
+        submission_set=replace(own, entry_uuid=rename(own.entry_uuid)),
+        entries=tuple(replace(entry, entry_uuid=rename(entry.entry_uuid)) for entry in submission.entries),
+        folders=tuple(replace(folder, entry_uuid=rename(folder.entry_uuid)) for folder in submission.folders),
+        associations=tuple(
+            replace(item, entry_uuid=rename(item.entry_uuid), source=rename(item.source), target=rename(item.target))
+            for item in submission.associations
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The document repository: bytes, durable, addressed by what they are."""

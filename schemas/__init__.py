@@ -1,0 +1,1 @@
+"""The ground: OIDs, code tables, affinity domains and the one XML parser factory."""

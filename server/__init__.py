@@ -1,0 +1,1 @@
+"""Puts the house together: settings, database, application, command line, demo."""

@@ -1,0 +1,118 @@
+"""The commands of `dmp`, one file for each, and what they share."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from audit.errors import AuditError
+from dmp.gestion import GestionError
+from habilitations.store import RightsError
+from identities.requester import PatientId
+from identities.store import IdentityError
+from schemas import oids
+from server.database import BusyError
+from server.house import House
+from server.migrations import RevisionError, check_revision
+from server.people import PeopleError
+from server.serve import ServeError
+from server.settings import SettingsError, load
+
+DONE, FAILED, USAGE, NOTHING_FOUND = 0, 1, 2, 3
+
+Home = Annotated[
+    Path | None, typer.Option("--home", envvar="DMP_HOME", help="The folder that holds all state.", metavar="DIR")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, errors included.")]
+PatientIns = Annotated[str, typer.Option("--patient", help="INS of the patient.", metavar="INS")]
+InsOid = Annotated[str, typer.Option("--ins-oid", help="OID of the INS. Default: that of test NIRs.")]
+TEST_INS = oids.INS_NIR_TEST
+
+
+class UsageError(ValueError):
+    """What the user gave cannot be used; the text says what was expected and what came."""
+
+
+class NotFoundError(LookupError):
+    """There is nothing of that name; the text says what was looked for."""
+
+
+@contextmanager
+def answering(as_json: bool) -> Iterator[None]:
+    """Turns every foreseen failure into a message on standard error (or a JSON object) and its exit code.
+
+    Exit codes: 0 done, 1 failed, 2 unusable settings or arguments, 3 nothing found.
+    """
+    try:
+        yield
+    except (SettingsError, UsageError, PeopleError) as error:
+        _fail(as_json, USAGE, str(error))
+    except NotFoundError as error:
+        _fail(as_json, NOTHING_FOUND, str(error))
+    except (GestionError, RightsError, IdentityError, ServeError, RevisionError, BusyError, AuditError) as error:
+        _fail(as_json, FAILED, str(error))
+
+
+def _fail(as_json: bool, status: int, text: str) -> None:
+    if as_json:
+        typer.echo(json.dumps({"error": {"status": status, "context": text}}, ensure_ascii=False))
+    else:
+        for line in text.splitlines():
+            typer.echo(f"dmp: {line}", err=True)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def opened(home: Path | None) -> Iterator[House]:
+    """The house of `home`, whose database must be up to date. Raises SettingsError, RevisionError."""
+    house = House.build(load({"home": home}, os.environ), anchors=False)
+    try:
+        check_revision(house.settings)
+        yield house
+    finally:
+        house.database.dispose()
+
+
+def operator() -> str:
+    """The account of whoever types: the audit log names it."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def patient_id(ins: str, ins_oid: str) -> PatientId:
+    """The identifier of a patient as typed."""
+    return PatientId(ins.replace(" ", "").upper(), ins_oid)
+
+
+def show(as_json: bool, value: object, otherwise: Callable[[], None]) -> None:
+    """`value` as one line of JSON, or what people read."""
+    if as_json:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
+    else:
+        otherwise()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Path | PatientId):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,192 @@
+"""`dmp audit`: what the audit log says of a patient's DMP, and of one event."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from audit.event import Call, Outcome
+from audit.store import AuditRecord, AuditStore
+from identities.requester import PatientId
+from server.commands import (
+    NOTHING_FOUND,
+    TEST_INS,
+    Home,
+    InsOid,
+    Json,
+    NotFoundError,
+    PatientIns,
+    UsageError,
+    answering,
+    opened,
+    operator,
+    patient_id,
+    show,
+)
+from server.house import House
+
+app = typer.Typer(help="The audit log.", no_args_is_help=True)
+
+ACT = "audit"  # reading the log is itself an event: DICOM PS3.15 A.5.3.2, Audit Log Used
+_OUTCOMES = {
+    Outcome.SUCCESS: "fait",
+    Outcome.MINOR_FAILURE: "refusé",
+    Outcome.SERIOUS_FAILURE: "non authentifié",
+    Outcome.MAJOR_FAILURE: "échec",
+}
+_NAMED = {"success": Outcome.SUCCESS, "refused": Outcome.MINOR_FAILURE, "unauthenticated": Outcome.SERIOUS_FAILURE}
+_BY_NAME = {**_NAMED, "failed": Outcome.MAJOR_FAILURE}
+
+Instant = Annotated[str | None, typer.Option(help="ISO 8601; UTC unless it says otherwise.", metavar="TIME")]
+
+
+@app.command("list")
+def list_events(
+    patient: PatientIns,
+    since: Instant = None,
+    until: Instant = None,
+    outcome: Annotated[str | None, typer.Option(help=f"{', '.join(_BY_NAME)}, or 0, 4, 8, 12.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most, the last ones.", min=1)] = 100,
+    ins_oid: InsOid = TEST_INS,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """List the events of a patient's DMP, newest first. Exit code 3 when there are none."""
+    with answering(as_json), opened(home) as house:
+        identifier = patient_id(patient, ins_oid)
+        from_, to, with_outcome = _instant(since), _instant(until), _outcome(outcome)
+        call = Call(transaction="operator", request_id=uuid.uuid4().hex)
+        with house.gate.operator(operator(), ACT, identifier, call):
+            pass  # recorded first: who reads the log stands in it
+        records = records_of(
+            house, identifier, since=from_, until=to, outcome=with_outcome, limit=limit, own_request=call.request_id
+        )
+        show(as_json, [_line(record) for record in records], lambda: print_events(records))
+        if not records:
+            raise typer.Exit(NOTHING_FOUND)
+
+
+@app.command("show")
+def show_event(
+    event_id: Annotated[str, typer.Argument(help="Id of the event.", metavar="ID")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show one event whole, with its audit message (DICOM PS3.15)."""
+    with answering(as_json), opened(home) as house:
+        house.record("operator", ACT, operator())
+        with house.database.transaction() as connection:
+            record = AuditStore(connection).get(event_id)
+        if record is None:
+            raise NotFoundError(f"event: expected the id of an event, got {event_id}")
+        value = {**_line(record), "message": record.message.decode(), "hash": record.hash, "previous": record.previous}
+        show(as_json, value, lambda: _print_whole(value))
+
+
+@app.command()
+def verify(home: Home = None, as_json: Json = False) -> None:
+    """Check the chain of hashes of the whole log. Exit code 1 when an event was changed or is missing."""
+    with answering(as_json), opened(home) as house:
+        house.record("operator", ACT, operator())
+        with house.database.transaction() as connection:
+            store = AuditStore(connection)
+            broken, head = store.verify(), store.head()
+        intact = broken is None
+        whole, torn = f"{head.sequence} événements, chaîne intacte ({head.hash}).", f"Rupture à l'événement {broken}."
+        value = {"intact": intact, "events": head.sequence, "hash": head.hash, "broken_at": broken}
+        show(as_json, value, lambda: typer.echo(whole if intact else torn))
+        if not intact:
+            raise typer.Exit(1)
+
+
+def records_of(
+    house: House,
+    patient: PatientId,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    outcome: Outcome | None = None,
+    limit: int = 100,
+    own_request: str = "",
+) -> list[AuditRecord]:
+    """The last `limit` events of a DMP, under whichever identifier, newest first, without those of `own_request`."""
+    wide: dict[str, Any] = {"since": since, "until": until, "outcome": outcome, "limit": limit + 1}
+    with house.rooms() as rooms:
+        dossier = rooms.identities.dossier(patient)
+    with house.database.transaction() as connection:
+        store = AuditStore(connection)
+        found = {record.id: record for record in store.list(patient=patient, **wide)}
+        if dossier is not None:
+            found |= {record.id: record for record in store.list(dossier=dossier.key, **wide)}
+    events = [record for record in found.values() if record.request_id != own_request]
+    return sorted(events, key=lambda record: record.sequence, reverse=True)[:limit]
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"time: expected ISO 8601 such as 2026-01-31T08:00, got {text}") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _outcome(text: str | None) -> Outcome | None:
+    if text is None:
+        return None
+    known = {**_BY_NAME, **{str(each.value): each for each in Outcome}}
+    if text not in known:
+        raise UsageError(f"outcome: expected one of {', '.join(known)}, got {text}")
+    return known[text]
+
+
+def _line(record: AuditRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "instant": record.instant,
+        "outcome": record.outcome.value,
+        "transaction": record.transaction,
+        "action": record.action,
+        "requester_id": record.requester_id,
+        "requester_name": record.requester_name,
+        "profession": record.profession,
+        "specialty": record.specialty,
+        "structure_id": record.structure_id,
+        "authentication": record.authentication,
+        "mode_acces": record.mode_acces,
+        "motif": record.motif,
+        "operator": record.operator,
+        "patient": str(record.patient) if record.patient else "",
+        "documents": list(record.documents),
+        "submission_sets": list(record.submission_sets),
+        "rule": record.rule,
+        "table": record.rule_table,
+        "table_version": record.rule_version,
+        "row": record.rule_row,
+        "explanation": record.explanation,
+        "client_address": record.client_address,
+        "request_id": record.request_id,
+        "sequence": record.sequence,
+    }
+
+
+def print_events(records: list[AuditRecord]) -> None:
+    """One line for each event; why, below it, when something was not granted."""
+    for record in records:
+        who = record.requester_name or record.requester_id or record.operator or "inconnu"
+        action = record.action or record.transaction
+        outcome = _OUTCOMES[record.outcome]
+        typer.echo(f"{record.instant:%Y-%m-%d %H:%M:%S}  {outcome:16} {action:16} {who:24} {record.id}")
+        if record.outcome is not Outcome.SUCCESS:
+            row = f" [{record.rule_table}, {record.rule_row}]" if record.rule_table else ""
+            typer.echo(f"{'':21}{record.rule} : {record.explanation}{row}")
+
+
+def _print_whole(value: dict[str, Any]) -> None:
+    for name, text in value.items():
+        if text not in ("", []):
+            typer.echo(f"{name:16} {', '.join(text) if isinstance(text, list) else text}")

@@ -1,0 +1,31 @@
+"""`dmp serve`: runs a server in the foreground."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server import serve as server
+from server.commands import Home, answering
+from server.settings import load
+
+
+def serve(
+    home: Home = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Affinity domain: a name of schemas/domains or a .toml file. Default: fr-dmp.")
+    ] = None,
+    https: Annotated[str | None, typer.Option(help="Mutual TLS on this address.", metavar="ADDR:PORT")] = None,
+    http: Annotated[str | None, typer.Option(help="Plain HTTP, on loopback only.", metavar="127.0.0.1:PORT")] = None,
+    unix: Annotated[
+        Path | None, typer.Option(help="Behind a proxy that terminates TLS, on this unix socket.", metavar="PATH")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes for each address. Default: 2.", min=1)] = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. Settings: flags, then DMP_* variables, then settings.toml in home."""
+    with answering(False):
+        flags = {"home": home, "domain": domain, "https": https, "http": http, "unix": unix, "workers": workers}
+        server.serve(load(flags, os.environ))

@@ -1,0 +1,137 @@
+"""The database: one engine, and one transaction for each unit of work.
+
+SQLite: WAL, every commit on disk before it returns, one writer at a time (writers queue on a lock that the kernel hands
+over, instead of polling). PostgreSQL: READ COMMITTED. Conflicts that the database itself resolves by giving up one
+transaction leave as `BusyError`; `retrying` runs the work again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+T = TypeVar("T")
+Turn = Callable[[], AbstractContextManager[None]]
+
+# Source: SQLite documentation, PRAGMA; §synchronous: FULL makes a commit survive a power loss in WAL mode.
+SQLITE_PRAGMAS = (
+    "page_size=8192",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",  # milliseconds
+    "cache_size=-16384",  # KiB when negative, for each connection
+    "mmap_size=1073741824",  # bytes
+    "temp_store=MEMORY",
+)
+# Source: PostgreSQL, Appendix A: serialization_failure, deadlock_detected, lock_not_available.
+CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
+ATTEMPTS = 4
+FIRST_PAUSE = 0.02  # seconds; doubles at each attempt
+
+
+class BusyError(Exception):
+    """The database gave this transaction up for another one; nothing of it remains. Trying again is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An engine and whose turn it is to write."""
+
+    engine: sa.Engine
+    turn: Turn
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One transaction: leaving the block commits, an exception rolls back. Raises BusyError on a conflict."""
+        try:
+            with self.turn(), self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if conflicting(error):
+                raise BusyError(type(error.orig).__name__) from error
+            raise
+
+    def dispose(self) -> None:
+        """Closes what is open."""
+        self.engine.dispose()
+
+
+def connect(url: str, *, threads: int) -> Database:
+    """A Database on that URL, for a process of that many threads. Nothing is opened before the first transaction."""
+    if url.startswith("sqlite"):
+        return Database(sqlite_engine(url, threads), _Queue(Path(f"{sa.make_url(url).database}-turn")))
+    engine = sa.create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=threads,
+        max_overflow=threads,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": 1},
+    )
+    return Database(engine, nullcontext)
+
+
+def sqlite_engine(url: str, threads: int) -> sa.Engine:
+    """An engine on a SQLite file whose every transaction is BEGIN IMMEDIATE."""
+    engine = sa.create_engine(url, pool_size=threads, max_overflow=threads)
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
+        connection.isolation_level = None  # the driver begins no transaction of its own
+        for pragma in SQLITE_PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def conflicting(error: DBAPIError) -> bool:
+    """Whether the database gave the transaction up for another one."""
+    if getattr(error.orig, "sqlstate", None) in CONFLICT_STATES:
+        return True
+    return str(getattr(error.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def retrying(work: Callable[[], T], *, attempts: int = ATTEMPTS, pause: Callable[[float], None] = time.sleep) -> T:
+    """What `work` gives, run again when it ends in BusyError. Raises the last BusyError."""
+    for attempt in range(attempts - 1):
+        try:
+            return work()
+        except BusyError:
+            pause(FIRST_PAUSE * 2**attempt)
+    return work()
+
+
+class _Queue:
+    """Writers of one SQLite file, one at a time: threads by a lock, processes by flock(2), which a death releases.
+
+    A transaction inside another of the same thread would wait for itself: it is refused.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._lock, self._holder = file, threading.Lock(), 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        if self._holder == threading.get_ident():
+            raise RuntimeError("a transaction inside another")
+        with self._lock, self._file.open("ab") as file:
+            self._holder = threading.get_ident()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+            finally:
+                self._holder = 0

@@ -1,0 +1,1 @@
+"""The demonstration: synthetic people, documents and a walk through the main job."""

@@ -1,0 +1,118 @@
+"""The house, put together: what the doors and the command line stand on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from audit.event import Call, Event, Outcome
+from audit.message import AuditSource
+from audit.store import AuditStore
+from audit.trail import AuditTrail
+from dmp.gate import Gate
+from dmp.ports import Rooms
+from habilitations.decision import Tables
+from habilitations.store import HabilitationsStore
+from habilitations.table_file import MatriceError
+from identities.store import IdentitiesStore
+from ihe.certificates import TrustStore, TrustStoreError
+from registry.store import RegistryStore
+from repository.errors import RepositoryError
+from repository.files import LocalFiles
+from repository.store import RepositoryStore
+from schemas.domain import Domain
+from server.database import Database, connect
+from server.settings import Settings, SettingsError
+
+SOURCE_ID = "open-dmp"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRooms:
+    """The rooms in one database transaction. Implements `dmp.ports.Rooms`."""
+
+    registry: RegistryStore
+    documents: RepositoryStore
+    identities: IdentitiesStore
+    rights: HabilitationsStore
+    trail: AuditTrail
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that is made once for a process. `trust` is None where nothing has to be verified."""
+
+    settings: Settings
+    database: Database
+    files: LocalFiles
+    tables: Tables
+    trust: TrustStore | None
+    source: AuditSource
+
+    @classmethod
+    def build(cls, settings: Settings, *, anchors: bool = True) -> House:
+        """The house of these settings; opens no database connection. Raises SettingsError.
+
+        Without `anchors` it serves an operator, whom nobody has to authenticate.
+        """
+        try:
+            return cls(
+                settings=settings,
+                database=connect(settings.database_url, threads=settings.threads),
+                files=LocalFiles(settings.documents, max_bytes=settings.domain.max_document_bytes),
+                tables=Tables.load(settings.matrice),
+                trust=TrustStore.load(settings.ca, settings.crl) if anchors and settings.needs_anchors else None,
+                source=AuditSource(source_id=SOURCE_ID, host=socket.gethostname(), process_id=str(os.getpid())),
+            )
+        except (MatriceError, TrustStoreError, RepositoryError) as error:
+            raise SettingsError([str(error)]) from error
+
+    @property
+    def domain(self) -> Domain:
+        """The affinity domain."""
+        return self.settings.domain
+
+    @property
+    def gate(self) -> Gate:
+        """The one way into the rooms."""
+        return Gate(self.unit_of_work, self.files, self.tables, now)
+
+    @contextmanager
+    def rooms(self) -> Iterator[BoundRooms]:
+        """The rooms, bound to one database transaction: leaving the block commits, an exception rolls back.
+
+        Raises BusyError when the database gave the transaction up for another one.
+        """
+        with self.database.transaction() as connection:
+            yield BoundRooms(
+                registry=RegistryStore(connection),
+                documents=RepositoryStore(connection),
+                identities=IdentitiesStore(connection),
+                rights=HabilitationsStore(connection),
+                trail=AuditTrail(AuditStore(connection), self.source),
+            )
+
+    def unit_of_work(self) -> AbstractContextManager[Rooms]:
+        """The same, as the hall knows them."""
+        return self.rooms()
+
+    def record(self, transaction: str, action: str, operator: str) -> None:
+        """Notes an event of the server itself, such as its start. Raises AuditUnavailable."""
+        with self.rooms() as rooms:
+            rooms.trail.append(own_event(transaction, action, operator))
+
+
+def own_event(transaction: str, action: str, operator: str) -> Event:
+    """The audit event of something that concerns no patient, done here and now."""
+    call = Call(transaction=transaction, request_id=uuid.uuid4().hex)
+    return Event(str(uuid.uuid4()), now(), call, Outcome.SUCCESS, action=action, operator=operator)
+
+
+def now() -> datetime:
+    """The present instant, aware, UTC."""
+    return datetime.now(UTC)

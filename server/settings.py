@@ -1,0 +1,228 @@
+"""Settings: command-line flags, then `DMP_*` environment variables, then one TOML file, then defaults.
+
+`DMP_HOME` holds all state. A server that lacks something does not start: `load` and `Settings.check_serving` name every
+missing thing at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from schemas.domain import Domain, DomainError
+from schemas.domain import load as load_domain
+
+T = TypeVar("T")
+
+PREFIX = "DMP_"
+FILE_NAME = "settings.toml"
+INLINE_BASE64 = 4 / 3  # a document may come inline in its SOAP message: RFC 4648 §4 makes it a third longer
+ENVELOPE_BYTES = 16 * 1024 * 1024
+# TLS 1.2 suites of PDT-INF-579 v4 without the CBC one; TLS 1.3 suites are OpenSSL's own.
+TLS_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+class SettingsError(ValueError):
+    """Settings that no server can start with; `problems` has one sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class Exposure(Enum):
+    """How a request reached the application, and so what it may believe of its client."""
+
+    TLS = "tls"  # our own TLS listener: the certificate is the socket's
+    PROXY = "proxy"  # the unix socket of the configured proxy: the certificate is in its header
+    LOOPBACK = "loopback"  # plain HTTP on this machine: no certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server runs with. Sizes in bytes; paths absolute."""
+
+    home: Path
+    domain: Domain
+    database_url: str
+    documents: Path
+    ca: Path
+    crl: Path
+    server_certificate: Path
+    server_key: Path
+    matrice: str
+    max_body_bytes: int
+    https: Address | None = None
+    http: Address | None = None
+    unix: Path | None = None
+    workers: int = 2
+    threads: int = 8
+    tls_ciphers: str = TLS_CIPHERS
+    log_level: str = "info"
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def needs_anchors(self) -> bool:
+        """Whether something has to be verified against the anchors: TLS clients, or signed assertions."""
+        return self.https is not None or self.domain.assertion.profile == "vihf"
+
+    def check_serving(self) -> None:
+        """Raises SettingsError with everything that a server needs and does not have."""
+        problems = []
+        if self.https is None and self.http is None and self.unix is None:
+            problems.append("no address: give --https ADDR:PORT, --http 127.0.0.1:PORT or --unix PATH")
+        if self.http is not None and not self.http.loopback:
+            problems.append(f"http: expected a loopback address (plain HTTP never leaves the machine), got {self.http}")
+        if not self.home.is_dir():
+            problems.append(f"home: {self.home} is not a folder; create it with: dmp migrate --home {self.home}")
+        needed: dict[str, Path] = {}
+        if self.needs_anchors:
+            needed |= {"ca (anchors, PEM)": self.ca, "crl (revocation lists of every anchor, PEM)": self.crl}
+        if self.https is not None:
+            needed |= {"server_certificate (PEM)": self.server_certificate, "server_key (PEM)": self.server_key}
+        problems += [f"{name}: {path} is missing" for name, path in needed.items() if not path.is_file()]
+        if self.unix is not None and not self.unix.parent.is_dir():
+            problems.append(f"unix: {self.unix.parent} is not a folder")
+        if problems:
+            raise SettingsError(problems)
+
+
+def load(flags: Mapping[str, object], environment: Mapping[str, str]) -> Settings:
+    """The settings that flags (None: not given), environment and TOML file give together. Raises SettingsError.
+
+    The TOML file is the flag or variable `settings`, else `settings.toml` in home when it is there.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    variables = {
+        key[len(PREFIX) :].lower(): value for key, value in environment.items() if key.startswith(PREFIX) and value
+    }
+    variables = {name: value for name, value in variables.items() if name in _NAMES}
+    values: dict[str, object] = {**variables, **given}
+    if "home" not in values:
+        raise SettingsError(["home: expected --home DIR or DMP_HOME (the folder that holds all state), got neither"])
+    home = Path(str(values["home"])).expanduser().absolute()
+    reader = _Reader({**_file(home, values.pop("settings", None)), **values}, home)
+    return reader.settings()
+
+
+def _file(home: Path, named: object) -> dict[str, Any]:
+    path = Path(str(named)) if named is not None else home / FILE_NAME
+    if named is None and not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError([f"{path}: {error}"]) from None
+    unknown = sorted(values.keys() - _NAMES - {"home"})
+    if unknown or "home" in values:
+        extra = [*unknown, *(["home"] if "home" in values else [])]
+        raise SettingsError([f"{path}: expected keys among {', '.join(sorted(_NAMES))}, got {', '.join(extra)}"])
+    return values
+
+
+_NAMES = {field.name for field in fields(Settings)} | {"settings"}
+
+
+class _Reader:
+    """Reads each value once and collects what is wrong."""
+
+    def __init__(self, values: dict[str, object], home: Path) -> None:
+        self._values, self._home, self._problems = values, home, list[str]()
+
+    def settings(self) -> Settings:
+        domain = self._read("domain", "fr-dmp", lambda text: load_domain(str(text)))
+        body = int(domain.max_document_bytes * INLINE_BASE64) + ENVELOPE_BYTES if domain else 1
+        database = self._read("database_url", f"sqlite:///{self._home / 'dmp.db'}", _database_url)
+        found = {
+            "documents": self._path("documents", "documents"),
+            "ca": self._path("ca", "ca.pem"),
+            "crl": self._path("crl", "crl.pem"),
+            "server_certificate": self._path("server_certificate", "server.pem"),
+            "server_key": self._path("server_key", "server.key"),
+            "matrice": self._read("matrice", domain.matrice if domain else "", str),
+            "max_body_bytes": self._read("max_body_bytes", body, _positive),
+            "https": self._read("https", None, _address),
+            "http": self._read("http", None, _address),
+            "unix": self._path("unix", None),
+            "workers": self._read("workers", 2, _positive),
+            "threads": self._read("threads", 8, _positive),
+            "tls_ciphers": self._read("tls_ciphers", TLS_CIPHERS, str),
+            "log_level": self._read("log_level", "info", _level),
+        }
+        if self._problems or domain is None or database is None:
+            raise SettingsError(self._problems)
+        return Settings(home=self._home, domain=domain, database_url=database, **found)  # type: ignore[arg-type]
+
+    def _read(self, name: str, default: object, convert: Callable[[object], T]) -> T | None:
+        value = self._values.get(name, default)
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except DomainError as error:
+            self._problems.append(str(error))
+        except ValueError as error:
+            self._problems.append(f"{name}: expected {error}, got {value}")
+        return None
+
+    def _path(self, name: str, default: str | None) -> Path | None:
+        value = self._values.get(name, default)
+        return None if value is None else self._home / Path(str(value)).expanduser()
+
+
+def _address(value: object) -> Address:
+    host, colon, port = str(value).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError("ADDR:PORT with an IP address and a port from 1 to 65535")
+    host = "127.0.0.1" if host == "localhost" else host
+    try:
+        return Address(str(ipaddress.ip_address(host)), int(port))
+    except ValueError:
+        raise ValueError("ADDR:PORT with an IP address and a port from 1 to 65535") from None
+
+
+def _positive(value: object) -> int:
+    text = str(value)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("a whole number from 1")
+    return int(text)
+
+
+def _level(value: object) -> str:
+    level = str(value).lower()
+    if level not in {"debug", "info", "warning", "error"}:
+        raise ValueError("debug, info, warning or error")
+    return level
+
+
+def _database_url(value: object) -> str:
+    url = str(value)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("sqlite:///FILE or postgresql+psycopg://...")
+    return url

@@ -1,0 +1,69 @@
+"""The TLS listener: TLS 1.2 at least, forward secrecy, client certificates optional but never unverified.
+
+Source: PDT-INF-579 v4 (suites of LPS and DMP); ITI TF-2 3.19 (ATNA secure node); RFC 9325.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from server.settings import Settings
+
+HANDSHAKE_SECONDS = 5.0
+IDLE_SECONDS = 60.0  # between two pieces of a request or of an answer
+
+
+class BoundedSocket(ssl.SSLSocket):
+    """A server's TLS socket on which nothing waits for ever: neither the handshake nor a read."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(HANDSHAKE_SECONDS)
+        super().do_handshake(block)
+        self.settimeout(IDLE_SECONDS)
+
+    def setblocking(self, flag: bool) -> None:
+        self.settimeout(IDLE_SECONDS if flag else 0.0)
+
+
+def context(settings: Settings) -> ssl.SSLContext:
+    """A server context: a client that shows a certificate must be known to the anchors and not revoked."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.sslsocket_class = BoundedSocket
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_ciphers(settings.tls_ciphers)
+    made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    made.set_alpn_protocols(["http/1.1"])
+    made.load_cert_chain(settings.server_certificate, settings.server_key)
+    made.load_verify_locations(settings.ca)
+    made.load_verify_locations(settings.crl)
+    made.verify_mode = ssl.CERT_OPTIONAL
+    made.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN | ssl.VERIFY_X509_STRICT
+    return made
+
+
+class Contexts:
+    """The context for each new connection: made again when one of its files changed, so a new CRL counts at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._files = (settings.ca, settings.crl, settings.server_certificate, settings.server_key)
+        self._lock = threading.Lock()
+        self._seen: tuple[tuple[int, int], ...] = ()
+        self._context: ssl.SSLContext | None = None
+
+    def __call__(self, _config: Any = None, _default: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLContext:
+        """The context now (the arguments are those of gunicorn's hook `ssl_context`)."""
+        with self._lock:
+            seen = tuple(_stamp(file) for file in self._files)
+            if self._context is None or seen != self._seen:
+                self._context, self._seen = context(self._settings), seen
+            return self._context
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size

@@ -1,0 +1,350 @@
+"""The chain of the audit log: append only, one chain for all appenders, and every tampering found where it was done."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from audit.errors import AuditUnavailable
+from audit.event import Event, Outcome
+from audit.message import write_message
+from audit.store import EVENT, GENESIS, HEAD, METADATA, AuditStore, Head
+from audit.trail import AuditTrail
+from identities.requester import PatientId
+from tests.audit.events import (
+    INSTANT,
+    INTRUSION,
+    LETTER,
+    LOT,
+    OPENING,
+    PATIENT,
+    REFUSAL,
+    SEARCH,
+    SOURCE,
+    SUBMISSION,
+    operator_act,
+)
+
+HISTORY = (SUBMISSION, SEARCH, OPENING, REFUSAL, INTRUSION)
+
+
+@pytest.fixture
+def database(engine: sa.Engine) -> sa.Engine:
+    METADATA.create_all(engine)
+    return engine
+
+
+def record(database: sa.Engine, *events: Event) -> None:
+    """Each in a transaction of its own, as requests are."""
+    for event in events:
+        with database.begin() as connection:
+            AuditTrail(AuditStore(connection), SOURCE).append(event)
+
+
+def verify(database: sa.Engine, witness: Head | None = None) -> int | None:
+    with database.begin() as connection:
+        return AuditStore(connection).verify(witness)
+
+
+def test_what_is_recorded_is_read_back(database: sa.Engine) -> None:
+    record(database, SUBMISSION)
+    with database.begin() as connection:
+        found = AuditStore(connection).get("event-iti41")
+    assert found is not None
+    assert found.message == write_message(SUBMISSION, site=SOURCE)
+    assert (found.sequence, found.previous) == (1, GENESIS)
+    assert (found.instant, found.transaction, found.action) == (INSTANT, "ITI-41", "TD2.1")
+    assert (found.outcome, found.dossier, found.patient) == (Outcome.SUCCESS, "dossier-1", PATIENT)
+    assert (found.requester_id, found.requester_name, found.profession) == ("899900063480", "EXEMPLE Zoé", "10")
+    assert (found.structure_id, found.authentication, found.mode_acces) == ("10B0000001", "DIRECTE", "normal")
+    assert (found.documents, found.submission_sets) == ((LETTER.id,), (LOT.id,))
+    assert found.request_id == "request-1"
+
+
+def test_a_refusal_is_read_back_with_what_decided(database: sa.Engine) -> None:
+    record(database, REFUSAL)
+    with database.begin() as connection:
+        (found,) = AuditStore(connection).list(outcome=Outcome.MINOR_FAILURE)
+    assert (found.rule, found.rule_table, found.rule_version) == ("matrice", "matrice_habilitation", "2023-10-26")
+    assert (found.rule_row, found.explanation) == ("podologue × 34112-3", REFUSAL.explanation)
+
+
+def test_emergency_access_is_read_back_with_its_reason(database: sa.Engine) -> None:
+    record(database, OPENING)
+    with database.begin() as connection:
+        (found,) = AuditStore(connection).list(dossier="dossier-1")
+    assert (found.mode_acces, found.motif) == ("bris_de_glace", "patient inconscient")
+
+
+def test_an_event_without_requester_and_patient(database: sa.Engine) -> None:
+    record(database, INTRUSION, operator_act("TD1.1"))
+    with database.begin() as connection:
+        act, intrusion = AuditStore(connection).list()
+    assert (intrusion.patient, intrusion.requester_id, intrusion.outcome) == (None, "", Outcome.SERIOUS_FAILURE)
+    assert (act.operator, act.patient) == ("alice", PATIENT)
+
+
+def test_an_unknown_event_is_none(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        assert AuditStore(connection).get("nothing") is None
+
+
+def test_listing_is_newest_first_and_every_condition_narrows(database: sa.Engine) -> None:
+    record(database, *HISTORY)
+    with database.begin() as connection:
+        store = AuditStore(connection)
+
+        def ids(**conditions: object) -> list[str]:
+            return [found.id for found in store.list(**conditions)]  # type: ignore[arg-type]
+
+        assert ids() == [event.id for event in reversed(HISTORY)]
+        assert ids(limit=2) == ["event-intrusion", "event-refusal"]
+        assert ids(dossier="dossier-1") == ["event-iti43", "event-iti18", "event-iti41"]
+        assert ids(patient=PATIENT, outcome=Outcome.MINOR_FAILURE) == ["event-refusal"]
+        assert ids(patient=PatientId(PATIENT.value, "1.2.3")) == []
+        minute = timedelta(minutes=1)
+        assert ids(since=INSTANT + minute, until=INSTANT + 3 * minute) == ["event-iti43", "event-iti18"]
+
+
+def test_the_same_event_is_recorded_once(database: sa.Engine) -> None:
+    record(database, SUBMISSION)
+    with pytest.raises(AuditUnavailable):
+        record(database, SUBMISSION)
+    assert verify(database) is None
+
+
+def test_rolling_back_leaves_neither_event_nor_gap(database: sa.Engine) -> None:
+    record(database, SUBMISSION)
+    with database.connect() as connection:
+        AuditTrail(AuditStore(connection), SOURCE).append(SEARCH)
+        connection.rollback()
+    record(database, OPENING)
+    with database.begin() as connection:
+        store = AuditStore(connection)
+        assert [found.sequence for found in store.list()] == [2, 1]
+        assert store.verify() is None
+
+
+def test_several_events_of_one_transaction_are_chained(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        trail = AuditTrail(AuditStore(connection), SOURCE)
+        trail.append(OPENING)
+        trail.append(REFUSAL)
+    assert verify(database) is None
+
+
+def test_hostile_text_is_recorded(database: sa.Engine) -> None:
+    """NUL, lone surrogates: neither XML nor PostgreSQL holds them; the event is kept with U+FFFD in their place."""
+    record(database, replace(INTRUSION, explanation="a\x00b\ud800c", call=replace(INTRUSION.call, request_id="\x1f")))
+    with database.begin() as connection:
+        (found,) = AuditStore(connection).list()
+        assert (found.explanation, found.request_id) == ("a\ufffdb\ufffdc", "\ufffd")
+        assert AuditStore(connection).verify() is None
+
+
+def test_an_empty_log_is_whole(database: sa.Engine) -> None:
+    assert verify(database) is None
+    with database.begin() as connection:
+        assert AuditStore(connection).head() == Head(0, GENESIS)
+
+
+Tamper = Callable[[sa.Connection], object]
+
+
+def _alter(column: str, value: object) -> Tamper:
+    return lambda connection: connection.execute(sa.update(EVENT).where(EVENT.c.sequence == 3).values({column: value}))
+
+
+def _delete(sequence: int) -> Tamper:
+    return lambda connection: connection.execute(sa.delete(EVENT).where(EVENT.c.sequence == sequence))
+
+
+def _insert_copy(connection: sa.Connection) -> None:
+    row = dict(connection.execute(sa.select(EVENT).where(EVENT.c.sequence == 5)).mappings().one())
+    connection.execute(sa.insert(EVENT).values({**row, "sequence": 6, "id": "forged", "previous": row["hash"]}))
+
+
+def _swap(connection: sa.Connection) -> None:
+    for sequence, other in ((2, -1), (3, 2), (-1, 3)):
+        connection.execute(sa.update(EVENT).where(EVENT.c.sequence == sequence).values(sequence=other))
+
+
+def _close_gap(connection: sa.Connection) -> None:
+    _delete(3)(connection)
+    for sequence in (4, 5):
+        connection.execute(sa.update(EVENT).where(EVENT.c.sequence == sequence).values(sequence=sequence - 1))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "broken"),
+    [
+        (_alter("message", b"<AuditMessage/>"), 3),
+        (_alter("outcome", 12), 3),
+        (_alter("requester_id", "somebody else"), 3),
+        (_alter("dossier", "dossier-9"), 3),
+        (_alter("instant", "2026-01-01T00:00:00.000000Z"), 3),
+        (_alter("secret_connection", True), 3),
+        (_alter("documents", "[]"), 3),
+        (_alter("previous", "f" * 64), 3),
+        (_alter("hash", "f" * 64), 3),
+        (_delete(1), 1),
+        (_delete(3), 3),
+        (_delete(5), 5),
+        (_close_gap, 3),
+        (_insert_copy, 6),
+        (_swap, 2),
+        (lambda connection: connection.execute(sa.delete(EVENT)), 1),
+        (lambda connection: connection.execute(sa.delete(HEAD)), 1),
+        (lambda connection: connection.execute(sa.update(HEAD).values(hash="f" * 64)), 5),
+        (lambda connection: connection.execute(sa.update(HEAD).values(sequence=9)), 6),
+        (lambda connection: connection.execute(sa.update(HEAD).values(sequence=4)), 4),
+    ],
+    ids=[
+        "message",
+        "outcome",
+        "requester",
+        "dossier",
+        "instant",
+        "secret connection",
+        "documents",
+        "previous",
+        "hash",
+        "first deleted",
+        "middle deleted",
+        "last deleted",
+        "gap closed",
+        "inserted",
+        "swapped",
+        "all deleted",
+        "head deleted",
+        "head altered",
+        "head moved on",
+        "head moved back",
+    ],
+)
+def test_tampering_is_found_where_it_was_done(database: sa.Engine, tamper: Tamper, broken: int | None) -> None:
+    record(database, *HISTORY)
+    assert verify(database) is None
+    with database.begin() as connection:
+        tamper(connection)
+    assert verify(database) == broken
+
+
+def test_every_column_that_says_something_is_chained(database: sa.Engine) -> None:
+    record(database, REFUSAL)
+    for column in EVENT.columns:
+        if column.name in {"sequence", "outcome", "secret_connection", "message"}:
+            continue  # numbers and bytes: above
+        with database.connect() as connection:
+            connection.execute(sa.update(EVENT).values({column.name: "forged"}))
+            assert AuditStore(connection).verify() == 1, column.name
+            connection.rollback()
+
+
+def _forge(database: sa.Engine, events: tuple[Event, ...]) -> None:
+    """A whole new chain, by somebody who can write everything and knows how the hash is made."""
+    with database.begin() as connection:
+        connection.execute(sa.delete(EVENT))
+        connection.execute(sa.delete(HEAD))
+    record(database, *events)
+
+
+def test_a_chain_written_anew_is_found_by_a_witness_only(database: sa.Engine) -> None:
+    record(database, SUBMISSION, SEARCH, OPENING)
+    with database.begin() as connection:
+        witness = AuditStore(connection).head()
+    record(database, REFUSAL)
+    assert verify(database, witness) is None
+    _forge(database, (SUBMISSION, replace(SEARCH, objects=()), OPENING, REFUSAL))
+    assert verify(database) is None
+    assert verify(database, witness) == 3
+
+
+def test_a_log_cut_short_of_the_witness_is_found(database: sa.Engine) -> None:
+    record(database, *HISTORY)
+    with database.begin() as connection:
+        witness = AuditStore(connection).head()
+    _forge(database, HISTORY[:3])
+    assert verify(database) is None
+    assert verify(database, witness) == 4
+
+
+def test_the_chain_never_forks(database: sa.Engine) -> None:
+    """Appenders at once, some of which give up, from an empty log on: one chain without gaps."""
+    threads, each = 6, 8
+    start = threading.Barrier(threads)
+    failures: list[BaseException] = []
+
+    def append(worker: int) -> None:
+        start.wait()
+        for number in range(each):
+            try:
+                with database.connect() as connection:
+                    event = replace(SUBMISSION, id=f"event-{worker}-{number}")
+                    AuditTrail(AuditStore(connection), SOURCE).append(event)
+                    if number % 4 == 3:
+                        connection.rollback()
+                    else:
+                        connection.commit()
+            except AuditUnavailable as error:
+                failures.append(error)
+
+    workers = [threading.Thread(target=append, args=(worker,)) for worker in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert failures == []
+    with database.begin() as connection:
+        assert AuditStore(connection).verify() is None
+        assert AuditStore(connection).head().sequence == threads * each * 3 // 4
+
+
+def test_the_format_of_the_chain_is_fixed(database: sa.Engine) -> None:
+    """An archive of today must verify tomorrow: the hash, made here by hand."""
+    with database.begin() as connection:
+        head = AuditStore(connection).append(REFUSAL, b"<AuditMessage/>")
+    columns = (
+        '[1,"event-refusal","2026-11-22T16:56:12.345678Z","request-1","ITI-43","TD3.2",4,"dossier-2",'
+        '"279035121518989","1.2.250.1.213.1.4.10","899900063480","EXEMPLE Zoé","10","SM26","10B0000001","DIRECTE",'
+        '"normal","",false,"","192.0.2.7","matrice","matrice_habilitation","2023-10-26","podologue × 34112-3",'
+        '"La profession de podologue ne donne pas accès à ce type de document.",'
+        '"[\\"1.2.250.1.213.1.1.9^LETTER-1\\"]","[]"]'
+    ).encode()
+    message = b"<AuditMessage/>"
+    by_hand = b"dmp-audit-1" + bytes(32)
+    by_hand += len(columns).to_bytes(8, "big") + columns + len(message).to_bytes(8, "big") + message
+    assert head == Head(1, hashlib.sha256(by_hand).hexdigest())
+
+
+def test_a_log_that_cannot_be_written_is_said_so(engine: sa.Engine) -> None:
+    """No tables: nothing is answered without its event."""
+    with pytest.raises(AuditUnavailable, match="expected an audit log that can be read and written, got"):
+        record(engine, SUBMISSION)
+
+
+def test_an_event_that_no_message_can_be_written_of_is_unavailable_too(database: sa.Engine) -> None:
+    with pytest.raises(AuditUnavailable, match="time zone"):
+        record(database, replace(SUBMISSION, instant=INSTANT.replace(tzinfo=None)))
+    with database.begin() as connection:
+        assert AuditStore(connection).list() == ()
+
+
+def test_a_read_only_log_is_unavailable(tmp_path: Path) -> None:
+    file = tmp_path / "audit.sqlite"
+    sqlite3.connect(file).close()
+    writable = sa.create_engine(f"sqlite:///{file}")
+    METADATA.create_all(writable)
+    writable.dispose()
+    read_only = sa.create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(AuditUnavailable):
+        record(read_only, SUBMISSION)
+    read_only.dispose()

@@ -1,0 +1,217 @@
+"""The gate: decided once, recorded once, and no answer without a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from audit.event import AuditObject, Call, Event, ObjectKind, Outcome
+from dmp.errors import AccessRefused
+from dmp.gate import ACCESS_REFUSED, Gate
+from habilitations.action import Action
+from habilitations.decision import Tables
+from habilitations.statement import Statement
+from identities.dossier import Dossier, DossierStatus, Traits
+from identities.professional import Structure
+from identities.requester import Authentication, PatientId, Requester
+from registry.errors import ErrorCode, RegistryError
+from schemas import oids
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+INS = PatientId("279035121518989", oids.INS_NIR_TEST)
+FORMER_INS = PatientId("279035121518888", oids.INS_NIR_TEST)
+DOSSIER = Dossier("d1", (INS, FORMER_INS), Traits("A", "B", date(1979, 3, 28), "F"), DossierStatus.OPEN, NOW)
+DOCTOR = Requester(
+    id_nat="899900000017",
+    name="MARTIN Claire",
+    profession="10",
+    profession_system=oids.PROFESSION,
+    specialty="SM26",
+    structure_id="1750000018",
+    sector="SA07",
+    authentication=Authentication.DIRECTE,
+    patient=INS,
+)
+HOSPITAL = Structure(DOCTOR.structure_id, "CHU", "SA01", modes=frozenset({Authentication.INDIRECTE}))
+CALL = Call(transaction="ITI-18", request_id="r1")
+
+
+@dataclass
+class Rooms:
+    """Rooms in memory: one dossier, what its patient said, and a trail that can be made to fail."""
+
+    statement: Statement | None = None
+    broken: bool = False
+    events: list[Event] = field(default_factory=list)
+    pending: list[Event] = field(default_factory=list)
+    structures: dict[str, Structure] = field(default_factory=dict)
+
+    def dossier(self, patient: PatientId) -> Dossier | None:
+        return DOSSIER if patient in DOSSIER.identifiers else None
+
+    def professional(self, _id_nat: str) -> None:
+        return None
+
+    def structure(self, structure_id: str) -> Structure | None:
+        return self.structures.get(structure_id)
+
+    def append(self, event: Event) -> None:
+        if self.broken:
+            raise OSError("no space left")
+        self.pending.append(event)
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[_Bound]:
+        self.pending = []
+        yield _Bound(self)
+        self.events += self.pending
+
+
+class _Bound:
+    """What one transaction sees."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.registry = self.documents = None
+        self.identities = rooms
+        self.trail = rooms
+        self.rights = self
+        self._rooms = rooms
+
+    def statement(self, _dossier: Dossier, _requester: Requester, _instant: datetime) -> Statement | None:
+        return self._rooms.statement
+
+
+@pytest.fixture
+def rooms() -> Rooms:
+    return Rooms(statement=Statement("d1", authorised=True))
+
+
+@pytest.fixture
+def gate(rooms: Rooms) -> Gate:
+    return Gate(rooms.unit_of_work, None, Tables.load(), lambda: NOW)  # type: ignore[arg-type]
+
+
+def test_a_granted_request_leaves_one_event_with_its_rule_and_objects(gate: Gate, rooms: Rooms) -> None:
+    with gate.passage(DOCTOR, Action.TD3_1, INS, CALL) as passage:
+        passage.objects.append(AuditObject(ObjectKind.QUERY, "q"))
+        assert passage.scope.patient == "d1"
+    (event,) = rooms.events
+    assert event.outcome is Outcome.SUCCESS
+    assert (event.action, event.dossier, event.requester) == ("TD3.1", "d1", DOCTOR)
+    assert event.objects[0].id == "q"
+    assert "TD3.1" in event.row
+
+
+def test_a_role_without_the_right_is_refused_told_why_and_recorded_once(gate: Gate, rooms: Rooms) -> None:
+    structure = replace(DOCTOR, authentication=Authentication.INDIRECTE)
+    rooms.structures[DOCTOR.structure_id] = HOSPITAL
+    with pytest.raises(AccessRefused) as refused, gate.passage(structure, Action.TD3_2, INS, CALL):
+        pytest.fail("the block must not run")
+    assert refused.value.finding.code is ErrorCode.DMPAccessDeniedByRightsService
+    assert refused.value.finding != ACCESS_REFUSED
+    (event,) = rooms.events
+    assert event.outcome is Outcome.MINOR_FAILURE
+    assert event.table.startswith("droits_fonctionnels") and event.row and event.explanation
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        Statement("d1", authorised=False),
+        Statement("d1", authorised=False, expired=True),
+        Statement("d1", authorised=True, blocked=True),
+        Statement("d1", authorised=True, open=False),
+    ],
+    ids=["never authorised", "expired", "blocked", "closed"],
+)
+def test_whatever_the_dossier_says_no_by_the_wire_hears_the_same(
+    gate: Gate, rooms: Rooms, statement: Statement
+) -> None:
+    rooms.statement = statement
+    with pytest.raises(AccessRefused) as refused, gate.passage(DOCTOR, Action.TD3_1, INS, CALL):
+        pytest.fail("the block must not run")
+    assert refused.value.finding == ACCESS_REFUSED
+    assert len(rooms.events) == 1
+
+
+def test_an_unknown_patient_is_refused_with_the_same_words(gate: Gate, rooms: Rooms) -> None:
+    stranger = PatientId("111111111111111", oids.INS_NIR_TEST)
+    asking = replace(DOCTOR, patient=stranger)
+    with pytest.raises(AccessRefused) as refused, gate.passage(asking, Action.TD3_1, stranger, CALL):
+        pytest.fail("the block must not run")
+    assert refused.value.finding == ACCESS_REFUSED
+    assert rooms.events[0].rule == "dossier_inconnu"
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{}, {"active": False}, {"modes": frozenset({Authentication.INDIRECTE})}],
+    ids=["unknown", "inactive", "not approved for the mode"],
+)
+def test_a_structure_that_the_directory_does_not_approve_stays_out(
+    gate: Gate, rooms: Rooms, known: dict[str, object]
+) -> None:
+    if known:
+        approved = replace(HOSPITAL, modes=frozenset({Authentication.INDIRECTE_RENFORCEE}))
+        rooms.structures[DOCTOR.structure_id] = replace(approved, **known)
+    user = replace(DOCTOR, authentication=Authentication.INDIRECTE_RENFORCEE)
+    with pytest.raises(AccessRefused, match="Structure"), gate.passage(user, Action.TD3_1, INS, CALL):
+        pytest.fail("the block must not run")
+    assert rooms.events[0].rule == "annuaire"
+
+
+def test_a_message_for_another_patient_than_the_assertion_is_refused(gate: Gate, rooms: Rooms) -> None:
+    stranger = replace(DOCTOR, patient=PatientId("111111111111111", oids.INS_NIR_TEST))
+    with pytest.raises(AccessRefused) as refused, gate.passage(stranger, Action.TD3_1, INS, CALL):
+        pytest.fail("the block must not run")
+    assert refused.value.finding == ACCESS_REFUSED
+    assert rooms.events[0].rule == "patient_de_l_assertion"
+
+
+def test_a_former_ins_of_the_same_dossier_is_the_same_patient(gate: Gate, rooms: Rooms) -> None:
+    with gate.passage(replace(DOCTOR, patient=FORMER_INS), Action.TD3_1, INS, CALL):
+        pass
+    assert rooms.events[0].outcome is Outcome.SUCCESS
+
+
+def test_a_wrong_request_is_recorded_with_its_codes_and_raised_again(gate: Gate, rooms: Rooms) -> None:
+    wrong = RegistryError.single(ErrorCode.XDSTooManyResults, "result", expected="fewer", got="more")
+    with pytest.raises(RegistryError), gate.passage(DOCTOR, Action.TD3_1, INS, CALL):
+        raise wrong
+    (event,) = rooms.events
+    assert event.outcome is Outcome.MINOR_FAILURE
+    assert event.explanation == "XDSTooManyResults"
+
+
+def test_a_failure_of_the_house_is_a_major_failure_without_its_words(gate: Gate, rooms: Rooms) -> None:
+    with pytest.raises(OSError, match="disk"), gate.passage(DOCTOR, Action.TD3_1, INS, CALL):
+        raise OSError("disk of MARTIN Claire")
+    (event,) = rooms.events
+    assert event.outcome is Outcome.MAJOR_FAILURE
+    assert event.explanation == "OSError"
+
+
+def test_without_an_audit_log_there_is_no_answer(gate: Gate, rooms: Rooms) -> None:
+    rooms.broken = True
+    with pytest.raises(OSError, match="no space"), gate.passage(DOCTOR, Action.TD3_1, INS, CALL):
+        pass
+    assert rooms.events == []
+
+
+def test_an_unauthenticated_request_is_a_serious_failure(gate: Gate, rooms: Rooms) -> None:
+    gate.refused(CALL, "unsigned assertion", None)
+    gate.refused(CALL, "unknown stored query", DOCTOR)
+    serious, minor = rooms.events
+    assert (serious.outcome, serious.rule) == (Outcome.SERIOUS_FAILURE, "authentification")
+    assert (minor.outcome, minor.requester) == (Outcome.MINOR_FAILURE, DOCTOR)
+
+
+def test_an_operator_s_act_is_recorded(gate: Gate, rooms: Rooms) -> None:
+    with gate.operator("root", "TD1.3a", INS, CALL):
+        pass
+    (event,) = rooms.events
+    assert (event.operator, event.dossier, event.action) == ("root", "d1", "TD1.3a")

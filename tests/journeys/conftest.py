@@ -1,0 +1,24 @@
+"""Fixtures of the journeys: a real server, its own or a shared one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.village import Village, settle
+
+
+@pytest.fixture(scope="session")
+def new_village(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Village]:
+    """Makes a village that the test starts and stops by itself."""
+    return lambda: settle(tmp_path_factory.mktemp("village") / "demo")
+
+
+@pytest.fixture(scope="session")
+def village(new_village: Callable[[], Village]) -> Iterator[Village]:
+    """A running village, shared: tests of it write documents of their own and look at nothing else."""
+    settled = new_village()
+    settled.start()
+    yield settled
+    settled.stop()

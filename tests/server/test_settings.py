@@ -1,0 +1,98 @@
+"""Settings: what wins over what, and everything that is missing said at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.settings import Address, Settings, SettingsError, load
+
+
+def settings(home: Path, **flags: object) -> Settings:
+    return load({"home": home, **flags}, {})
+
+
+def test_defaults_keep_all_state_in_home(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert found.domain.name == "fr-dmp"
+    assert found.database_url == f"sqlite:///{tmp_path}/dmp.db"
+    assert [found.documents, found.ca, found.crl] == [tmp_path / name for name in ("documents", "ca.pem", "crl.pem")]
+    assert found.matrice == found.domain.matrice
+
+
+def test_a_body_may_hold_the_largest_document_inline_in_base64(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert found.max_body_bytes > found.domain.max_document_bytes * 4 / 3
+
+
+def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('http = "127.0.0.1:1"\nhttps = "127.0.0.1:2"\nworkers = 3\n')
+    environment = {"DMP_HOME": str(tmp_path), "DMP_HTTPS": "127.0.0.1:20", "DMP_HTTP": "127.0.0.1:10"}
+    found = load({"http": "127.0.0.1:100"}, environment)
+    assert found.http == Address("127.0.0.1", 100)
+    assert found.https == Address("127.0.0.1", 20)
+    assert found.workers == 3
+    assert found.threads == 8
+
+
+def test_variables_of_other_things_are_left_alone(tmp_path: Path) -> None:
+    load({}, {"DMP_HOME": str(tmp_path), "DMP_REFERENCE": "elsewhere", "DMP_HTTPS_PORT": "9"})
+
+
+def test_without_home_nothing_starts() -> None:
+    with pytest.raises(SettingsError, match="--home DIR or DMP_HOME"):
+        load({}, {})
+
+
+def test_every_wrong_value_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings(tmp_path, https="everywhere", workers="0", database_url="mysql://x", domain="fr-dpm")
+    words = [problem.partition(":")[0] for problem in raised.value.problems]
+    assert sorted(words) == ["database_url", "domain", "https", "workers"]
+    assert "ADDR:PORT" in str(raised.value)
+    assert "everywhere" in str(raised.value)
+
+
+def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('htps = "127.0.0.1:2"\n')
+    with pytest.raises(SettingsError, match="htps"):
+        settings(tmp_path)
+
+
+def test_a_server_says_everything_it_lacks(tmp_path: Path) -> None:
+    missing = settings(tmp_path / "nowhere", https="127.0.0.1:8443", http="192.0.2.1:8080")
+    with pytest.raises(SettingsError) as raised:
+        missing.check_serving()
+    told = str(raised.value)
+    for word in ("home:", "loopback", "ca (", "crl (", "server_certificate", "server_key"):
+        assert word in told
+    assert len(raised.value.problems) == 6
+
+
+def test_a_server_without_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no address"):
+        settings(tmp_path).check_serving()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "[::]:8080", "10.0.0.1:8080"])
+def test_plain_http_never_leaves_the_machine(tmp_path: Path, address: str) -> None:
+    for name in ("ca.pem", "crl.pem"):
+        (tmp_path / name).touch()
+    with pytest.raises(SettingsError, match="loopback"):
+        settings(tmp_path, http=address).check_serving()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"])
+def test_plain_http_on_loopback_is_served(tmp_path: Path, address: str) -> None:
+    for name in ("ca.pem", "crl.pem"):
+        (tmp_path / name).touch()
+    settings(tmp_path, http=address).check_serving()
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_an_address_is_read_as_it_is_written(host: object, port: int) -> None:
+    address = Address(str(host), port)
+    assert load({"home": "anywhere", "https": str(address)}, {}).https == address

@@ -1,0 +1,103 @@
+"""A village: the demo's people and patients around a real server, HTTPS with mutual TLS on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from audit.store import AuditRecord, AuditStore
+from conformance.lps import people
+from conformance.lps.client import Lps
+from conformance.pki import Pki
+from dmp.gestion import Consents, open_dossier, record_consents
+from identities.dossier import Traits
+from identities.requester import PatientId
+from server.demo import background, seed
+from server.house import House
+from server.settings import Address, Settings
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Village:
+    """The demo's people and patients around a server of their own."""
+
+    folder: Path
+    settings: Settings
+    pki: Pki
+    pid: int = 0
+    clients: list[Lps] = field(default_factory=list)
+
+    @property
+    def demo(self) -> people.Demo:
+        return people.load(self.folder)
+
+    def start(self) -> None:
+        """Starts the server and waits until it is healthy."""
+        self.pid = background.start(self.folder, self.settings)
+
+    def kill(self) -> None:
+        """SIGKILL, without warning."""
+        os.kill(self.pid, signal.SIGKILL)
+        give_up = time.monotonic() + 30
+        while background.running(self.folder) is not None and time.monotonic() < give_up:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        for client in self.clients:
+            client.close()
+        background.stop(self.folder)
+
+    def lps(self, name: str, *, mode: str | None = None, user: str | None = None) -> Lps:
+        """The practice software of one of the people."""
+        client = Lps.from_demo(self.folder, name, mode=mode, user=user)
+        self.clients.append(client)
+        return client
+
+    def patient(self, ins: str) -> people.Patient:
+        return self.demo.patient(ins)
+
+    def audit(self, limit: int = 20) -> tuple[AuditRecord, ...]:
+        """The newest records of the audit log, newest first."""
+        with self.house() as house, house.database.transaction() as connection:
+            return AuditStore(connection).list(limit=limit)
+
+    @contextmanager
+    def house(self) -> Iterator[House]:
+        """The server's own rooms, as its operator at the command line has them."""
+        house = House.build(self.settings)
+        try:
+            yield house
+        finally:
+            house.database.dispose()
+
+    def open_dossier(self, patient: people.Patient, *, medecin_traitant: str) -> None:
+        """Opens the DMP of a patient who is not in the demo, with a médecin traitant of the demo."""
+        identifier = PatientId(patient.ins, patient.ins_oid)
+        with self.house() as house:
+            open_dossier(house.gate, "test", (identifier,), Traits("ESSAI", "ANNE", date(1979, 3, 28), "F"))
+            said = Consents(medecins_traitants=(self.demo.person(medecin_traitant).id_nat,))
+            record_consents(house.gate, "test", identifier, said)
+
+
+def settle(folder: Path) -> Village:
+    """People, patients and home in `folder`, nothing started."""
+    seed.start_over(folder)
+    pki = seed.write_people(folder, lambda: None)
+    settings = seed.write_home(folder, Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port()))
+    seed.populate(settings, lambda: None)
+    return Village(folder, settings, pki)
