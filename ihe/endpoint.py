@@ -24,6 +24,7 @@ from ihe.wsdl import write_wsdl
 
 REGISTRY_PATH = "/ihe/registry"
 REPOSITORY_PATH = "/ihe/repository"
+REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
 MAX_DRAINED_BYTES = 4 * 1024 * 1024  # of a refused request, so that its sender gets to read the fault
 
 _log = logging.getLogger("dmp.ihe")
@@ -71,7 +72,7 @@ def _wsdl(actor: Actor) -> Callable[[], Response]:
 def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
     def answer() -> Response:
         environ = request.environ
-        g.ihe_request_id = str(uuid.uuid4())
+        g.ihe_request_id = environ.get(REQUEST_ID) or str(uuid.uuid4())
         exchange = Exchange(
             door=door,
             actor=actor,

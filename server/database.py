@@ -2,24 +2,21 @@
 
 SQLite: WAL, every commit on disk before it returns, one writer at a time (writers queue on a lock that the kernel hands
 over, instead of polling). PostgreSQL: READ COMMITTED. Conflicts that the database itself resolves by giving up one
-transaction leave as `BusyError`; `retrying` runs the work again.
+transaction leave as `BusyError`: whoever asked may ask again.
 """
 
 from __future__ import annotations
 
 import fcntl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-T = TypeVar("T")
 Turn = Callable[[], AbstractContextManager[None]]
 
 # Source: SQLite documentation, PRAGMA; §synchronous: FULL makes a commit survive a power loss in WAL mode.
@@ -35,8 +32,6 @@ SQLITE_PRAGMAS = (
 )
 # Source: PostgreSQL, Appendix A: serialization_failure, deadlock_detected, lock_not_available.
 CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
-ATTEMPTS = 4
-FIRST_PAUSE = 0.02  # seconds; doubles at each attempt
 
 
 class BusyError(Exception):
@@ -103,16 +98,6 @@ def conflicting(error: DBAPIError) -> bool:
     if getattr(error.orig, "sqlstate", None) in CONFLICT_STATES:
         return True
     return str(getattr(error.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-
-
-def retrying(work: Callable[[], T], *, attempts: int = ATTEMPTS, pause: Callable[[float], None] = time.sleep) -> T:
-    """What `work` gives, run again when it ends in BusyError. Raises the last BusyError."""
-    for attempt in range(attempts - 1):
-        try:
-            return work()
-        except BusyError:
-            pause(FIRST_PAUSE * 2**attempt)
-    return work()
 
 
 class _Queue:

@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,15 +21,17 @@ from habilitations.store import HabilitationsStore
 from habilitations.table_file import MatriceError
 from identities.store import IdentitiesStore
 from ihe.certificates import TrustStore, TrustStoreError
+from registry.errors import ErrorCode, Finding, RegistryError
 from registry.store import RegistryStore
 from repository.errors import RepositoryError
 from repository.files import LocalFiles
 from repository.store import RepositoryStore
 from schemas.domain import Domain
-from server.database import Database, connect
+from server.database import BusyError, Database, connect
 from server.settings import Settings, SettingsError
 
 SOURCE_ID = "open-dmp"
+BUSY = Finding(ErrorCode.XDSRegistryBusy, "registry: expected no other change at the same moment, got one: try again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,14 @@ class House:
                 trail=AuditTrail(AuditStore(connection), self.source),
             )
 
-    def unit_of_work(self) -> AbstractContextManager[Rooms]:
-        """The same, as the hall knows them."""
-        return self.rooms()
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Rooms]:
+        """The same, as the hall knows them: a transaction that gave way to another is XDSRegistryBusy."""
+        try:
+            with self.rooms() as rooms:
+                yield rooms
+        except BusyError:
+            raise RegistryError([BUSY]) from None
 
     def record(self, transaction: str, action: str, operator: str) -> None:
         """Notes an event of the server itself, such as its start. Raises AuditUnavailable."""

@@ -21,7 +21,7 @@ from identities.dossier import Traits
 from identities.requester import PatientId
 from server.demo import background, seed
 from server.house import House
-from server.settings import Address, Settings
+from server.settings import Address, Settings, load
 
 
 def free_port() -> int:
@@ -94,10 +94,14 @@ class Village:
             record_consents(house.gate, "test", identifier, said)
 
 
-def settle(folder: Path) -> Village:
-    """People, patients and home in `folder`, nothing started."""
+def settle(folder: Path, *, database_url: str = "") -> Village:
+    """People, patients and home in `folder`, nothing started; the rows in SQLite unless said otherwise."""
     seed.start_over(folder)
     pki = seed.write_people(folder, lambda: None)
     settings = seed.write_home(folder, Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port()))
+    if database_url:
+        with (settings.home / "settings.toml").open("a", encoding="utf-8") as file:
+            file.write(f'database_url = "{database_url}"\n')
+        settings = load({"home": settings.home}, {})
     seed.populate(settings, lambda: None)
     return Village(folder, settings, pki)

@@ -49,6 +49,7 @@ from conformance.lps.soap import (
     read_body,
 )
 from conformance.lps.submission import (
+    SIGNATURE_FORMAT,
     Signature,
     Submission,
     content_type,
@@ -204,9 +205,13 @@ class Lps:
         return check(body)
 
     def find(self, patient: Patient, filters: Filters | None = None, *, access: Access | None = None) -> list[Entry]:
-        """The patient's documents (ITI-18 FindDocuments, TD3.1a): those Approved, unless `filters` say otherwise."""
+        """The patient's documents (ITI-18 FindDocuments, TD3.1a): those Approved, unless `filters` say otherwise.
+
+        Signature documents are evidence and nothing to read: they are left out.
+        """
         parameters = find_documents(patient.cx, filters or Filters())
-        return list(self.query(FIND_DOCUMENTS, parameters, patient, access=access).entries)
+        found = self.query(FIND_DOCUMENTS, parameters, patient, access=access).entries
+        return [entry for entry in found if entry.format_code.code != SIGNATURE_FORMAT.code]
 
     def find_references(
         self, patient: Patient, filters: Filters | None = None, *, access: Access | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from server.database import BusyError, Database, connect, retrying
+from server.database import BusyError, Database, connect
 
 pytest_plugins = ["databases"]
 
@@ -88,21 +88,3 @@ def test_a_deadlock_leaves_as_busy(postgresql_url: str) -> None:
 def test_other_database_errors_stay_what_they_are(database: Database) -> None:
     with pytest.raises(sa.exc.DBAPIError), database.transaction() as connection:
         connection.exec_driver_sql("SELECT nothing FROM nowhere")
-
-
-def test_retrying_runs_again_until_it_works_and_then_gives_up() -> None:
-    tries: list[float] = []
-
-    def third() -> str:
-        if len(tries) < 2:
-            raise BusyError
-        return "done"
-
-    assert retrying(third, pause=tries.append) == "done"
-    assert tries == sorted(tries)
-
-    def never() -> str:
-        raise BusyError
-
-    with pytest.raises(BusyError):
-        retrying(never, pause=lambda _: None)
