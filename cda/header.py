@@ -73,13 +73,15 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """recordTarget. `ids` in their order (the INS first when the document is shared); `birth_date` is YYYYMMDD."""
+    """recordTarget. `ids` in their order (the INS first when the document is shared); `birth_date` is YYYYMMDD,
+    `birth_place` a COG code."""
 
     ids: tuple[InstanceId, ...]
     birth_name: Name
     used_name: Name
     birth_date: str = ""
     sex: str = ""
+    birth_place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ def _patient(root: etree._Element) -> Patient:
         used_name=_qualified_name(person, "CL"),
         birth_date=_first(person, "cda:birthTime/@value")[:8],
         sex=_first(person, "cda:administrativeGenderCode/@code"),
+        birth_place=_text(person, "cda:birthplace/cda:place/cda:addr/cda:county"),
     )
 
 

@@ -14,13 +14,19 @@ from dmp.gate import Gate
 from dmp.ports import Rooms
 from habilitations.statement import Switches
 from identities.dossier import Dossier, DossierStatus, Traits
+from identities.ins import AUTHORITIES, InsError, check_ins, key_of
 from identities.requester import PatientId
+from schemas.domain import Domain
 
 AUTHORISATION_LENGTH = timedelta(days=365)  # one year, renewable: GIE SESAM-Vitale, TD0.3
 
 
 class GestionError(ValueError):
     """An act that the state of the dossier does not allow; the message is in French, for the operator."""
+
+
+class IdentifierError(GestionError):
+    """An identifier that no DMP of this domain can be opened under; the message names the rule, and no INS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,17 @@ class Consents:
     switches: Switches | None = None
 
 
-def open_dossier(gate: Gate, operator: str, identifiers: tuple[PatientId, ...], traits: Traits) -> Dossier:
-    """Opens a DMP, or reopens a closed one. `identifiers` has the INS first. Raises GestionError when it is open."""
+def open_dossier(
+    gate: Gate, operator: str, identifiers: tuple[PatientId, ...], traits: Traits, *, domain: Domain
+) -> Dossier:
+    """Opens a DMP, or reopens a closed one: what the patient had said of who may enter still holds.
+
+    `identifiers` has the current INS first. Raises IdentifierError when `domain` does not take one of them,
+    GestionError when this DMP is open.
+    """
     with gate.operator(operator, "TD1.1", identifiers[0], _call()) as rooms:
+        for identifier in identifiers:
+            _check(identifier, domain)
         known = rooms.identities.dossier(identifiers[0])
         if known is not None:
             if known.status is DossierStatus.OPEN:
@@ -84,6 +98,29 @@ def record_consents(gate: Gate, operator: str, patient: PatientId, consents: Con
             rooms.rights.block(key, blocked, start=now)
         if consents.switches is not None:
             rooms.rights.set_switches(key, consents.switches)
+
+
+def _check(identifier: PatientId, domain: Domain) -> None:
+    """Source: Référentiel INS v2: authorities, NIR or NIA of 13 characters, key of 2 digits."""
+    if identifier.authority not in domain.patient_authorities:
+        taken = ", ".join(sorted(domain.patient_authorities))
+        raise IdentifierError(
+            f"Identifiant refusé : le domaine {domain.name} prend les autorités {taken} ; reçu {identifier.authority}."
+        )
+    if identifier.authority not in AUTHORITIES:
+        return
+    try:
+        check_ins(identifier, strict=False)
+    except InsError:
+        raise IdentifierError(
+            "INS refusé : attendu un NIR ou NIA de 13 caractères et sa clé de 2 chiffres (Référentiel INS v2) ; "
+            "reçu autre chose."
+        ) from None
+    if identifier.authority in domain.strict_key_authorities and identifier.value[13:] != key_of(identifier.value[:13]):
+        raise IdentifierError(
+            "INS refusé : sa clé n'est pas celle du numéro (Référentiel INS v2 : 97 moins le reste du numéro par 97). "
+            f"Le domaine {domain.name} contrôle la clé des INS de l'autorité {identifier.authority}."
+        )
 
 
 def _dossier(rooms: Rooms, patient: PatientId) -> Dossier:

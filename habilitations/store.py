@@ -9,7 +9,7 @@ Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, TD0.3 and TD1.6
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
@@ -18,31 +18,13 @@ from habilitations.column import is_health_professional
 from habilitations.statement import Statement, Switches
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import Requester
+from schemas.store import Instant
 
 METADATA = sa.MetaData()
 
 Kind = Literal["person", "structure"]
 PERSON: Kind = "person"
 STRUCTURE: Kind = "structure"
-
-
-class Instant(sa.TypeDecorator[datetime]):
-    """An aware datetime, UTC in the database and when read. SQLite keeps no zone: it is put back."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("instant: expected an aware datetime, got a naive one")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 AUTHORISATIONS = sa.Table(

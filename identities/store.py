@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -19,29 +19,9 @@ import sqlalchemy as sa
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.professional import Professional, Structure
 from identities.requester import Authentication, PatientId
+from schemas.store import Instant
 
 METADATA = sa.MetaData()
-
-
-class Instant(sa.TypeDecorator[datetime]):
-    """An aware datetime, UTC in the database and when read. SQLite keeps no zone: it is put back."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("instant: expected an aware datetime, got a naive one")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 DOSSIERS = sa.Table(
     "dossiers",
     METADATA,

@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from identities.id_nat import IdNatError, check_ps_id_nat, check_struct_id_nat
 from schemas.domain import Domain, DomainError
 from schemas.domain import load as load_domain
 
@@ -61,7 +62,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a server runs with. Sizes in bytes; paths absolute."""
+    """What a server runs with. Sizes in bytes; paths absolute.
+
+    `ouverture_autorise` (PS_IdNat and Struct_IdNat values) and `ouverture_medecin_traitant` (PS_IdNat values) are let
+    in when the operator opens a DMP and says nothing of who may enter. Nobody is, unless the settings say so.
+    """
 
     home: Path
     domain: Domain
@@ -80,6 +85,8 @@ class Settings:
     threads: int = 8
     tls_ciphers: str = TLS_CIPHERS
     log_level: str = "info"
+    ouverture_autorise: tuple[str, ...] = ()
+    ouverture_medecin_traitant: tuple[str, ...] = ()
 
     @property
     def sqlite(self) -> bool:
@@ -173,6 +180,8 @@ class _Reader:
             "threads": self._read("threads", 8, _positive),
             "tls_ciphers": self._read("tls_ciphers", TLS_CIPHERS, str),
             "log_level": self._read("log_level", "info", _level),
+            "ouverture_autorise": self._read("ouverture_autorise", (), _identifiers),
+            "ouverture_medecin_traitant": self._read("ouverture_medecin_traitant", (), _persons),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
@@ -212,6 +221,32 @@ def _positive(value: object) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError("a whole number from 1")
     return int(text)
+
+
+def _identifiers(value: object) -> tuple[str, ...]:
+    """A list, or as a variable texts separated by commas: each a PS_IdNat or a Struct_IdNat."""
+    listed = value if isinstance(value, list | tuple) else str(value).split(",")
+    found = tuple(str(each).strip() for each in listed if str(each).strip())
+    for each in found:
+        if not (_holds(check_ps_id_nat, each) or _holds(check_struct_id_nat, each)):
+            raise ValueError(f"PS_IdNat and Struct_IdNat values ({each} is neither)")
+    return found
+
+
+def _persons(value: object) -> tuple[str, ...]:
+    found = _identifiers(value)
+    for each in found:
+        if not _holds(check_ps_id_nat, each):
+            raise ValueError(f"PS_IdNat values ({each} is none)")
+    return found
+
+
+def _holds(check: Callable[[str], None], value: str) -> bool:
+    try:
+        check(value)
+    except IdNatError:
+        return False
+    return True
 
 
 def _level(value: object) -> str:

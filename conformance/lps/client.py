@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,6 +95,17 @@ class Opened:
     mime_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request with all its signatures, ready to be posted: `body` gives its `length` bytes, as often as asked."""
+
+    path: str
+    content_type: str
+    length: int
+    body: Iterable[bytes]
+    message_id: str
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -174,13 +185,27 @@ class Lps:
         ]
         code = content_type(documents[0].encounter_code, self._values, content_type_code)
         submission = self._submission(documents, patient, code, replaces, signature)
-        warnings += self._provide(submission, patient, access, inline, progress)
+        request = self._package(PROVIDE_AND_REGISTER, write_request(submission), patient, access, inline)
+        with tempfile.TemporaryDirectory(prefix="lps-") as folder:
+            body, _ = self._exchange(request, Path(folder), sent=progress)
+        warnings += check(body)
         return Provided(
             submission_set=submission.unique_id,
             unique_ids=tuple(document.entry.unique_id for document in documents),
             entry_uuids=tuple(document.entry.entry_uuid for document in documents),
             warnings=tuple(warnings),
         )
+
+    def prepare(self, files: Sequence[Path], patient: Patient) -> tuple[Request, tuple[str, ...]]:
+        """The ITI-41 request that `provide` would send for new documents, and their uniqueIds, nothing sent.
+
+        Raises LpsUsageError for an unusable file.
+        """
+        documents = [read_document(file, patient, self._values) for file in files]
+        code = content_type(documents[0].encounter_code, self._values, None)
+        submission = self._submission(documents, patient, code, {}, True)
+        request = self._package(PROVIDE_AND_REGISTER, write_request(submission), patient, Access(), False)
+        return request, tuple(document.entry.unique_id for document in documents)
 
     def _submission(
         self, documents: Sequence[Document], patient: Patient, code: Code, replaces: dict[str, str], signature: bool
@@ -194,15 +219,6 @@ class Lps:
         # One source for each structure: its own arc under 2.25, always the same. Source: ITI TF-3 4.2.3.3.9.
         source_id = f"{oids.UUID_ARC}.{uuid.uuid5(uuid.NAMESPACE_OID, self._sender.structure_id).int}"
         return Submission(patient, documents, author, code, source_id, unique_id, dtm(now), replaces, signed)
-
-    def _provide(
-        self, submission: Submission, patient: Patient, access: Access, inline: bool, progress: Progress
-    ) -> list[str]:
-        with tempfile.TemporaryDirectory(prefix="lps-") as folder:
-            body, _ = self._mtom(
-                PROVIDE_AND_REGISTER, write_request(submission), patient, access, Path(folder), inline, sent=progress
-            )
-        return check(body)
 
     def find(self, patient: Patient, filters: Filters | None = None, *, access: Access | None = None) -> list[Entry]:
         """The patient's documents (ITI-18 FindDocuments, TD3.1a): those Approved, unless `filters` say otherwise.
@@ -249,18 +265,26 @@ class Lps:
         object_refs: bool = False,
     ) -> Found:
         """Any stored query (ITI-18). Raises LpsError when the server refuses."""
-        request = write_query(query_id, parameters, object_refs=object_refs)
+        request = self.prepare_query(query_id, parameters, patient, access=access, object_refs=object_refs)
+        with tempfile.TemporaryDirectory(prefix="lps-") as folder:
+            body, _ = self._exchange(request, Path(folder))
+        return read_response(body, check(body))
+
+    def prepare_query(
+        self,
+        query_id: str,
+        parameters: Sequence[Parameter],
+        patient: Patient | None,
+        *,
+        access: Access | None = None,
+        object_refs: bool = False,
+    ) -> Request:
+        """The request that `query` sends, nothing sent."""
         assertion = self.assertion(patient, access or Access())
         message_id, start, end = envelope(REGISTRY_STORED_QUERY, self._address + REGISTRY, assertion)
-        data = start + request + end
+        data = start + write_query(query_id, parameters, object_refs=object_refs) + end
         header = f'application/soap+xml; charset=UTF-8; action="{REGISTRY_STORED_QUERY}"'
-        with (
-            tempfile.TemporaryDirectory(prefix="lps-") as folder,
-            self._transport.post(REGISTRY, header, len(data), [data]) as response,
-        ):
-            received = receive(response, response.headers.get("Content-Type", ""), Path(folder))
-            body = read_body(received.envelope, response.status, message_id)
-        return read_response(body, check(body))
+        return Request(REGISTRY, header, len(data), [data], message_id)
 
     def resolve(self, identifier: str, patient: Patient, *, access: Access | None = None) -> str:
         """The entryUUID of a document given by its entryUUID or uniqueId, the latter asked of the server (TD3.1b).
@@ -305,12 +329,10 @@ class Lps:
         if repository is None:
             entry = self.locate(identifier, patient, access=access)
             identifier, repository = entry.unique_id, entry.repository_unique_id
-        request = _retrieve_request(repository, identifier)
+        request = self.prepare_open(repository, identifier, patient, access=access)
         with tempfile.TemporaryDirectory(prefix=".lps-", dir=destination.parent) as name:
             folder = Path(name)
-            body, received = self._mtom(
-                RETRIEVE_DOCUMENT_SET, [request], patient, access, folder, False, received=progress
-            )
+            body, received = self._exchange(request, folder, received=progress)
             check(body)
             stored = next(iter(received.documents(body, folder)), None)
             if stored is None:
@@ -319,24 +341,28 @@ class Lps:
         mime_type = (body.findtext(f"{{{XDS}}}DocumentResponse/{{{XDS}}}mimeType") or "").strip()
         return Opened(destination, stored.size, stored.sha1, mime_type)
 
-    def _mtom(
-        self,
-        action: str,
-        request: Sequence[bytes | Attachment],
-        patient: Patient,
-        access: Access,
-        folder: Path,
-        inline: bool,
-        *,
-        sent: Progress = _silent,
-        received: Progress = _silent,
-    ) -> tuple[etree._Element, Received]:
+    def prepare_open(
+        self, repository: str, unique_id: str, patient: Patient, *, access: Access | None = None
+    ) -> Request:
+        """The ITI-43 request that `open` sends, nothing sent."""
+        request = _retrieve_request(repository, unique_id)
+        return self._package(RETRIEVE_DOCUMENT_SET, [request], patient, access or Access(), False)
+
+    def _package(
+        self, action: str, request: Sequence[bytes | Attachment], patient: Patient, access: Access, inline: bool
+    ) -> Request:
         assertion = self.assertion(patient, access)
         message_id, start, end = envelope(action, self._address + REPOSITORY, assertion)
         package = Package([start, *request, end], action, inline=inline)
-        with self._transport.post(REPOSITORY, package.content_type, len(package), package, sent) as response:
+        return Request(REPOSITORY, package.content_type, len(package), package, message_id)
+
+    def _exchange(
+        self, request: Request, folder: Path, *, sent: Progress = _silent, received: Progress = _silent
+    ) -> tuple[etree._Element, Received]:
+        """Sends a request; the body of the answer, and its documents as files of `folder`."""
+        with self._transport.post(request.path, request.content_type, request.length, request.body, sent) as response:
             answer = receive(response, response.headers.get("Content-Type", ""), folder, progress=received)
-            return read_body(answer.envelope, response.status, message_id), answer
+            return read_body(answer.envelope, response.status, request.message_id), answer
 
     def assertion(self, patient: Patient | None, access: Access) -> bytes:
         """The VIHF for a patient and an access mode: the same one while it is young, then a new one."""

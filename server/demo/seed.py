@@ -18,6 +18,7 @@ from server.settings import Address, Settings, load
 
 OPERATOR = "demo"
 MARK = "people.json"
+MEDECIN_TRAITANT = "medecin-traitant"
 Step = Callable[[], None]
 
 
@@ -58,7 +59,7 @@ def write_home(folder: Path, https: Address, http: Address) -> Settings:
     """The home of the demo's server: its settings, with the demo's PKI and the matrix made up for demonstrations."""
     home = folder / "home"
     home.mkdir(mode=0o700)
-    values = {
+    values: dict[str, object] = {
         "domain": "fr-dmp",
         "matrice": "matrice_synthetique.csv",
         "https": str(https),
@@ -67,8 +68,13 @@ def write_home(folder: Path, https: Address, http: Address) -> Settings:
         "crl": "../crl.pem",
         "server_certificate": "../server.pem",
         "server_key": "../server.key",
+        # Who is let into a DMP that is opened by hand, unless the operator says otherwise.
+        "ouverture_autorise": [person.id_nat for person in PEOPLE],
+        "ouverture_medecin_traitant": [inhabitant(MEDECIN_TRAITANT).id_nat],
     }
-    lines = ["# Les réglages de la démonstration.", *(f'{name} = "{value}"' for name, value in values.items())]
+    # A JSON text or list of texts is a TOML one.
+    settings = (f"{name} = {json.dumps(value)}" for name, value in values.items())
+    lines = ["# Les réglages de la démonstration.", *settings]
     (home / "settings.toml").write_text("\n".join(lines) + "\n", "utf-8")
     return load({"home": home}, {})
 
@@ -93,7 +99,7 @@ def populate(settings: Settings, done: Step) -> None:
 
 
 def _open(house: House, patient: DemoPatient) -> None:
-    open_dossier(house.gate, OPERATOR, (patient.identifier,), patient.traits)
+    open_dossier(house.gate, OPERATOR, (patient.identifier,), patient.traits, domain=house.domain)
     let_in = [inhabitant(name) for name in patient.authorised if name not in patient.blocked]
     consents = Consents(
         authorised_persons=tuple(person.id_nat for person in let_in if person.kind == "ps"),

@@ -16,6 +16,7 @@ from conformance.lps.metadata import Visibility
 from conformance.lps.people import Patient
 from conformance.lps.soap import LpsError
 from conformance.lps.vihf import Access
+from schemas import oids
 from schemas.domain import load
 from server.demo.paper import Paper, write
 from server.demo.people import PATIENTS
@@ -23,7 +24,21 @@ from tests.village import Village
 
 REPOSITORY = load("fr-dmp").repository_unique_id
 CRH, LAB, CONSULTATION = "hospital_stay_report", "lab_report", "consultation_report"
-NOT_FOR_PHARMACISTS = "75496-0"  # one of the ten types; the whole list is tested cell by cell elsewhere
+LOINC, TRE_A05 = oids.LOINC, oids.TYPE_DOCUMENT
+# The ten types that the matrix keeps from pharmacists. Source: revuepharma.fr, October 2023.
+NOT_FOR_PHARMACISTS = {
+    "75496-0": LOINC,
+    "34842-5": LOINC,
+    "68599-0": LOINC,
+    "83901-9": LOINC,
+    "68817-6": LOINC,
+    "89601-9": LOINC,
+    "86531-1": LOINC,
+    "EXPPAT_3": TRE_A05,
+    "ATTEST-RESID": TRE_A05,
+    "ATTEST-HEBGT": TRE_A05,
+}
+NOT_FOR_MEDECINS = {"ATTEST-RESID"}
 
 
 @dataclass
@@ -108,6 +123,27 @@ def test_refused_masked_and_inexistent_look_the_same(
             village.lps("podologue").open(unique_id, tmp_path / "x", patient, repository=REPOSITORY)
         answers.add((refused.value.code, refused.value.context.replace(unique_id, "ID")))
     assert len(answers) == 1
+
+
+def test_a_pharmacist_does_not_see_the_ten_excluded_types(village: Village, patient: Patient, tmp_path: Path) -> None:
+    author, provided = village.lps("medecin"), {}
+    for number, (code, system) in enumerate(NOT_FOR_PHARMACISTS.items()):
+        file = write(Paper(CONSULTATION, "medecin", "medecin", 0, 1), tmp_path, 1500 + number, datetime.now(UTC))
+        retyped = file.read_text("utf-8").replace('code="11488-4"', f'code="{code}"', 1)
+        place = retyped.index(f'code="{code}"')
+        file.write_text(retyped[:place] + retyped[place:].replace(LOINC, system, 1), "utf-8")
+        provided[code] = author.provide([file], patient).unique_ids[0]
+    common = author.provide(
+        [write(Paper(CONSULTATION, "medecin", "medecin", 0, 1), tmp_path, 1600, datetime.now(UTC))], patient
+    ).unique_ids[0]
+    seen = {entry.unique_id for entry in village.lps("pharmacien").find(patient)}
+    assert common in seen
+    assert seen.isdisjoint(provided.values())
+    for unique_id in provided.values():
+        assert not opens(village.lps("pharmacien"), unique_id, patient, tmp_path)
+        assert village.audit(1)[0].rule == "matrice"
+    by_doctor = {entry.unique_id for entry in village.lps("medecin-traitant").find(patient)}
+    assert {code for code, unique_id in provided.items() if unique_id not in by_doctor} == NOT_FOR_MEDECINS
 
 
 def test_a_structure_certificate_feeds_and_never_consults(

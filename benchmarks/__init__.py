@@ -1,0 +1,1 @@
+"""How fast this server is, beside what the machine's disk and processor allow."""
