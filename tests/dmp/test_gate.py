@@ -210,6 +210,20 @@ def test_an_unauthenticated_request_is_a_serious_failure(gate: Gate, rooms: Room
     assert (minor.outcome, minor.requester) == (Outcome.MINOR_FAILURE, DOCTOR)
 
 
+def test_what_fails_before_a_passage_is_recorded_too(gate: Gate, rooms: Rooms) -> None:
+    with pytest.raises(OSError, match="disk"), gate.preparation(DOCTOR, Action.TD2_1, CALL):
+        raise OSError("disk of MARTIN Claire")
+    (event,) = rooms.events
+    assert (event.outcome, event.action, event.explanation) == (Outcome.MAJOR_FAILURE, "TD2.1", "OSError")
+
+
+def test_an_operator_s_failure_is_recorded(gate: Gate, rooms: Rooms) -> None:
+    with pytest.raises(ValueError, match="already"), gate.operator("root", "TD1.1", INS, CALL):
+        raise ValueError("already open")
+    (event,) = rooms.events
+    assert (event.outcome, event.operator, event.explanation) == (Outcome.MINOR_FAILURE, "root", "ValueError")
+
+
 def test_an_operator_s_act_is_recorded(gate: Gate, rooms: Rooms) -> None:
     with gate.operator("root", "TD1.3a", INS, CALL):
         pass
