@@ -17,7 +17,7 @@ from benchmarks.documents import pdf, write_document
 from benchmarks.load import PROVIDED, TRANSACTIONS, Clients, LoadError, Plan, clients, measure, seed_searched
 from benchmarks.machine import facts
 from benchmarks.report import Report, Row
-from benchmarks.yardsticks import Core, document_writes, record_writes
+from benchmarks.yardsticks import Core, disk_rates
 from server.demo import background, seed
 from server.demo.people import PATIENTS
 from server.settings import Address, Settings
@@ -62,7 +62,7 @@ def _run(folder: Path, documents: int, number: int, console: Console) -> Report:
     disk.mkdir()
     with console.status("a document, and the disk"):
         sample = write_document(disk, PATIENTS[PROVIDED[0]], pdf()).read_bytes()
-        on_disk = document_writes(disk, sample), record_writes(disk)
+        before = disk_rates(disk, sample)
     with console.status("people, patients and a server") as status, _server(demo) as settings:
         seed_searched(demo)
         status.update("requests, signed beforehand")
@@ -71,10 +71,13 @@ def _run(folder: Path, documents: int, number: int, console: Console) -> Report:
             for transaction in TRANSACTIONS:
                 status.update(f"{documents} × {transaction}")
                 measured.append(measure(connections, transaction))
+        status.update("the disk once more")
+        # What the disk allows is the better of two times: whoever else uses it can only make it slower.
+        on_disk = tuple(map(max, before, disk_rates(disk, sample)))
         status.update("one core")
         core, examples = Core(settings), Clients(Plan(demo, 0, 1)).exchanges
     rows = (Row(each, core.rate(each.transaction, examples[each.transaction][0])) for each in measured)
-    return Report(machine, number, documents, len(sample), *on_disk, tuple(rows))
+    return Report(machine, number, documents, len(sample), on_disk[0], on_disk[1], tuple(rows))
 
 
 @contextmanager

@@ -29,8 +29,8 @@ _PARAGRAPH_BYTES = 1_000
 def pdf(size: int = PDF_BYTES) -> bytes:
     """A PDF of about `size` bytes of meaningless text, the same one every time."""
     chance = random.Random(size)
-    paragraphs = []
-    while sum(map(len, paragraphs)) < size * 0.93:  # the rest is markup
+    paragraphs: list[str] = []
+    while sum(len(text) for text in paragraphs) < size * 0.76:  # the rest is markup
         text = " ".join("".join(chance.choices(_SYLLABLES, k=3)) for _ in range(_PARAGRAPH_BYTES // 8))
         paragraphs.append(text)
     return write_pdf(KIND.title, paragraphs)

@@ -42,7 +42,7 @@ class LoadError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one process does. `requests` of each transaction are measured, as many as `clients` go before, unmeasured."""
+    """What one process does: `requests` of each transaction are measured, `clients` more go before, unmeasured."""
 
     demo: Path
     requests: int

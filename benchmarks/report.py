@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.documents import PDF_BYTES
 from benchmarks.load import Measured
 
 
@@ -63,7 +64,8 @@ class Report:
             console.print(f"{name:12} {value}", highlight=False)
         size = f"{self.document_bytes / 1000:.0f} kB"
         table = Table(
-            title=f"Documents of {size}, {self.clients} clients, {self.requests} requests of each transaction"
+            title=f"CDA documents of {size} (a PDF of {PDF_BYTES / 1000:.0f} kB), {self.clients} clients, "
+            f"{self.requests} requests of each transaction"
         )
         table.add_column("")
         for heading in ("per second", "p50 ms", "p99 ms", "of disk: documents", "of disk: records", "of one core"):

@@ -34,6 +34,11 @@ RECORD_BYTES = 4096
 SECONDS = 2.0
 
 
+def disk_rates(folder: Path, document: bytes) -> tuple[float, float]:
+    """Durable writes per second of such a document, and of a record."""
+    return document_writes(folder, document), record_writes(folder)
+
+
 def document_writes(folder: Path, document: bytes) -> float:
     """Durable documents per second, one at a time: write, flush, give it its name, flush the folder."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -22,6 +22,7 @@ _NS = {"cda": HL7_V3, "ps3": "urn:dicom-org:ps3-20"}
 _TS = re.compile(r"([0-9]{4}(?:[0-9]{2}){0,5})(?:\.[0-9]+)?(?:([+-])([0-9]{2})([0-9]{2}))?\Z")
 _TO_THE_HOUR = 10  # digits of YYYYMMDDhh: below, an offset says nothing
 _TO_THE_MINUTE = 12
+_ONCE = ("code", "title", "effectiveTime", "confidentialityCode", "languageCode", "setId", "versionNumber")
 _BEGINNING = "00000101000000"  # what completes a timestamp of partial precision
 
 
@@ -151,6 +152,7 @@ def read_header(document: CdaDocument) -> Header:
     is out of its form. What the CI-SIS also requires but XDS can do without is left to the checks of agreement.
     """
     root = document.clinical_document
+    _check_single(root)
     return Header(
         id=_one_id(root, "id"),
         code=_required_code(root),
@@ -183,6 +185,13 @@ def read_header(document: CdaDocument) -> Header:
     )
 
 
+def _check_single(root: etree._Element) -> None:
+    """What a document has once. Of two, each reader could believe another. Source: HL7 CDA R2 §4.2.1."""
+    for name in _ONCE:
+        if (count := len(_elements(root, f"cda:{name}"))) > 1:
+            raise CdaError("one", str(count), name)
+
+
 def dtm_utc(text: str, place: str) -> str:
     """An HL7 timestamp as a UTC DTM of the same precision, without fraction of a second.
 
@@ -204,7 +213,7 @@ def dtm_utc(text: str, place: str) -> str:
         zone = timezone(-offset if sign == "-" else offset)
         moved = instant.replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CdaError("an offset of less than a day", "another", place) from None
+        raise CdaError("an offset of less than a day, and a year from 1 to 9999 in UTC", "another", place) from None
     # An offset of a fraction of an hour gives minutes to a time that had none.
     precision = max(len(digits), _TO_THE_MINUTE) if moved.minute else len(digits)
     return "".join(filter(str.isdigit, moved.isoformat()[:19]))[:precision]

@@ -16,7 +16,7 @@ from identities.ins import InsError, read_cx
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.metadata import DocumentEntry, RegistryObject
-from registry.stored_query import ReturnType, StoredQuery
+from registry.stored_query import GetDocuments, ReturnType, StoredQuery
 from repository.content import Content
 
 
@@ -34,6 +34,8 @@ def search(
         passage.objects.append(AuditObject(ObjectKind.QUERY, query_id, content=raw))
         if unreadable:
             raise RegistryError([unreadable])
+        if isinstance(query, GetDocuments):
+            _note_hidden(passage, unique_ids=query.unique_ids, entry_uuids=query.entry_uuids)
         return passage.registry.find(query, passage.scope)
 
 
@@ -87,10 +89,17 @@ def _readable(passage: Passage, unique_ids: Sequence[str]) -> dict[str, tuple[Do
         if content is not None:
             found[entry.unique_id] = (entry, content)
     missing = [unique_id for unique_id in unique_ids if unique_id not in found]
-    for entry, custody in passage.registry.hidden(missing, passage.scope) if missing else ():
+    if missing:
+        _note_hidden(passage, unique_ids=missing)
+    return found
+
+
+def _note_hidden(passage: Passage, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()) -> None:
+    """Documents asked for by name that stay hidden are refusals: each is recorded with its rule."""
+    hidden = passage.registry.hidden(passage.scope, unique_ids=unique_ids, entry_uuids=entry_uuids)
+    for entry, custody in hidden:
         document = AuditObject(ObjectKind.DOCUMENT, entry.unique_id, entry.repository_unique_id)
         passage.hide(document, entry, custody)
-    return found
 
 
 def _unavailable(asked: DocumentRequest) -> Finding:

@@ -36,7 +36,9 @@ class Registry(Protocol):
 
     def entries(self, unique_ids: Sequence[str], scope: Scope) -> tuple[DocumentEntry, ...]: ...
 
-    def hidden(self, unique_ids: Sequence[str], scope: Scope) -> tuple[tuple[DocumentEntry, Custody], ...]: ...
+    def hidden(
+        self, scope: Scope, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()
+    ) -> tuple[tuple[DocumentEntry, Custody], ...]: ...
 
 
 class Documents(Protocol):

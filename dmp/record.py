@@ -90,12 +90,13 @@ def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
 
 def failed(event: Event, passage: Passage | None, outcome: Outcome, reason: str) -> Event:
     """The event of a request that was let through and could not be carried out. `reason` holds no health data."""
-    if passage is None:
-        return replace(event, outcome=outcome, explanation=reason)
+    dossier = passage.dossier if passage else None
     return replace(
-        decided(event, passage.decision, passage.dossier),
+        event,
         outcome=outcome,
-        objects=tuple(passage.objects),
+        dossier=dossier.key if dossier else "",
+        objects=tuple(passage.objects) if passage else (),
+        rule="demande" if outcome is Outcome.MINOR_FAILURE else "serveur",
         explanation=reason,
     )
 

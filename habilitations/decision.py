@@ -264,7 +264,7 @@ def explain_entry(decision: Decision, entry: DocumentEntry, custody: Custody) ->
         table=_sheet(basis.column),
         version=basis.tables.droits.versions[basis.column.sheet],
         row=f"{basis.rows[facet].value} × {basis.column.heading}",
-        expected="oui",
+        expected="oui sans réserve",
         got=cell.text,
         sentence=explanation.ENTRY_RULES[rule],
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -64,7 +64,7 @@ OPPOSITIONS = sa.Table(
 _DOSSIER: sa.BindParameter[str] = sa.bindparam("dossier")
 _PERSON: sa.BindParameter[str] = sa.bindparam("person")
 _STRUCTURE: sa.BindParameter[str] = sa.bindparam("structure")
-_STATEMENT = sa.select(
+_SAID = sa.select(
     sa.select(sa.func.max(AUTHORISATIONS.c.ends))
     .where(
         AUTHORISATIONS.c.dossier == _DOSSIER,
@@ -82,6 +82,10 @@ _STATEMENT = sa.select(
     .label("medecin_traitant"),
 )
 _OPPOSITIONS_OF = sa.select(OPPOSITIONS).where(OPPOSITIONS.c.dossier == _DOSSIER)
+_SAID_ONCE = _SAID.subquery()
+_STATEMENT = sa.select(_SAID_ONCE, OPPOSITIONS).outerjoin_from(
+    _SAID_ONCE, OPPOSITIONS, OPPOSITIONS.c.dossier == _DOSSIER
+)
 
 
 class RightsError(ValueError):
@@ -133,7 +137,7 @@ class HabilitationsStore:
         }
         row = self._connection.execute(_STATEMENT, parameters).one()
         health = is_health_professional(requester)
-        switches, opposed = self._oppositions(dossier.key)
+        switches, opposed = _opposed(row)
         return Statement(
             dossier=dossier.key,
             open=dossier.status is DossierStatus.OPEN,
@@ -231,9 +235,7 @@ class HabilitationsStore:
 
     def _oppositions(self, dossier: str) -> tuple[Switches, bool]:
         row = self._connection.execute(_OPPOSITIONS_OF, {"dossier": dossier}).one_or_none()
-        if row is None:
-            return Switches(), False
-        return Switches(row.centre_15, row.bris_de_glace, row.masques_en_urgence), row.feeding
+        return _opposed(row) if row else (Switches(), False)
 
     def _oppose(self, dossier: str, switches: Switches, feeding: bool) -> None:
         self._connection.execute(sa.delete(OPPOSITIONS).where(OPPOSITIONS.c.dossier == dossier))
@@ -252,3 +254,10 @@ class HabilitationsStore:
 
     def _column(self, column: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
         return tuple(self._connection.execute(sa.select(column).where(*where).order_by(column)).scalars())
+
+
+def _opposed(row: sa.Row[Any]) -> tuple[Switches, bool]:
+    """What a row of oppositions says; without one (an outer join), what holds until the patient says something."""
+    if row.feeding is None:
+        return Switches(), False
+    return Switches(row.centre_15, row.bris_de_glace, row.masques_en_urgence), row.feeding

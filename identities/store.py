@@ -8,7 +8,6 @@ R.1111-40.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -82,6 +81,14 @@ _EVERY_DOSSIER = (
 _DOSSIER_OF = _EVERY_DOSSIER.join(_HAD, _HAD.c.dossier == DOSSIERS.c.key).where(
     _HAD.c.value == sa.bindparam("had_value"), _HAD.c.authority == sa.bindparam("had_authority")
 )
+_EVERY_PROFESSIONAL = (
+    sa.select(PROFESSIONALS, MEMBERSHIPS.c.structure_id)
+    .outerjoin(MEMBERSHIPS, MEMBERSHIPS.c.id_nat == PROFESSIONALS.c.id_nat)
+    .order_by(PROFESSIONALS.c.id_nat)
+)
+_PROFESSIONAL = _EVERY_PROFESSIONAL.where(PROFESSIONALS.c.id_nat == sa.bindparam("id_nat"))
+_EVERY_STRUCTURE = sa.select(STRUCTURES).order_by(STRUCTURES.c.structure_id)
+_STRUCTURE = _EVERY_STRUCTURE.where(STRUCTURES.c.structure_id == sa.bindparam("structure_id"))
 _LAST_RANK = sa.select(sa.func.max(IDENTIFIERS.c.rank)).where(IDENTIFIERS.c.dossier == sa.bindparam("dossier"))
 
 
@@ -174,12 +181,12 @@ class IdentitiesStore:
 
     def professional(self, id_nat: str) -> Professional | None:
         """The professional of that PS_IdNat, None when the directory has none."""
-        found = self._professionals(PROFESSIONALS.c.id_nat == id_nat)
+        found = _professionals(self._connection.execute(_PROFESSIONAL, {"id_nat": id_nat}))
         return found[0] if found else None
 
     def professionals(self) -> tuple[Professional, ...]:
         """Every professional, by PS_IdNat."""
-        return self._professionals(sa.true())
+        return _professionals(self._connection.execute(_EVERY_PROFESSIONAL))
 
     def save_professional(self, professional: Professional) -> None:
         """Adds a professional to the directory, or replaces what it said of him."""
@@ -196,12 +203,12 @@ class IdentitiesStore:
 
     def structure(self, structure_id: str) -> Structure | None:
         """The structure of that Struct_IdNat, None when the directory has none."""
-        found = self._structures(STRUCTURES.c.structure_id == structure_id)
+        found = _structures(self._connection.execute(_STRUCTURE, {"structure_id": structure_id}))
         return found[0] if found else None
 
     def structures(self) -> tuple[Structure, ...]:
         """Every structure, by Struct_IdNat."""
-        return self._structures(sa.true())
+        return _structures(self._connection.execute(_EVERY_STRUCTURE))
 
     def save_structure(self, structure: Structure) -> None:
         """Adds a structure to the directory, or replaces what it said of it."""
@@ -239,38 +246,37 @@ class IdentitiesStore:
         if self._connection.execute(sa.update(DOSSIERS).where(*where).values(values)).rowcount != 1:
             raise IdentityError(f"a dossier that is {before.value}", key)
 
-    def _professionals(self, where: sa.ColumnElement[bool]) -> tuple[Professional, ...]:
-        memberships: dict[str, set[str]] = defaultdict(set)
-        joined = sa.select(MEMBERSHIPS).join(PROFESSIONALS).where(where)
-        for id_nat, structure_id in self._connection.execute(joined):
-            memberships[id_nat].add(structure_id)
-        rows = self._connection.execute(sa.select(PROFESSIONALS).where(where).order_by(PROFESSIONALS.c.id_nat))
-        return tuple(
-            Professional(
-                id_nat=row.id_nat,
-                family=row.family,
-                given=row.given,
-                profession=row.profession,
-                profession_system=row.profession_system,
-                specialty=row.specialty,
-                structures=frozenset(memberships[row.id_nat]),
-                active=row.active,
-            )
-            for row in rows
-        )
 
-    def _structures(self, where: sa.ColumnElement[bool]) -> tuple[Structure, ...]:
-        rows = self._connection.execute(sa.select(STRUCTURES).where(where).order_by(STRUCTURES.c.structure_id))
-        return tuple(
-            Structure(
-                structure_id=row.structure_id,
-                name=row.name,
-                sector=row.sector,
-                active=row.active,
-                modes=frozenset(Authentication(mode) for mode in row.modes.split()),
-            )
-            for row in rows
+def _professionals(rows: Iterable[sa.Row[Any]]) -> tuple[Professional, ...]:
+    """The professionals of rows that come one for each structure (None when there is none), those of one together."""
+    return tuple(_professional(list(group)) for _, group in groupby(rows, key=lambda row: row.id_nat))
+
+
+def _professional(rows: Sequence[sa.Row[Any]]) -> Professional:
+    row = rows[0]
+    return Professional(
+        id_nat=row.id_nat,
+        family=row.family,
+        given=row.given,
+        profession=row.profession,
+        profession_system=row.profession_system,
+        specialty=row.specialty,
+        structures=frozenset(each.structure_id for each in rows if each.structure_id is not None),
+        active=row.active,
+    )
+
+
+def _structures(rows: Iterable[sa.Row[Any]]) -> tuple[Structure, ...]:
+    return tuple(
+        Structure(
+            structure_id=row.structure_id,
+            name=row.name,
+            sector=row.sector,
+            active=row.active,
+            modes=frozenset(Authentication(mode) for mode in row.modes.split()),
         )
+        for row in rows
+    )
 
 
 def _dossiers(rows: Iterable[sa.Row[Any]]) -> tuple[Dossier, ...]:

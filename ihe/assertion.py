@@ -18,6 +18,7 @@ from ihe.errors import AuthenticationError
 from ihe.signature import DS, X509_CERTIFICATE, SignatureError, base64_bytes
 from schemas import oids, xml
 from schemas.domain import AssertionProfile
+from schemas.value_sets import ValueSets
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 HL7 = "urn:hl7-org:v3"
@@ -49,7 +50,7 @@ _REQUIRED_SPECIALTY = {MEDECIN: oids.SPECIALITE_MEDECIN, PHARMACIEN: oids.SECTIO
 
 INVALID = "wsse:InvalidSecurityToken"  # WSS SOAP Message Security 1.1 §12
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _CODE = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*)){1,30}")
 _PATIENT_ID = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -198,6 +199,9 @@ def _roles(roles: list[etree._Element]) -> tuple[str, str, str]:
     specialty, specialty_system = codes[1] if len(codes) == 2 else ("", "")
     if specialty and specialty_system not in _SPECIALTY_SYSTEMS:
         raise _invalid(f"attribute {ROLE}", f"a specialty of {' or '.join(sorted(_SPECIALTY_SYSTEMS))}", "another")
+    if specialty and not ValueSets.load().contains("subject_role", specialty, specialty_system):
+        # `sm25` is nobody's specialty, and not the one that closes the dossier to an occupational physician.
+        raise _invalid(f"attribute {ROLE}", "a specialty of JDV_J05", _shown(specialty))
     required = _REQUIRED_SPECIALTY.get(profession) if system == oids.PROFESSION else None
     if required is not None and specialty_system != required:
         raise _invalid(f"attribute {ROLE}", f"a specialty of {required} for profession {profession}", "none of it")

@@ -30,7 +30,7 @@ _DESCRIPTION = f"{{{RIM}}}Description"
 _VERSION_INFO = f"{{{RIM}}}VersionInfo"
 _LOCALIZED_STRING = f"{{{RIM}}}LocalizedString"
 _UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
-_VERSION = re.compile(r"(\d{1,9})(\.\d+)?\Z")
+_VERSION = re.compile(r"(\d{1,9})(\.\d+)?\Z", re.ASCII)
 _AUTHOR_SLOTS = ("authorPerson", "authorInstitution", "authorRole", "authorSpecialty", "authorTelecommunication")
 
 T = TypeVar("T")
@@ -136,7 +136,7 @@ class EbrimObject:
         """The enumeration member that `given` stands for; `default`, and a finding, when there is none."""
         if given in members:
             return members[given]
-        self.wrong(attribute, f"one of {', '.join(members)}", given[:MAX_VALUE] or "none")
+        self.wrong(attribute, f"one of {', '.join(filter(None, members))}", given[:MAX_VALUE] or "none")
         return default
 
     def version(self) -> int:

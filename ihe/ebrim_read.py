@@ -43,8 +43,8 @@ _STATUSES = {status.value: status for status in AvailabilityStatus} | {"": Avail
 _OBJECT_TYPES = {kind.value: kind for kind in ObjectType}
 _ASSOCIATION_TYPES: dict[str, AssociationType | None] = {kind.value: kind for kind in AssociationType}
 _NO_CODE = Code("", "")
-_SIZE = re.compile(r"\d{1,18}\Z")
-_URI_PIECE = re.compile(r"(\d{1,4})\|(.*)\Z", re.DOTALL)
+_SIZE = re.compile(r"\d{1,18}\Z", re.ASCII)
+_URI_PIECE = re.compile(r"(\d{1,4})\|(.*)\Z", re.ASCII | re.DOTALL)
 
 
 def read_submission(request: etree._Element) -> tuple[Submission, tuple[Finding, ...]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ihe import identifiers as ids
 from ihe.ebrim_object import MAX_VALUE
@@ -67,11 +68,7 @@ class _Parts:
     def code(self, scheme: str, code: Code | None) -> None:
         if code is None or not (code.code or code.scheme):
             return
-        self._classification(
-            scheme,
-            attribute(code.code),
-            _slot("codingScheme", (code.scheme,)) + _localized("Name", code.display),
-        )
+        self._classification(scheme, attribute(code.code), _coded(code.scheme, code.display))
 
     def codes(self, scheme: str, codes: Iterable[Code]) -> None:
         for code in codes:
@@ -201,6 +198,12 @@ def _association(found: Association) -> str:
         f"{_single('SubmissionSetStatus', found.submission_set_status)}{_extra(found.extra_slots)}"
         f'<rim:VersionInfo versionName="1"/>{parts.written()}</rim:Association>'
     )
+
+
+@lru_cache(maxsize=4096)
+def _coded(scheme: str, display: str) -> str:
+    """What stands in the Classification of a code: the same few codes come over and over."""
+    return _slot("codingScheme", (scheme,)) + _localized("Name", display)
 
 
 def _home(home: str) -> str:

@@ -9,16 +9,18 @@ import logging
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Blueprint, Response, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from audit.event import Call
 from ihe.door import Door
 from ihe.errors import TOLD, fault_of, internal_fault
 from ihe.exchange import SOAP_CONTENT_TYPE, Actor, Exchange
-from ihe.mime import CHUNK_BYTES, Outgoing, Readable
+from ihe.mime import CHUNK_BYTES, Outgoing, PackageError, Readable
 from ihe.soap import Fault, write_fault
 from ihe.wsdl import write_wsdl
 
@@ -34,19 +36,29 @@ class _Body:
     """A request body; a client that goes away ends it early, which the readers find out by themselves."""
 
     def __init__(self, stream: Readable) -> None:
-        self._stream = stream
+        self._stream, self._broken = stream, False
 
     def read(self, size: int, /) -> bytes:
+        """The next bytes. Raises PackageError when the transfer coding, or the connection, breaks."""
+        if self._broken:
+            return b""
         try:
             return self._stream.read(size)
         except ClientDisconnected:
             return b""
+        except TimeoutError:
+            self._broken = True
+            raise PackageError("the whole body in time", "a sender who stopped", 408) from None
+        except (OSError, ParseException):  # the connection; gunicorn, of chunks that are none
+            self._broken = True
+            raise PackageError("a body in the transfer coding of HTTP/1.1", "a broken one") from None
 
     def drain(self) -> None:
-        """Reads and forgets the rest, within limits."""
+        """Reads and forgets the rest, within limits, as far as it can be read."""
         left = MAX_DRAINED_BYTES
-        while left > 0 and (chunk := self.read(CHUNK_BYTES)):
-            left -= len(chunk)
+        with suppress(PackageError):
+            while left > 0 and (chunk := self.read(CHUNK_BYTES)):
+                left -= len(chunk)
 
 
 def blueprint(door: Door) -> Blueprint:

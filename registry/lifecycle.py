@@ -141,6 +141,10 @@ def _same_document(entry: DocumentEntry, existing: Existing, policy: SameUniqueI
     for registered in existing.same_unique_id:
         if registered.unique_id != entry.unique_id:
             continue
+        if policy is SameUniqueId.REFUSE and registered.patient != existing.patient:
+            # Whether the content is the same is no business of who knows another patient's identifier.
+            yield _taken(entry, "one that is taken")
+            return
         same_hash, same_size = registered.hash.lower() == entry.hash.lower(), registered.size == entry.size
         if not same_hash:
             yield _different(entry, ErrorCode.XDSNonIdenticalHash, "hash")

@@ -16,7 +16,7 @@ from enum import Enum
 
 Slots = tuple[tuple[str, tuple[str, ...]], ...]
 
-_DTM = re.compile(r"\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2})?)?)?)?)?\Z")
+_DTM = re.compile(r"\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2})?)?)?)?)?\Z", re.ASCII)
 _DTM_FLOOR = "00000101000000"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
 from registry.errors import ErrorCode, Finding, finding
 from registry.existing import Existing, RegisteredEntry, is_uuid
@@ -101,6 +102,7 @@ def relationship_faults(submission: Submission, existing: Existing) -> Iterator[
     replaced = Counter(item.target for item in relationships if item.type in REPLACING)
     deprecated = {*replaced, *(each for target in replaced for each in existing.derived.get(target, ()))}
     transformed = {item.source for item in relationships if item.type in TRANSFORMING}
+    yield from _circles(relationships)
     for item in relationships:
         if item.source not in entries:
             yield _unresolved(item, "sourceObject", item.source)
@@ -121,6 +123,21 @@ def relationship_faults(submission: Submission, existing: Existing) -> Iterator[
         twice = item.type in REPLACING and replaced[item.target] > 1
         if twice or (item.type in DERIVING and item.target in deprecated):
             yield _deprecated_target(item, "one that the same submission replaces")
+
+
+def _circles(relationships: list[Association]) -> Iterator[Finding]:
+    """No document comes of itself, on whatever way round. What is registered cannot name what is new."""
+    for item in relationships:
+        if item.source == item.target:
+            yield _misbuilt(item.entry_uuid, f"targetObject of {item.type.name}", "another document", "its own source")
+    between = TopologicalSorter[str]()
+    for item in relationships:
+        if item.source != item.target:
+            between.add(item.source, item.target)
+    try:
+        between.prepare()
+    except CycleError as circle:
+        yield _misbuilt(circle.args[1][0], "associations", "none that lead back to where they start", "a circle")
 
 
 def _acceptable_target(
@@ -148,7 +165,7 @@ def _unresolved(item: Association, attribute: str, got: str) -> Finding:
         ErrorCode.UnresolvedReferenceException,
         f"{attribute} of {item.type.name}",
         expected=expected,
-        got=got[:64],
+        got=got[:64] or "none",
         location=item.entry_uuid,
     )
 

@@ -9,6 +9,7 @@ Source: ITI TF-2 3.18.4.1.2.3 (coding) and 3.18.4.1.2.3.7 (queries and parameter
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,14 +17,10 @@ from typing import Any
 
 from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.existing import canonical_id
-from registry.metadata import (
-    AssociationType,
-    AvailabilityStatus,
-    Code,
-    DtmError,
-    ObjectType,
-    dtm_floor,
-)
+from registry.metadata import AssociationType, AvailabilityStatus, Code, DtmError, ObjectType, dtm_floor
+
+MAX_VALUES = 10_000  # of one query: as many as one answer has objects; databases limit the values of a statement
+MAX_SLOTS = 32  # of one name: each is a condition of the statement
 
 _OLD_STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"  # in the standard's own samples
 _STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
@@ -268,7 +265,8 @@ def read_stored_query(
         code = ErrorCode.XDSUnknownStoredQuery
         known = ", ".join(item.query.__name__ for item in _QUERIES)
         raise RegistryError.single(code, "AdhocQuery/@id", expected=f"one of {known}", got=query_id[:64])
-    findings: list[Finding] = []
+    if findings := _too_much(slots):
+        raise RegistryError(findings)
     fields: dict[str, Any] = {}
     for parameter in row.parameters:
         given = [values for name, values in slots if name == parameter.slot]
@@ -286,6 +284,17 @@ def read_stored_query(
     if findings:
         raise RegistryError(findings)
     return row.query(return_type=return_type, **fields)
+
+
+def _too_much(slots: Sequence[tuple[str, Sequence[str]]]) -> list[Finding]:
+    """What no statement could hold. Commas are counted, before anything is read of the values."""
+    code, names = ErrorCode.XDSStoredQueryParamNumber, Counter(name for name, _ in slots)
+    many = {name[:64]: count for name, count in names.items() if count > MAX_SLOTS}
+    found = [finding(code, name, expected=f"at most {MAX_SLOTS} slots", got=str(many[name])) for name in many]
+    values = sum(1 + value.count(",") for _, texts in slots for value in texts)
+    if values > MAX_VALUES:
+        found.append(finding(code, "AdhocQuery", expected=f"at most {MAX_VALUES} values", got=str(values)))
+    return found
 
 
 def _not_either(either: tuple[str, str], given: set[str]) -> list[Finding]:

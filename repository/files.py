@@ -2,7 +2,7 @@
 
     ROOT/names.key             secret from which names are made
     ROOT/incoming/RANDOM       documents on their way in; what a crash leaves here is swept
-    ROOT/aa/bb/aabb...         documents kept; the name is HMAC-SHA-256(key, SHA-256 of the bytes)
+    ROOT/aa/aabb...            documents kept; the name is HMAC-SHA-256(key, SHA-256 of the bytes)
 
 The keyed name keeps a reader of the directory from testing whether a known document is there. Publication is one
 `rename` of bytes that are already on the disk: a crash leaves a document whole, or in `incoming`, or nowhere.
@@ -52,7 +52,7 @@ class LocalFiles:
                 self._key = _names_key(top)
                 _make_directory(INCOMING, top)
                 os.fsync(top)
-        self._durable: set[tuple[str, ...]] = set()
+        self._durable: set[str] = set()
 
     def stage(self) -> StagedFile:
         """A new document on its way in, empty. Raises RepositoryUnavailable."""
@@ -91,18 +91,17 @@ class LocalFiles:
         A document that is there already is replaced by itself: the same bytes, freshly verified, so that submitting a
         document again heals a copy that the disk damaged.
         """
-        first, second, name = self._place(sha256)
+        folder, name = self._place(sha256)
         with self.directory() as top:
-            outer_is_new = _make_directory(first, top)
-            with self.directory(first) as outer:
-                inner_is_new = _make_directory(second, outer)
-                with self.directory(first, second) as inner, self.directory(INCOMING) as incoming:
-                    os.rename(staged, name, src_dir_fd=incoming, dst_dir_fd=inner)
-                    # `incoming` is not synchronised: a crash that brings the staged name back harms nothing.
-                    os.fsync(inner)
-                # A parent that another thread or process made a moment ago may not be durable yet either.
-                self._sync_once(outer, (first, second), inner_is_new)
-            self._sync_once(top, (first,), outer_is_new)
+            is_new = _make_directory(folder, top)
+            with self.directory(folder) as inner, self.directory(INCOMING) as incoming:
+                os.rename(staged, name, src_dir_fd=incoming, dst_dir_fd=inner)
+                # `incoming` is not synchronised: a crash that brings the staged name back harms nothing.
+                os.fsync(inner)
+            # A folder that another thread or process made a moment ago may not be durable yet either.
+            if is_new or folder not in self._durable:
+                os.fsync(top)
+                self._durable.add(folder)
 
     @contextmanager
     def directory(self, *names: str) -> Iterator[int]:
@@ -116,20 +115,15 @@ class LocalFiles:
         finally:
             os.close(descriptor)
 
-    def _sync_once(self, parent: int, child: tuple[str, ...], child_is_new: bool) -> None:
-        if child_is_new or child not in self._durable:
-            os.fsync(parent)
-            self._durable.add(child)
-
-    def _place(self, sha256: str) -> tuple[str, str, str]:
+    def _place(self, sha256: str) -> tuple[str, str]:
         name = hmac.digest(self._key, bytes.fromhex(sha256), "sha256").hex()
-        return name[:2], name[2:4], name
+        return name[:2], name
 
     def _open(self, content: Content) -> int:
-        first, second, name = self._place(content.sha256)
+        folder, name = self._place(content.sha256)
         with _unavailable_on_failure("a readable document"):
             try:
-                with self.directory(first, second) as inner:
+                with self.directory(folder) as inner:
                     descriptor = os.open(name, _READ, dir_fd=inner)
             except FileNotFoundError:
                 raise ContentMissing("the bytes of a recorded document", "nothing") from None

@@ -6,6 +6,9 @@ Two readers, both without DTD, entities, network or unbounded depth:
 - `condense` reads a stream of any size in constant memory, hands the text of chosen elements to a sink, drops the
   subtrees nobody asked for, and returns what is left as a small document that `parse` accepts.
 
+What a parser keeps is bounded on every side: bytes, depth, length of a name and of a tag, attributes of an element,
+different names (a parser remembers each, lxml for the life of the thread), elements and attributes in all.
+
 Source: OWASP XML External Entity Prevention; XML 1.0 5th edition §2.8 (a document type declaration is refused).
 """
 
@@ -20,6 +23,11 @@ from lxml import etree
 MAX_TREE_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_ATTRIBUTES = 200
+MAX_NAME = 1000  # characters of an element's or attribute's name, prefix included
+MAX_NAMES = 10_000  # different ones in a document
+MAX_NODES = 500_000  # elements and attributes in a tree: 16 MB of `<a/>` would take 500 MB
+MAX_TOKEN_BYTES = 1024 * 1024  # a start tag, a comment, an instruction: expat holds one whole
+CHECKED_BYTES = 128 * 1024  # a shorter document can hold nothing that hurts
 ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "US-ASCII", "ASCII", "ISO-8859-1", "ISO-8859-15"})
 
 Path = tuple[str, ...]
@@ -48,6 +56,8 @@ def parse(data: bytes, *, max_bytes: int = MAX_TREE_BYTES) -> etree._Element:
     """The root element of `data`. Raises XmlError for anything malformed, oversized, with a DTD, or too deep."""
     if len(data) > max_bytes:
         raise XmlError(f"at most {max_bytes} bytes of XML", f"{len(data)} bytes")
+    if len(data) > CHECKED_BYTES:
+        _Checker().read(data)
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
@@ -58,9 +68,13 @@ def parse(data: bytes, *, max_bytes: int = MAX_TREE_BYTES) -> etree._Element:
     info = root.getroottree().docinfo
     if info.internalDTD is not None:
         raise XmlError("XML without a document type declaration", "a DOCTYPE")
-    if (info.encoding or "UTF-8").upper() not in ENCODINGS:
-        raise XmlError(f"an encoding among {', '.join(sorted(ENCODINGS))}", str(info.encoding)[:40])
+    _check_encoding(info.encoding)
     return root
+
+
+def _check_encoding(encoding: str | None) -> None:
+    if (encoding or "UTF-8").upper() not in ENCODINGS:
+        raise XmlError(f"an encoding among {', '.join(sorted(ENCODINGS))}", str(encoding)[:40])
 
 
 def _parser() -> etree.XMLParser:
@@ -88,35 +102,41 @@ def condense(
     """
     condenser = _Condenser(keep, text_sink, max_kept)
     for chunk in chunks:
-        condenser.feed(chunk, final=False)
-    condenser.feed(b"", final=True)
+        condenser.feed(chunk)
+    condenser.close()
     return condenser.kept()
 
 
-class _Condenser:
-    """Expat events in, a smaller document out. Names and namespace declarations pass through as they were written."""
+class _Checker:
+    """Expat, and the limits that it does not know. Keeps nothing but the names that it has seen."""
 
-    def __init__(
-        self,
-        keep: Callable[[Path], bool],
-        text_sink: Callable[[Path, dict[str, str]], TextSink | None],
-        max_kept: int,
-    ) -> None:
-        self._keep, self._text_sink, self._max_kept = keep, text_sink, max_kept
-        self._path: Path = ()
-        self._skipped = 0
-        self._sinks: list[TextSink | None] = []  # of the open elements
-        self._pieces: list[str] = []
-        self._size = 0
-        self._expat = expat.ParserCreate()
-        self._expat.buffer_text = True
-        self._expat.buffer_size = 65536
+    def __init__(self) -> None:
+        self._depth = self._nodes = self._fed = 0
+        self._names: dict[str, str] = {}
+        self._prefixes: list[frozenset[str]] = [frozenset({"xml"})]  # declared for each open element
+        self._expat = expat.ParserCreate(intern=self._names)
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
-        self._expat.CharacterDataHandler = self._text
         self._expat.StartDoctypeDeclHandler = self._doctype
+        self._expat.XmlDeclHandler = self._declaration
 
-    def feed(self, chunk: bytes, *, final: bool) -> None:
+    def read(self, data: bytes) -> None:
+        """Reads a whole document. Raises XmlError."""
+        self.feed(data)
+        self.close()
+
+    def feed(self, chunk: bytes) -> None:
+        """Reads the next bytes. Raises XmlError, as soon as a token is longer than MAX_TOKEN_BYTES."""
+        self._parse(chunk, final=False)
+        self._fed += len(chunk)
+        if self._fed - self._expat.CurrentByteIndex > MAX_TOKEN_BYTES:
+            raise XmlError(f"tags, comments and instructions of at most {MAX_TOKEN_BYTES} bytes", "a longer one")
+
+    def close(self) -> None:
+        """The document ends here. Raises XmlError when it is not complete."""
+        self._parse(b"", final=True)
+
+    def _parse(self, chunk: bytes, *, final: bool) -> None:
         try:
             self._expat.Parse(chunk, final)
         except expat.ExpatError as error:
@@ -127,20 +147,83 @@ class _Condenser:
                 raise
             raise XmlError("XML in a known encoding", "bytes that cannot be decoded") from None
 
-    def kept(self) -> bytes:
-        return "".join(self._pieces).encode()
-
-    def _emit(self, piece: str) -> None:
-        self._size += len(piece)
-        if self._size > self._max_kept:
-            raise XmlError(f"at most {self._max_kept} bytes of XML outside document bodies", "more")
-        self._pieces.append(piece)
-
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._path) + self._skipped >= MAX_DEPTH:
+        self._enter(name, attributes)
+        self._count(attributes)
+
+    def _enter(self, name: str, attributes: dict[str, str]) -> None:
+        """Judges a start tag by itself."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
             raise XmlError(f"at most {MAX_DEPTH} nested elements", "more")
         if len(attributes) > MAX_ATTRIBUTES:
             raise XmlError(f"at most {MAX_ATTRIBUTES} attributes on an element", "more")
+        if len(name) > MAX_NAME or any(len(attribute) > MAX_NAME for attribute in attributes):
+            raise XmlError(f"names of at most {MAX_NAME} characters", "a longer one")
+        if len(self._names) > MAX_NAMES:
+            raise XmlError(f"at most {MAX_NAMES} different names", "more")
+        self._declare(name, attributes)
+
+    def _declare(self, name: str, attributes: dict[str, str]) -> None:
+        """Every prefix in use is declared: where nothing is kept, no later reader would find out.
+
+        Source: Namespaces in XML 1.0 3rd edition §5 (NSC: Prefix Declared).
+        """
+        declared = self._prefixes[-1]
+        prefixed = [qualified.split(":", 1) for qualified in (name, *attributes) if ":" in qualified]
+        if new := {local for prefix, local in prefixed if prefix == "xmlns"}:
+            declared |= new
+        self._prefixes.append(declared)
+        if any(prefix != "xmlns" and prefix not in declared for prefix, _ in prefixed):
+            raise XmlError("declared namespace prefixes", "another")
+
+    def _count(self, attributes: dict[str, str]) -> None:
+        """Notes an element that a tree would hold."""
+        self._nodes += 1 + len(attributes)
+        if self._nodes > MAX_NODES:
+            raise XmlError(f"at most {MAX_NODES} elements and attributes", "more")
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+        self._prefixes.pop()
+
+    def _doctype(self, *_: object) -> None:
+        raise XmlError("XML without a document type declaration", "a DOCTYPE")
+
+    def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        _check_encoding(encoding)
+
+
+class _Condenser(_Checker):
+    """Expat events in, a smaller document out. Names and namespace declarations pass through as they were written."""
+
+    def __init__(
+        self,
+        keep: Callable[[Path], bool],
+        text_sink: Callable[[Path, dict[str, str]], TextSink | None],
+        max_kept: int,
+    ) -> None:
+        super().__init__()
+        self._keep, self._text_sink, self._max_kept = keep, text_sink, max_kept
+        self._path: Path = ()
+        self._skipped = 0
+        self._sinks: list[TextSink | None] = []  # of the open elements
+        self._output = bytearray()
+        self._expat.buffer_text = True
+        self._expat.buffer_size = 65536
+        self._expat.CharacterDataHandler = self._text
+
+    def kept(self) -> bytes:
+        """The document that is left, as UTF-8."""
+        return bytes(self._output)
+
+    def _emit(self, piece: str) -> None:
+        self._output += piece.encode()
+        if len(self._output) > self._max_kept:
+            raise XmlError(f"at most {self._max_kept} bytes of XML outside document bodies", "more")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._enter(name, attributes)
         if self._skipped:
             self._skipped += 1
             return
@@ -148,12 +231,14 @@ class _Condenser:
         if not self._keep(path):
             self._skipped = 1
             return
+        self._count(attributes)
         self._path = path
         self._sinks.append(self._text_sink(path, attributes))
         written = "".join(f' {key}="{_escape_attribute(value)}"' for key, value in attributes.items())
         self._emit(f"<{name}{written}>")
 
     def _end(self, name: str) -> None:
+        super()._end(name)
         if self._skipped:
             self._skipped -= 1
             return
@@ -169,9 +254,6 @@ class _Condenser:
             sink(data)
         else:
             self._emit(data.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;"))
-
-    def _doctype(self, *_: object) -> None:
-        raise XmlError("XML without a document type declaration", "a DOCTYPE")
 
 
 def _escape_attribute(value: str) -> str:

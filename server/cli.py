@@ -5,33 +5,61 @@ Exit codes: 0 done, 1 failed or refused, 2 unusable settings or arguments, 3 not
 
 from __future__ import annotations
 
+import importlib
+import json
+import sys
+from collections.abc import Callable
+
 import typer
+from typer.exceptions import TyperException
 
-from conformance.lps.commands import app as lps
-from server.commands import audit, demo, directory, habilitations, patients
-from server.commands.migrate import migrate
-from server.commands.serve import serve
+HELP = "An open DMP: IHE XDS.b registry and repository under the French habilitation rules."
+EXIT_CODES = "Exit codes: 0 done, 1 failed or refused, 2 unusable settings or arguments, 3 nothing found."
+# What each name stands for: a module and the function or group of commands in it.
+COMMANDS = {
+    "serve": ("server.commands.serve", "serve"),
+    "migrate": ("server.commands.migrate", "migrate"),
+    "demo": ("server.commands.demo", "demo"),
+    "patients": ("server.commands.patients", "app"),
+    "directory": ("server.commands.directory", "app"),
+    "audit": ("server.commands.audit", "app"),
+    "habilitations": ("server.commands.habilitations", "app"),
+    "lps": ("conformance.lps.commands", "app"),
+}
 
-app = typer.Typer(
-    name="dmp",
-    help="An open DMP: IHE XDS.b registry and repository under the French habilitation rules.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command("serve")(serve)
-app.command("migrate")(migrate)
-app.command("demo")(demo.demo)
-app.add_typer(patients.app, name="patients")
-app.add_typer(directory.app, name="directory")
-app.add_typer(audit.app, name="audit")
-app.add_typer(habilitations.app, name="habilitations")
-app.add_typer(lps, name="lps")
+
+def build(name: str | None = None) -> typer.Typer:
+    """The command with everything under it, or with `name` only: importing the rest takes most of a short command."""
+    app = typer.Typer(name="dmp", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app.callback(help=HELP, epilog=EXIT_CODES)(_dmp)
+    for each in [name] if name in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[each]
+        found: typer.Typer | Callable[..., None] = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            for command in found.registered_commands:
+                command.epilog = EXIT_CODES
+            app.add_typer(found, name=each, epilog=EXIT_CODES)
+        else:
+            app.command(each, epilog=EXIT_CODES)(found)
+    return app
+
+
+def _dmp() -> None:
+    """Stands for the command without a subcommand, so that one subcommand alone is still called by its name."""
 
 
 def main() -> None:
     """The entry point of the command."""
-    app()
+    arguments = sys.argv[1:]
+    app = build(next(iter(arguments), None))
+    if "--json" not in arguments:
+        app()
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except TyperException as error:  # the arguments could not be read: whoever reads JSON is told in JSON
+        said = {"status": error.exit_code, "code": "Usage", "context": error.format_message()}
+        sys.stdout.write(json.dumps({"error": said}, ensure_ascii=False) + "\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

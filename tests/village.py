@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -86,13 +86,11 @@ class Village:
             house.database.dispose()
 
     def open_dossier(self, patient: people.Patient, *, medecin_traitant: str) -> None:
-        """Opens the DMP of a patient who is not in the demo, with a médecin traitant of the demo."""
+        """Opens the DMP of somebody who is not in the demo, with a médecin traitant who is. Raises GestionError."""
         identifier = PatientId(patient.ins, patient.ins_oid)
         with self.house() as house:
-            # Real examples bear invented production INS: their keys are the operator's concern, not the door's.
-            domain = replace(house.domain, strict_key_authorities=frozenset())
             traits = Traits("ESSAI", "ANNE", date(1979, 3, 28), "F")
-            open_dossier(house.gate, "test", (identifier,), traits, domain=domain)
+            open_dossier(house.gate, "test", (identifier,), traits, domain=house.domain)
             said = Consents(medecins_traitants=(self.demo.person(medecin_traitant).id_nat,))
             record_consents(house.gate, "test", identifier, said)
 

@@ -22,7 +22,8 @@ from conformance.lps.client import Lps
 from conformance.lps.metadata import Code, Entry, Visibility
 from conformance.lps.output import answering, exit_if_none, print_entries, print_json, print_result, progress_bar
 from conformance.lps.people import Patient
-from conformance.lps.query import STATUSES, Filters
+from conformance.lps.query import STATUSES, Filters, is_entry_uuid
+from conformance.lps.record_target import patient_ids
 from conformance.lps.soap import LpsError
 from conformance.lps.submission import RPLC
 from conformance.lps.vihf import Access
@@ -59,10 +60,16 @@ class Kind(StrEnum):
 
 
 As = Annotated[str, typer.Option("--as", help="Who acts: a name of people.json.", metavar="NAME")]
-PatientIns = Annotated[str, typer.Option("--patient", help="INS of the patient.", metavar="INS")]
+PatientIns = Annotated[
+    str, typer.Option("--patient", help="INS of the patient, alone or as INS^^^&OID&ISO.", metavar="INS")
+]
 InsOid = Annotated[
     str | None,
-    typer.Option(help="OID of the INS. Default: the one of patients.json, else that of test NIRs (…4.10)."),
+    typer.Option(
+        help="OID of the INS. Default: that of patients.json, else of the CDA header (provide), else the last one used "
+        f"({people.REMEMBERED}), else that of test NIRs (…4.10).",
+        metavar="OID",
+    ),
 ]
 ModeOption = Annotated[Mode | None, typer.Option(help="Authentication mode. Default: the first of the person's modes.")]
 User = Annotated[
@@ -113,12 +120,14 @@ def provide(
     with answering(as_json):
         demo = people.load(demo_folder)
         lps = Lps.from_demo(demo, name, mode=mode.value if mode else None, user=user, server=server)
+        whose = demo.patient(patient, ins_oid, header=patient_ids(files[0]))
+        demo.remember(whose)
         total = sum(file.stat().st_size for file in files if file.is_file())
         quiet = as_json or (total < _WATCHED_BYTES and len(files) < _WATCHED_FILES)
         with progress_bar("Envoi", total, quiet=quiet) as progress:
             provided = lps.provide(
                 files,
-                demo.patient(patient, ins_oid),
+                whose,
                 replace=replace,
                 visibility=Visibility(mask, hide_from_patient, hide_from_representatives),
                 access=Access(access.value, reason, secret),
@@ -202,10 +211,12 @@ def find(
         claimed, whose = Access(access.value, reason, secret), demo.patient(patient, ins_oid)
         if ids_only:
             references = lps.find_references(whose, filters, access=claimed)
+            demo.remember(whose)
             print_result(as_json, references, lambda: typer.echo("\n".join(references)))
             exit_if_none(references)
             return
         entries = lps.find(whose, filters, access=claimed)
+        demo.remember(whose)
         print_result(as_json, [asdict(entry) for entry in entries], lambda: print_entries(entries))
         exit_if_none(entries)
 
@@ -220,7 +231,10 @@ def open_document(
     ] = None,
     patient: Annotated[
         str | None,
-        typer.Option(help="INS. Without it, the DMPs of patients.json are asked in turn.", metavar="INS"),
+        typer.Option(
+            help="INS, alone or as INS^^^&OID&ISO. Without it, the patients met are asked in turn, the last one first.",
+            metavar="INS",
+        ),
     ] = None,
     repository: Annotated[
         str | None, typer.Option(help="OID of the repository: ask it for this uniqueId without searching first.")
@@ -243,18 +257,29 @@ def open_document(
         lps = Lps.from_demo(demo, name, mode=mode.value if mode else None, user=user, server=server)
         claimed, size = Access(access.value, reason, secret), 0
         if repository is None:
-            candidates = (
-                [demo.patient(patient, ins_oid)] if patient else [Patient(*item) for item in demo.patients.items()]
-            )
+            candidates = [demo.patient(patient, ins_oid)] if patient else demo.known_patients()
             whose, entry = _locate(lps, identifier, candidates, claimed)
-            identifier, repository, size = entry.unique_id, entry.repository_unique_id, entry.size or 0
+            if entry is not None:
+                identifier, repository, size = entry.unique_id, entry.repository_unique_id, entry.size or 0
+            elif is_entry_uuid(identifier) or demo.repository is None:
+                raise _not_found(identifier)
+            else:
+                repository = demo.repository  # a search hides what may not be read: the repository says no, or yes
         elif patient is None:
             raise LpsUsageError("patient: expected --patient INS with --repository, got none")
         else:
             whose = demo.patient(patient, ins_oid)
         destination = output or Path(scratch) / "document"
         with progress_bar("Réception", size, quiet=as_json or size < _WATCHED_BYTES) as progress:
-            opened = lps.open(identifier, destination, whose, repository=repository, access=claimed, progress=progress)
+            try:
+                opened = lps.open(
+                    identifier, destination, whose, repository=repository, access=claimed, progress=progress
+                )
+            except LpsError as error:
+                if error.code != "XDSDocumentUniqueIdError":
+                    raise
+                raise _not_found(identifier) from None
+        demo.remember(whose)
         if output is None:
             with destination.open("rb") as stream:
                 shutil.copyfileobj(stream, sys.stdout.buffer)
@@ -307,21 +332,29 @@ def query(
         exit_if_none([item for items in objects.values() for item in items])
 
 
-def _locate(lps: Lps, identifier: str, candidates: Sequence[Patient], access: Access) -> tuple[Patient, Entry]:
-    """Whose document it is. When it is nowhere, the first refusal says more than that it was not found."""
+def _not_found(identifier: str) -> LpsNotFoundError:
+    return LpsNotFoundError(f"no document {identifier} for this requester")
+
+
+def _locate(lps: Lps, identifier: str, candidates: Sequence[Patient], access: Access) -> tuple[Patient, Entry | None]:
+    """Whose document it is. None: it is in none of the DMPs that may be searched, of which this is the first.
+
+    Raises LpsError, the first one, when no DMP may be searched.
+    """
     refusal: LpsError | None = None
+    searched: Patient | None = None
     for patient in candidates:
         try:
             return patient, lps.locate(identifier, patient, access=access)
         except LpsNotFoundError:
-            continue
+            searched = searched or patient
         except LpsError as error:
             if error.code == "Transport":
                 raise
             refusal = refusal or error
-    if refusal is not None:
-        raise refusal
-    raise LpsNotFoundError(f"no document {identifier} for this requester")
+    if searched is not None:
+        return searched, None
+    raise refusal or _not_found(identifier)
 
 
 def _all_coded(table: str, given: list[str] | None) -> list[Code]:

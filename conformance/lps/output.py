@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
 
 from conformance.lps import LpsNotFoundError, LpsUsageError
 from conformance.lps.metadata import Entry
 from conformance.lps.soap import LpsError
+from schemas import oids
 
 REFUSED, USAGE, NOTHING_FOUND = 1, 2, 3
 
@@ -38,10 +38,13 @@ def answering(as_json: bool) -> Iterator[None]:
 
 def _fail(as_json: bool, status: int, code: str, context: str, reason: str, errors: list[dict[str, str]]) -> None:
     if as_json:
-        print_json({"error": {"code": code, "context": context, "reason": reason, "errors": errors}})
+        said = {"status": status, "code": code, "context": context, "reason": reason, "errors": errors}
+        print_json({"error": said})
     else:
         for item in errors or [{"code": code, "context": context}]:
             typer.echo(f"{item['code']}: {item['context']}", err=True)
+        if "ConnectionRefusedError" in context:
+            typer.echo(f"Le serveur {reason} est-il en marche ? (make demo, dmp serve)", err=True)
     raise typer.Exit(status)
 
 
@@ -77,9 +80,19 @@ def exit_if_none(found: Sequence[object]) -> None:
 
 
 def print_entries(entries: Sequence[Entry]) -> None:
-    """A list of documents, the newest first."""
-    table = Table("Création (UTC)", "Type", "Titre", "Statut", "uniqueId", box=None)
+    """A list of documents, the newest first, one on each line: the uniqueId whole, to be copied."""
+    width = max((len(entry.unique_id) for entry in entries), default=0)
     for entry in sorted(entries, key=lambda item: item.creation_time, reverse=True):
         status = entry.availability_status.rpartition(":")[2]
-        table.add_row(entry.creation_time, entry.type_code.code, entry.title, status, entry.unique_id)
-    Console(soft_wrap=True).print(table)
+        said = [code.code for code in entry.confidentiality_codes if code.scheme == oids.CONFIDENTIALITE_CISIS]
+        marks = f"  [{', '.join(said)}]" if said else ""
+        created, type_code = _instant(entry.creation_time), entry.type_code.code
+        typer.echo(f"{created:16}  {type_code:8}  {status:10}  {entry.unique_id:{width}}  {entry.title}{marks}")
+    if not entries:
+        typer.echo("Aucun document.", err=True)
+
+
+def _instant(dtm: str) -> str:
+    """A DTM in UTC, as people read it: to the minute, or as precise as it is."""
+    day = "-".join(part for part in (dtm[:4], dtm[4:6], dtm[6:8]) if part)
+    return f"{day} {dtm[8:10]}:{dtm[10:12] or '00'}" if len(dtm) > 8 else day

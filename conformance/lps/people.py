@@ -1,6 +1,7 @@
 """Who holds the workstation: people, structures and patients of a demo folder, with their keys.
 
-The folder holds `people.json`, `patients.json`, `server.json`, `ca.pem` and `pki/NAME/{auth,sign}.{pem,key}`.
+The folder holds `people.json`, `patients.json`, `server.json`, `ca.pem` and `pki/NAME/{auth,sign}.{pem,key}`; the
+practice software adds the patients it meets, in `lps-patients.json`.
 
 Source: GIE SESAM-Vitale, DMP-Compatibilité (modes d'authentification); CI-SIS, volet Transport synchrone (VIHF).
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +28,10 @@ MODES = (DIRECTE, INDIRECTE, INDIRECTE_RENFORCEE)
 
 AUTOMATE = "AUTOMATE"  # TRE_A00: a system that feeds without a person at the keyboard
 _PHARMACIEN = "21"  # TRE_G15
+
+REMEMBERED = "lps-patients.json"
+REMEMBERED_PATIENTS = 1000
+_CX = re.compile(r"(?P<ins>[^\^&~|\s]+)\^\^\^&(?P<oid>[0-2](?:\.\d+)+)&ISO(?:\^.*)?", re.ASCII)  # HL7 v2.5 CX
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +124,29 @@ class Demo:
     """What a demo folder says. `load` reads it; the look-ups raise LpsUsageError with the names that exist."""
 
     def __init__(
-        self, folder: Path, people: Sequence[Person], patients: Mapping[str, str], server: Mapping[str, Any]
+        self,
+        folder: Path,
+        people: Sequence[Person],
+        patients: Mapping[str, str],
+        server: Mapping[str, Any],
+        remembered: Sequence[Patient] = (),
     ) -> None:
         self.folder = folder
         self.people = tuple(people)
         self.patients = dict(patients)  # INS -> OID of its authority
         self.server = dict(server)
+        self.remembered = tuple(remembered)  # the last one first
 
     @property
     def ca(self) -> Path | None:
         """The certification authority of the server, where the folder has one."""
         path = self.folder / "ca.pem"
         return path if path.is_file() else None
+
+    @property
+    def repository(self) -> str | None:
+        """The repositoryUniqueId of the server, where server.json says it."""
+        return str(self.server.get("repository_unique_id") or "") or None
 
     def person(self, name: str) -> Person:
         """The person of that name: exact first, then whatever the case, accents and separators."""
@@ -157,9 +175,41 @@ class Demo:
             raise LpsUsageError(f"keys of {person.name}: expected {', '.join(missing)} in {folder}, got no such file")
         return Keys(*paths)
 
-    def patient(self, ins: str, ins_oid: str | None = None) -> Patient:
-        """The patient of that INS; its authority comes from the caller, from patients.json, else the test NIR's."""
-        return Patient(ins, ins_oid or self.patients.get(ins, oids.INS_NIR_TEST))
+    def patient(self, given: str, ins_oid: str | None = None, *, header: Sequence[Patient] = ()) -> Patient:
+        """The patient of an INS, or of a CX `INS^^^&OID&ISO`.
+
+        Its authority comes from the caller, from patients.json, from the `header` of a document about this patient,
+        from what is remembered, else it is that of test NIRs. Raises LpsUsageError for a CX that is none.
+        """
+        ins = "".join(given.split()).upper()
+        if "^" in given:
+            match = _CX.fullmatch(ins)
+            if match is None or ins_oid not in (None, match["oid"]):
+                raise LpsUsageError(
+                    f"patient: expected an INS or one INS^^^&OID&ISO, got {given} {ins_oid or ''}".strip()
+                )
+            return Patient(match["ins"], match["oid"])
+        if ins_oid or ins in self.patients:
+            return Patient(ins, ins_oid or self.patients[ins])
+        known = (patient for patient in (*header, *self.remembered) if patient.ins == ins)
+        return next(known, Patient(ins, oids.INS_NIR_TEST))
+
+    def known_patients(self) -> list[Patient]:
+        """Every patient there is: those remembered, the last one first, then those of patients.json."""
+        return list(dict.fromkeys((*self.remembered, *(Patient(*item) for item in self.patients.items()))))
+
+    def remember(self, patient: Patient) -> None:
+        """Notes whose documents are provided, were found or opened. A folder that cannot be written stays as it is."""
+        others = (each for each in self.remembered if each != patient)
+        remembered = (patient, *others)[:REMEMBERED_PATIENTS]
+        if remembered == self.remembered:
+            return
+        self.remembered = remembered
+        lines = [{"ins": each.ins, "ins_oid": each.ins_oid} for each in remembered]
+        try:
+            _write_atomically(self.folder / REMEMBERED, json.dumps(lines, indent=2) + "\n")
+        except OSError:
+            return  # nothing but convenience is lost: --ins-oid says the same
 
     def address(self, server: str | None = None) -> str:
         """The server's base address: the one given, or `https` (else `http`) of server.json."""
@@ -249,7 +299,10 @@ def load(folder: Path | None = None) -> Demo:
     patients = {str(line["ins"]): str(line["ins_oid"]) for line in _read(folder / "patients.json", required=False)}
     path = folder / "server.json"
     server = _json(path) if path.is_file() else {}
-    return Demo(folder, people, patients, server if isinstance(server, dict) else {})
+    remembered = [
+        Patient(str(line["ins"]), str(line["ins_oid"])) for line in _read(folder / REMEMBERED, required=False)
+    ]
+    return Demo(folder, people, patients, server if isinstance(server, dict) else {}, remembered)
 
 
 def _person(line: Mapping[str, Any]) -> Person:
@@ -280,6 +333,13 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise LpsUsageError(f"{path}: expected JSON, got {error}") from None
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # readable by its owner only
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(name).replace(path)
 
 
 def _folded(name: str) -> str:

@@ -44,6 +44,8 @@ class RegistryStore:
         """The entries of these uniqueIds that `scope` permits, whatever their status, oldest first."""
         return Reader(self._connection, scope).entries_by_unique_id(unique_ids)
 
-    def hidden(self, unique_ids: Sequence[str], scope: Scope) -> tuple[tuple[DocumentEntry, Custody], ...]:
-        """This patient's entries of these uniqueIds that `scope` does not permit: to explain, never to answer."""
-        return Reader(self._connection, scope).hidden(unique_ids)
+    def hidden(
+        self, scope: Scope, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()
+    ) -> tuple[tuple[DocumentEntry, Custody], ...]:
+        """This patient's entries of these identifiers that `scope` does not permit: to explain, never to answer."""
+        return Reader(self._connection, scope).hidden(unique_ids, entry_uuids)

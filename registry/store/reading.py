@@ -70,9 +70,14 @@ class Reader:
     def entries_by_unique_id(self, unique_ids: Sequence[str]) -> tuple[DocumentEntry, ...]:
         return self._entries(_entries_statement(self._shape, "unique_id"), unique_ids)
 
-    def hidden(self, unique_ids: Sequence[str]) -> tuple[tuple[DocumentEntry, Custody], ...]:
-        """The patient's entries of these uniqueIds that the Scope does not permit, with their custody."""
-        rows = self._rows(_hidden_statement(self._shape), unique_ids)
+    def hidden(
+        self, unique_ids: Sequence[str], entry_uuids: Sequence[str]
+    ) -> tuple[tuple[DocumentEntry, Custody], ...]:
+        """The patient's entries of these identifiers that the Scope does not permit, with their custody."""
+        rows = [
+            *self._rows(_hidden_statement(self._shape, "unique_id"), unique_ids),
+            *self._rows(_hidden_statement(self._shape, "entry_uuid"), _uuids(entry_uuids)),
+        ]
         entries = {row.id: _entry(row) for row in rows}
         persons: dict[int, set[str]] = {key: set() for key in entries}
         structures: dict[int, set[str]] = {key: set() for key in entries}
@@ -176,10 +181,10 @@ def _entries_statement(shape: ScopeShape, column: str) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=128)
-def _hidden_statement(shape: ScopeShape) -> sa.Select[Any]:
+def _hidden_statement(shape: ScopeShape, column: str) -> sa.Select[Any]:
     return (
         sa.select(ENTRY.c.id, ENTRY.c.body, ENTRY.c.availability_status)
-        .where(ENTRY.c.patient == PATIENT, among(ENTRY.c.unique_id), sa.not_(scope_clause(shape)))
+        .where(ENTRY.c.patient == PATIENT, among(ENTRY.c[column]), sa.not_(scope_clause(shape)))
         .order_by(ENTRY.c.id)
     )
 

@@ -17,8 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from audit.errors import AuditError
-from dmp.gestion import GestionError
+from dmp.gestion import GestionError, IdentifierError
 from habilitations.store import RightsError
+from identities.ins import InsError, read_cx
 from identities.requester import PatientId
 from identities.store import IdentityError
 from schemas import oids
@@ -30,14 +31,33 @@ from server.serve import ServeError
 from server.settings import SettingsError, load
 
 DONE, FAILED, USAGE, NOTHING_FOUND = 0, 1, 2, 3
+_CODES = {FAILED: "Failed", USAGE: "Usage", NOTHING_FOUND: "NotFound"}
 
+DEMO_HOME = Path("demo", "home")
 Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        envvar="DMP_HOME",
+        help=f"The folder that holds all state. Default: ./{DEMO_HOME}, where there is one.",
+        metavar="DIR",
+    ),
+]
+ServerHome = Annotated[
     Path | None, typer.Option("--home", envvar="DMP_HOME", help="The folder that holds all state.", metavar="DIR")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on standard output, errors included.")]
-PatientIns = Annotated[str, typer.Option("--patient", help="INS of the patient.", metavar="INS")]
-InsOid = Annotated[str, typer.Option("--ins-oid", help="OID of the INS. Default: that of test NIRs.")]
-TEST_INS = oids.INS_NIR_TEST
+PatientIns = Annotated[
+    str, typer.Option("--patient", help="INS of the patient, alone or as INS^^^&OID&ISO.", metavar="INS")
+]
+InsOid = Annotated[
+    str | None,
+    typer.Option(
+        "--ins-oid",
+        help="OID of the INS. Default: that of the DMP with this INS, else that of test NIRs (…4.10).",
+        metavar="OID",
+    ),
+]
 
 
 class UsageError(ValueError):
@@ -56,7 +76,7 @@ def answering(as_json: bool) -> Iterator[None]:
     """
     try:
         yield
-    except (SettingsError, UsageError, PeopleError) as error:
+    except (SettingsError, UsageError, PeopleError, IdentifierError) as error:
         _fail(as_json, USAGE, str(error))
     except NotFoundError as error:
         _fail(as_json, NOTHING_FOUND, str(error))
@@ -66,7 +86,8 @@ def answering(as_json: bool) -> Iterator[None]:
 
 def _fail(as_json: bool, status: int, text: str) -> None:
     if as_json:
-        typer.echo(json.dumps({"error": {"status": status, "context": text}}, ensure_ascii=False))
+        said = {"status": status, "code": _CODES[status], "context": text}
+        typer.echo(json.dumps({"error": said}, ensure_ascii=False))
     else:
         for line in text.splitlines():
             typer.echo(f"dmp: {line}", err=True)
@@ -75,7 +96,9 @@ def _fail(as_json: bool, status: int, text: str) -> None:
 
 @contextmanager
 def opened(home: Path | None) -> Iterator[House]:
-    """The house of `home`, whose database must be up to date. Raises SettingsError, RevisionError."""
+    """The house of `home`, else the demo's; its database must be up to date. Raises SettingsError, RevisionError."""
+    if home is None and DEMO_HOME.is_dir():
+        home = DEMO_HOME
     house = House.build(load({"home": home}, os.environ), anchors=False)
     try:
         check_revision(house.settings)
@@ -89,9 +112,44 @@ def operator() -> str:
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
-def patient_id(ins: str, ins_oid: str) -> PatientId:
-    """The identifier of a patient as typed."""
-    return PatientId(ins.replace(" ", "").upper(), ins_oid)
+def typed_patient(typed: str, ins_oid: str | None) -> PatientId:
+    """The identifier of a patient as typed; without authority ('') when none was said. Raises UsageError."""
+    if "^" not in typed:
+        return PatientId("".join(typed.split()).upper(), ins_oid or "")
+    try:
+        patient = read_cx(typed)
+    except InsError as error:
+        raise UsageError(str(error)) from None
+    if ins_oid not in (None, patient.authority):
+        raise UsageError(f"patient: expected one OID, got {patient.authority} and --ins-oid {ins_oid}")
+    return patient
+
+
+def patient_ids(house: House, typed: str, ins_oid: str | None) -> tuple[PatientId, ...]:
+    """Whoever has this INS: one identifier for each DMP known under it, else one, of the test NIRs' authority.
+
+    Raises UsageError.
+    """
+    patient = typed_patient(typed, ins_oid)
+    if patient.authority:
+        return (patient,)
+    found: dict[str, PatientId] = {}
+    with house.rooms() as rooms:
+        for authority in sorted(house.domain.patient_authorities):
+            possible = PatientId(patient.value, authority)
+            dossier = rooms.identities.dossier(possible)
+            if dossier is not None:
+                found.setdefault(dossier.key, possible)
+    return tuple(found.values()) or (PatientId(patient.value, oids.INS_NIR_TEST),)
+
+
+def patient_id(house: House, typed: str, ins_oid: str | None) -> PatientId:
+    """The identifier of the one patient meant. Raises UsageError when several DMPs are known under this INS."""
+    found = patient_ids(house, typed, ins_oid)
+    if len(found) > 1:
+        known = ", ".join(each.authority for each in found)
+        raise UsageError(f"patient: expected --ins-oid OID, {len(found)} DMPs being known under this INS ({known})")
+    return found[0]
 
 
 def show(as_json: bool, value: object, otherwise: Callable[[], None]) -> None:

@@ -13,17 +13,15 @@ from audit.store import AuditRecord, AuditStore
 from identities.requester import PatientId
 from server.commands import (
     NOTHING_FOUND,
-    TEST_INS,
     Home,
     InsOid,
     Json,
     NotFoundError,
-    PatientIns,
     UsageError,
     answering,
     opened,
     operator,
-    patient_id,
+    patient_ids,
     show,
 )
 from server.house import House
@@ -45,26 +43,34 @@ Instant = Annotated[str | None, typer.Option(help="ISO 8601; UTC unless it says 
 
 @app.command("list")
 def list_events(
-    patient: PatientIns,
+    patient: Annotated[
+        str | None,
+        typer.Option(help="INS of the patient, alone or as INS^^^&OID&ISO. Without it: of everybody.", metavar="INS"),
+    ] = None,
     since: Instant = None,
     until: Instant = None,
     outcome: Annotated[str | None, typer.Option(help=f"{', '.join(_BY_NAME)}, or 0, 4, 8, 12.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most, the last ones.", min=1)] = 100,
-    ins_oid: InsOid = TEST_INS,
+    ins_oid: InsOid = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """List the events of a patient's DMP, newest first. Exit code 3 when there are none."""
+    """List the events of a patient's DMP, or of all, newest first. Exit code 3 when there are none."""
     with answering(as_json), opened(home) as house:
-        identifier = patient_id(patient, ins_oid)
-        from_, to, with_outcome = _instant(since), _instant(until), _outcome(outcome)
+        wide: dict[str, Any] = {"since": _instant(since), "until": _instant(until), "outcome": _outcome(outcome)}
         call = Call(transaction="operator", request_id=uuid.uuid4().hex)
-        with house.gate.operator(operator(), ACT, identifier, call):
-            pass  # recorded first: who reads the log stands in it
-        records = records_of(
-            house, identifier, since=from_, until=to, outcome=with_outcome, limit=limit, own_request=call.request_id
-        )
-        show(as_json, [_line(record) for record in records], lambda: print_events(records))
+        whose = patient_ids(house, patient, ins_oid) if patient is not None else (None,)
+        for identifier in whose:
+            with house.gate.operator(operator(), ACT, identifier, call):
+                pass  # recorded first: who reads the log stands in it
+        found = [
+            record
+            for identifier in whose
+            for record in records_of(house, identifier, limit=limit, own_request=call.request_id, **wide)
+        ]
+        records = sorted(found, key=lambda record: record.sequence, reverse=True)[:limit]
+        shown = print_events if patient is not None else print_events_of_all
+        show(as_json, [_line(record) for record in records], lambda: shown(records))
         if not records:
             raise typer.Exit(NOTHING_FOUND)
 
@@ -104,7 +110,7 @@ def verify(home: Home = None, as_json: Json = False) -> None:
 
 def records_of(
     house: House,
-    patient: PatientId,
+    patient: PatientId | None,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -112,10 +118,13 @@ def records_of(
     limit: int = 100,
     own_request: str = "",
 ) -> list[AuditRecord]:
-    """The last `limit` events of a DMP, under whichever identifier, newest first, without those of `own_request`."""
+    """The last `limit` events of a DMP, under whichever identifier, newest first, without those of `own_request`.
+
+    Without `patient`: of everybody, and of the server itself.
+    """
     wide: dict[str, Any] = {"since": since, "until": until, "outcome": outcome, "limit": limit + 1}
     with house.rooms() as rooms:
-        dossier = rooms.identities.dossier(patient)
+        dossier = rooms.identities.dossier(patient) if patient else None
     with house.database.transaction() as connection:
         store = AuditStore(connection)
         found = {record.id: record for record in store.list(patient=patient, **wide)}
@@ -174,13 +183,19 @@ def _line(record: AuditRecord) -> dict[str, Any]:
     }
 
 
-def print_events(records: list[AuditRecord]) -> None:
+def print_events_of_all(records: list[AuditRecord]) -> None:
+    """As `print_events`, with whose DMP it was."""
+    print_events(records, whose=True)
+
+
+def print_events(records: list[AuditRecord], *, whose: bool = False) -> None:
     """One line for each event; why, below it, when something was not granted."""
     for record in records:
         who = record.requester_name or record.requester_id or record.operator or "inconnu"
         action = record.action or record.transaction
         outcome = _OUTCOMES[record.outcome]
-        typer.echo(f"{record.instant:%Y-%m-%d %H:%M:%S}  {outcome:16} {action:16} {who:24} {record.id}")
+        patient = f"{record.patient.value if record.patient else '':16} " if whose else ""
+        typer.echo(f"{record.instant:%Y-%m-%d %H:%M:%S}  {outcome:16} {action:16} {who:24} {patient}{record.id}")
         if record.outcome is not Outcome.SUCCESS:
             row = f" [{record.rule_table}, {record.rule_row}]" if record.rule_table else ""
             typer.echo(f"{'':21}{record.rule} : {record.explanation}{row}")

@@ -21,6 +21,11 @@ from server.demo.walkthrough import provide_papers, walk
 from server.serve import ServeError, check_free
 from server.settings import Address, Settings, SettingsError
 
+
+class BusyPortError(DemoError):
+    """Somebody else listens where the demo would."""
+
+
 HTTPS_PORT, HTTP_PORT = ("DMP_HTTPS_PORT", 8443), ("DMP_HTTP_PORT", 8080)
 
 
@@ -40,6 +45,9 @@ def demo(
     try:
         settings = _make(console, folder)
         walk(Console(soft_wrap=True), folder, settings)
+    except BusyPortError as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, style="red")
+        raise typer.Exit(FAILED) from None
     except (DemoError, SettingsError, ServeError, LpsError, LpsUsageError, LpsNotFoundError) as error:
         log = folder / background.LOG
         where = f"\nJournal du serveur : {log}" if log.is_file() else ""
@@ -50,11 +58,18 @@ def demo(
 def _make(console: Console, folder: Path) -> Settings:
     https, http = _address(HTTPS_PORT), _address(HTTP_PORT)
     background.stop(folder)
-    for address in (https, http):
-        check_free(address)
+    for (variable, _), address in ((HTTPS_PORT, https), (HTTP_PORT, http)):
+        try:
+            check_free(address)
+        except ServeError:
+            raise BusyPortError(
+                f"L'adresse {address} est occupée par un autre programme. Arrêtez-le, ou choisissez un autre port : "
+                f"{variable}={address.port + 1000} make demo"
+            ) from None
     seed.start_over(folder)
     bars = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*bars, console=console) as progress:
+    # Bars are for a terminal: elsewhere the walk-through says what was done.
+    with Progress(*bars, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("Certificats de test", total=len(PEOPLE) + 1)
         seed.write_people(folder, lambda: progress.advance(task))
         settings = seed.write_home(folder, https, http)

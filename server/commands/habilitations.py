@@ -13,7 +13,6 @@ from habilitations.action import Action
 from identities.requester import Authentication, ModeAcces
 from registry.metadata import AvailabilityStatus
 from server.commands import (
-    TEST_INS,
     Home,
     InsOid,
     Json,
@@ -74,7 +73,7 @@ def explain_request(
     access: Annotated[ModeAcces, typer.Option(help="Access mode.")] = ModeAcces.NORMAL,
     reason: Annotated[str, typer.Option(help="Reason given for bris de glace.")] = "urgence",
     people: PeopleFile = None,
-    ins_oid: InsOid = TEST_INS,
+    ins_oid: InsOid = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -94,7 +93,7 @@ def explain_request(
             standing = _STATUS_OF.get(asked, AvailabilityStatus[status.name.upper()])
             supposed = Supposed(type_code, said, own, standing)
         requester = requester_of(house, people, who, mode=mode, access=access, motif=reason)
-        identifier = patient_id(patient, ins_oid)
+        identifier = patient_id(house, patient, ins_oid)
         explained = explain(house.gate, house.tables, operator(), requester, asked, identifier, supposed)
         show(as_json, _value(explained), lambda: _print(explained))
 

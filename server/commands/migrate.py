@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from server.commands import Home, Json, answering, show
+from server.commands import Json, ServerHome, answering, show
 from server.migrations import upgrade
 from server.settings import load
 
 
-def migrate(home: Home = None, as_json: Json = False) -> None:
+def migrate(home: ServerHome = None, as_json: Json = False) -> None:
     """Create the database, or bring it to the revision of this version. Creates the home folder where it is missing."""
     with answering(as_json):
         settings = load({"home": home}, os.environ)

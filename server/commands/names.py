@@ -72,6 +72,13 @@ def requester_of(
         person, structure = rooms.identities.professional(identifier), rooms.identities.structure(identifier)
     preferred = people.modes.get(who, ()) if people else ()
     chosen = mode or (preferred[0] if preferred else None)
+    if structure is not None and people is not None and chosen is Authentication.INDIRECTE_RENFORCEE:
+        # In this mode a professional of the structure is at the keyboard: the first one, as for the simulated LPS.
+        member = next((name for name, each in people.memberships.items() if each == identifier), None)
+        if member is not None:
+            who, structure, identifier = member, None, people.names[member]
+            with house.rooms() as rooms:
+                person = rooms.identities.professional(identifier)
     if structure is not None:
         return Requester(
             id_nat=f"{identifier}/automate",

@@ -6,9 +6,10 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD1.1 to TD1.6.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,11 +19,10 @@ from cda.header import Header, read_header
 from dmp.gestion import Consents, GestionError, close_dossier, open_dossier, record_consents, show_dossier
 from habilitations.statement import Switches
 from identities.dossier import Dossier, DossierStatus, Traits
-from identities.ins import InsError, check_ins, read_ins
+from identities.ins import InsError, read_ins
 from identities.requester import PatientId
 from schemas import oids
 from server.commands import (
-    TEST_INS,
     Home,
     InsOid,
     Json,
@@ -34,14 +34,15 @@ from server.commands import (
     operator,
     patient_id,
     show,
+    typed_patient,
 )
+from server.commands.dossiers import described, named, print_description, said_of_access
 from server.commands.names import PeopleFile, identifier_of, is_structure
 from server.house import House
 
 app = typer.Typer(help="Patients' DMPs, the operator's way.", no_args_is_help=True)
 
 CHUNK = 1 << 16
-_INS_AUTHORITIES = (oids.INS_NIR, oids.INS_NIA, oids.INS_NIR_TEST, oids.INS_NIR_DEMO)
 
 Authorised = Annotated[
     list[str] | None, typer.Option("--authorise", help="A professional or structure let in, for a year.", metavar="WHO")
@@ -60,8 +61,11 @@ MasquesEnUrgence = Annotated[
 
 @app.command("open")
 def open_patient(
-    ins: Annotated[str | None, typer.Option(help="INS: 13 characters and the key.")] = None,
-    ins_oid: InsOid = TEST_INS,
+    ins: Annotated[
+        str | None,
+        typer.Option("--ins", "--patient", help="INS: 13 characters and the key, alone or as INS^^^&OID&ISO."),
+    ] = None,
+    ins_oid: InsOid = None,
     family: Annotated[str | None, typer.Option(help="Birth name.")] = None,
     given: Annotated[str | None, typer.Option(help="Given name of the birth act.")] = None,
     birth_date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Birth date.")] = None,
@@ -78,43 +82,52 @@ def open_patient(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Open a DMP, or reopen a closed one (TD1.1). On one that is open, only records what is said about access."""
+    """Open a DMP, or reopen a closed one (TD1.1). On one that is open, only records what is said about access.
+
+    Where nothing is said of who may enter, a new DMP is opened to those that the settings name (ouverture_autorise,
+    ouverture_medecin_traitant), else to nobody; a reopened one to whom it was.
+    """
     with answering(as_json), opened(home) as house:
         if from_cda is not None:
-            identifiers, traits = _from_cda(from_cda)
+            identifiers, traits = _from_cda(house, from_cda)
         else:
             identifiers, traits = _typed(ins, ins_oid, family, given, birth_date, sex, birth_place)
         consents = _consents(house, people, authorise, medecin_traitant, block)
         switches = (centre_15, bris_de_glace, masques_en_urgence)
-        dossier, new = _open(house, identifiers, traits)
+        dossier, said = _open(house, identifiers, traits)
+        if said is _Said.OPENED and not (authorise or medecin_traitant):
+            consents = _by_settings(house, people, consents)
         _record(house, dossier, consents, switches)
-        said = "DMP ouvert." if new else "Ce DMP est déjà ouvert."
-        show(as_json, {"opened": new, **_described(dossier)}, lambda: typer.echo(said))
+        value = {"opened": said is not _Said.OPEN, **described(dossier)}
+        show(as_json, value, lambda: typer.echo(f"{said.value} : {named(dossier)}."))
 
 
 @app.command("show")
-def show_patient(patient: PatientIns, ins_oid: InsOid = TEST_INS, home: Home = None, as_json: Json = False) -> None:
+def show_patient(patient: PatientIns, ins_oid: InsOid = None, home: Home = None, as_json: Json = False) -> None:
     """Show the administrative data of a DMP (TD1.3a)."""
     with answering(as_json), opened(home) as house:
-        value = _described(_known(house, patient_id(patient, ins_oid)))
-        show(as_json, value, lambda: typer.echo("\n".join(f"{key:16} {text}" for key, text in value.items())))
+        dossier = _known(house, patient_id(house, patient, ins_oid))
+        with house.rooms() as rooms:
+            value = {**described(dossier), **said_of_access(rooms.rights.wishes(dossier.key))}
+        show(as_json, value, lambda: print_description(value))
 
 
 @app.command("close")
 def close_patient(
     patient: PatientIns,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "demande du patient",
-    ins_oid: InsOid = TEST_INS,
+    ins_oid: InsOid = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Close a DMP (TD1.4): nothing is erased, nothing is accessible."""
     with answering(as_json), opened(home) as house:
-        known = _known(house, patient_id(patient, ins_oid))
+        known = _known(house, patient_id(house, patient, ins_oid))
         closed = known.status is DossierStatus.CLOSED
         dossier = known if closed else close_dossier(house.gate, operator(), known.ins, reason)
-        said = "Ce DMP est déjà fermé." if closed else "DMP fermé."
-        show(as_json, {"closed": not closed, **_described(dossier)}, lambda: typer.echo(said))
+        said = "Ce DMP est déjà fermé" if closed else "DMP fermé"
+        value = {"closed": not closed, **described(dossier)}
+        show(as_json, value, lambda: typer.echo(f"{said} : {named(dossier)}."))
 
 
 @app.command("authorise")
@@ -127,29 +140,49 @@ def authorise_on_patient(
     bris_de_glace: BrisDeGlace = None,
     masques_en_urgence: MasquesEnUrgence = None,
     people: PeopleFile = None,
-    ins_oid: InsOid = TEST_INS,
+    ins_oid: InsOid = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Record what the patient said about access (TD1.6): all of it, or nothing."""
     with answering(as_json), opened(home) as house:
-        dossier = _known(house, patient_id(patient, ins_oid))
+        dossier = _known(house, patient_id(house, patient, ins_oid))
         consents = _consents(house, people, who, medecin_traitant, block)
         switches = (centre_15, bris_de_glace, masques_en_urgence)
         if not _record(house, dossier, consents, switches):
             raise UsageError("authorise: expected somebody to let in or shut out, or a switch; got nothing")
-        show(
-            as_json, {"recorded": True, **_described(dossier)}, lambda: typer.echo("Volontés du patient enregistrées.")
-        )
+        with house.rooms() as rooms:
+            value = {"recorded": True, **described(dossier), **said_of_access(rooms.rights.wishes(dossier.key))}
+        show(as_json, value, lambda: typer.echo(f"Volontés du patient enregistrées : {named(dossier)}."))
 
 
-def _open(house: House, identifiers: tuple[PatientId, ...], traits: Traits) -> tuple[Dossier, bool]:
-    """The dossier, and whether this opened it."""
+class _Said(Enum):
+    """What became of an opening."""
+
+    OPENED = "DMP ouvert"
+    REOPENED = "DMP rouvert"
+    OPEN = "Ce DMP est déjà ouvert"
+
+
+def _open(house: House, identifiers: tuple[PatientId, ...], traits: Traits) -> tuple[Dossier, _Said]:
+    """The dossier, and what this did to it."""
     with house.rooms() as rooms:
         known = rooms.identities.dossier(identifiers[0])
     if known is not None and known.status is DossierStatus.OPEN:
-        return _known(house, identifiers[0]), False
-    return open_dossier(house.gate, operator(), identifiers, traits), True
+        return _known(house, identifiers[0]), _Said.OPEN
+    dossier = open_dossier(house.gate, operator(), identifiers, traits, domain=house.domain)
+    return dossier, _Said.OPENED if known is None else _Said.REOPENED
+
+
+def _by_settings(house: House, people: Path | None, consents: Consents) -> Consents:
+    """`consents`, with whom the settings let in, but those whom it blocks."""
+    settings = house.settings
+
+    def but_blocked(who: tuple[str, ...]) -> list[str]:
+        return [each for each in who if each not in consents.blocked]
+
+    let_in, medecins = but_blocked(settings.ouverture_autorise), but_blocked(settings.ouverture_medecin_traitant)
+    return replace(_consents(house, people, let_in, medecins, None), blocked=consents.blocked)
 
 
 def _known(house: House, patient: PatientId) -> Dossier:
@@ -194,7 +227,7 @@ def _record(house: House, dossier: Dossier, consents: Consents, switched: Switch
 
 def _typed(
     ins: str | None,
-    ins_oid: str,
+    ins_oid: str | None,
     family: str | None,
     given: str | None,
     birth_date: datetime | None,
@@ -207,25 +240,28 @@ def _typed(
         raise UsageError(f"patient: expected --from-cda FILE or every trait, missing {', '.join(missing)}")
     if sex not in {"M", "F", "U"}:
         raise UsageError(f"sex: expected M, F or U, got {sex}")
+    typed = typed_patient(ins, ins_oid)
     try:
-        identifier = PatientId(read_ins(ins), ins_oid)
-        check_ins(identifier, strict=True)
+        identifier = PatientId(read_ins(typed.value), typed.authority or oids.INS_NIR_TEST)
     except InsError as error:
         raise UsageError(str(error)) from None
     return (identifier,), Traits(family, given, birth_date.date(), sex, birth_place)
 
 
-def _from_cda(file: Path) -> tuple[tuple[PatientId, ...], Traits]:
+def _from_cda(house: House, file: Path) -> tuple[tuple[PatientId, ...], Traits]:
     """Identifiers and traits of recordTarget. Source: CI-SIS, volet Structuration minimale."""
     try:
         with file.open("rb") as stream:
             header = read_header(read_document(iter(lambda: stream.read(CHUNK), b"")))
     except (OSError, CdaError) as error:
         raise UsageError(f"{file}: {error}") from None
-    found = tuple(PatientId(each.extension, each.root) for each in header.patient.ids if each.root in _INS_AUTHORITIES)
+    taken = house.domain.patient_authorities
+    found = tuple(PatientId(each.extension, each.root) for each in header.patient.ids if each.root in taken)
     if not found:
-        raise UsageError(f"{file}: expected an INS in recordTarget, got none")
-    return found[:1], _traits(file, header)
+        got = ", ".join(each.root for each in header.patient.ids)
+        expected = f"an identifier of the authorities {', '.join(sorted(taken))} in recordTarget"
+        raise UsageError(f"{file}: expected {expected}, got those of {got}")
+    return tuple(dict.fromkeys(found)), _traits(file, header)
 
 
 def _traits(file: Path, header: Header) -> Traits:
@@ -238,24 +274,8 @@ def _traits(file: Path, header: Header) -> Traits:
         birth_family=patient.birth_name.family,
         birth_given=patient.birth_name.given,
         birth_date=birth,
-        sex=patient.sex or "U",
+        sex=patient.sex if patient.sex in {"M", "F"} else "U",
+        birth_place=patient.birth_place,
         used_family=patient.used_name.family,
         used_given=patient.used_name.given,
     )
-
-
-def _described(dossier: Dossier) -> dict[str, Any]:
-    traits = dossier.traits
-    born: date = traits.birth_date
-    return {
-        "ins": dossier.ins.value,
-        "ins_oid": dossier.ins.authority,
-        "family": traits.birth_family,
-        "given": traits.birth_given,
-        "birth_date": born.isoformat(),
-        "birth_place": traits.birth_place,
-        "sex": traits.sex,
-        "status": "open" if dossier.status is DossierStatus.OPEN else "closed",
-        "opened_at": dossier.opened.isoformat(),
-        "closed_at": dossier.closed.isoformat() if dossier.closed else None,
-    }

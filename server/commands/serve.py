@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from server import serve as server
-from server.commands import Home, answering
+from server.commands import ServerHome, answering
 from server.settings import load
 
 
 def serve(
-    home: Home = None,
+    home: ServerHome = None,
     domain: Annotated[
         str | None, typer.Option(help="Affinity domain: a name of schemas/domains or a .toml file. Default: fr-dmp.")
     ] = None,

@@ -39,6 +39,7 @@ def start(folder: Path, settings: Settings) -> int:
         "mllp": None,
         "pid": server.pid,
         "domain": settings.domain.name,
+        "repository_unique_id": settings.domain.repository_unique_id,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     (folder / STATE).write_text(json.dumps(state, indent=2) + "\n", "utf-8")

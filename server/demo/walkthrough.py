@@ -169,11 +169,13 @@ def _farewell(console: Console, folder: Path, settings: Settings, ins: str) -> N
     console.print(
         f"  http://{settings.http}    en clair, sur cette machine seulement ; /healthz, /metrics", soft_wrap=True
     )
-    home = shlex.quote(f"{shown}/home")
+    usual = folder == Path("demo").absolute()  # where commands look when nothing is said
+    demo = "" if usual else f" --demo {shlex.quote(shown)}"
+    home = "" if usual else f" --home {shlex.quote(f'{shown}/home')}"
     for command in (
-        f"dmp lps find --demo {shown} --as medecin-traitant --patient {ins}",
-        f"dmp audit list --home {home} --patient {ins}",
-        f"dmp habilitations explain --home {home} --as podologue --patient {ins} --action TD3.2 --type {CRH}",
+        f"dmp lps find{demo} --as medecin-traitant --patient {ins}",
+        f"dmp audit list{home} --patient {ins}",
+        f"dmp habilitations explain{home} --as podologue --patient {ins} --action TD3.2 --type {CRH}",
     ):
         console.print(f"  .venv/bin/{command}", markup=False)
     console.print("  make stop    l'arrête ; make demo recommence.")

@@ -182,3 +182,14 @@ def test_conversion_is_that_of_the_calendar(local: datetime, zone: timezone) -> 
     instant = local.replace(microsecond=0, tzinfo=zone)
     expected = instant.astimezone(UTC).strftime("%Y%m%d%H%M%S")
     assert dtm_utc(instant.strftime("%Y%m%d%H%M%S%z"), "time") == expected
+
+
+@pytest.mark.parametrize(
+    "element", ["code", "title", "effectiveTime", "confidentialityCode", "languageCode", "setId", "versionNumber"]
+)
+def test_what_a_document_says_twice_is_refused(element: str) -> None:
+    """One reader would believe the first, another the last."""
+    twice = LETTER.replace(b"<recordTarget>", f"<{element}/><recordTarget>".encode(), 1)
+    with pytest.raises(CdaError) as refused:
+        read(twice)
+    assert (refused.value.place, refused.value.expected, refused.value.got) == (element, "one", "2")

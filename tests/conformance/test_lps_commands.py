@@ -27,6 +27,7 @@ from lps_fakes import (
 from typer.testing import CliRunner, Result
 
 from conformance.lps.commands import app
+from schemas import oids
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +228,28 @@ def test_unusable_arguments_are_exit_2(folder: Path, arguments: tuple[str, ...],
     result, _ = run(folder, None, *arguments)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_the_authority_in_a_document_is_used_and_remembered(tmp_path: Path) -> None:
+    folder = demo_folder(tmp_path)
+    (folder / "patients.json").unlink()
+    file = cda(tmp_path / "a.xml")
+    file.write_text(file.read_text("utf-8").replace(oids.INS_NIR_TEST, oids.INS_NIA), "utf-8")
+    whose = f"{INS}^^^&amp;{oids.INS_NIA}&amp;ISO^NH".encode()
+    for command in (("provide", str(file)), ("find",)):
+        result, (exchange,) = run(folder, everything, *command, "--patient", INS)
+        assert result.exit_code == 0, result.stderr
+        assert whose in exchange.body
+    result, exchanges = run(folder, everything, "open", "2.25.1234")
+    assert (result.exit_code, whose in exchanges[0].body) == (0, True)
+
+
+def test_what_a_search_hides_is_asked_of_the_repository(tmp_path: Path) -> None:
+    folder = demo_folder(tmp_path)
+    (folder / "server.json").write_text('{"repository_unique_id": "1.2.250.99"}', "utf-8")
+    result, exchanges = run(folder, query_response, "open", "2.25.1", "-o", str(tmp_path / "o"), "--patient", INS)
+    assert (result.exit_code, [exchange.path for exchange in exchanges]) == (1, ["/ihe/registry", "/ihe/repository"])
+    assert b">1.2.250.99<" in exchanges[1].body
 
 
 def test_unknown_names_and_folders_are_exit_2(folder: Path, tmp_path: Path) -> None:

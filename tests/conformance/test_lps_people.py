@@ -79,6 +79,37 @@ def test_the_authority_of_an_ins_comes_from_the_caller_the_file_or_the_test_nir(
     assert demo.patient("1", "1.2.3").cx == "1^^^&1.2.3&ISO"
 
 
+def test_a_cx_says_both(demo: people.Demo) -> None:
+    assert demo.patient(f"1^^^&{oids.INS_NIA}&ISO^NH") == people.Patient("1", oids.INS_NIA)
+    for given, ins_oid in (("1^^^&1.2", None), ("1^^^&1.2&ISO", "1.3")):
+        with pytest.raises(LpsUsageError, match=r"INS\^"):
+            demo.patient(given, ins_oid)
+
+
+def test_a_document_says_whose_authority_unless_it_is_known(demo: people.Demo) -> None:
+    header = [people.Patient("1", oids.INS_NIA), people.Patient(INS, oids.INS_NIA)]
+    assert demo.patient("1", header=header).ins_oid == oids.INS_NIA
+    assert demo.patient("2", header=header).ins_oid == oids.INS_NIR_TEST
+    assert demo.patient(INS, header=header).ins_oid == INS_OID
+
+
+def test_the_last_authority_used_is_remembered(tmp_path: Path) -> None:
+    folder = demo_folder(tmp_path)
+    for authority in (oids.INS_NIR, oids.INS_NIA):
+        people.load(folder).remember(people.Patient("1", authority))
+    people.load(folder).remember(people.Patient("2", oids.INS_NIR))
+    demo = people.load(folder)
+    assert (demo.patient("1").ins_oid, demo.patient("2").ins_oid) == (oids.INS_NIA, oids.INS_NIR)
+    assert [patient.ins for patient in demo.known_patients()] == ["2", "1", "1", INS]
+    assert not list(folder.glob(".*"))
+
+
+def test_a_folder_that_cannot_be_written_forgets(tmp_path: Path) -> None:
+    demo = people.Demo(tmp_path / "nowhere", [], {}, {})
+    demo.remember(people.Patient("1", oids.INS_NIA))
+    assert demo.patient("1").ins_oid == oids.INS_NIA
+
+
 def test_roles_of_a_pharmacist_a_secretary_and_a_role_of_care() -> None:
     pharmacist = people.Person("p", "ps", "1", profession="21", specialty="A")
     secretary = people.Person("s", "ps", "2", profession="SECRETARIAT_MEDICAL")

@@ -10,10 +10,13 @@ import pytest
 from lxml import etree
 
 from audit.event import Outcome
+from conformance.lps import client
 from conformance.lps.client import REGISTRY, REPOSITORY, Lps
+from conformance.lps.mtom import Attachment
 from conformance.lps.people import Patient
 from conformance.lps.query import FIND_DOCUMENTS, Filters, find_documents, write_query
 from conformance.lps.soap import PROVIDE_AND_REGISTER, REGISTRY_STORED_QUERY, LpsError, envelope
+from conformance.lps.submission import Submission
 from conformance.lps.vihf import Access
 from schemas import oids, xml
 from server.demo.paper import Paper, write
@@ -147,21 +150,20 @@ def test_every_fault_of_the_metadata_is_listed(
 ) -> None:
     document = write(Paper("consultation_report", DOCTOR, DOCTOR, 11, 1), tmp_path, 4000, datetime.now(UTC))
     before = len(lps.find(patient))
-    original = Lps._mtom
+    original = client.write_request
 
-    def spoiled(self: Lps, action: str, request: list[object], *args: object, **kwargs: object) -> object:
-        """The same request with a class, a language and a hash that are wrong."""
-        changed = [
-            piece.replace(b'nodeRepresentation="11488-4"', b'nodeRepresentation="0000-0"')
-            .replace(b"<rim:Value>fr-FR</rim:Value>", b"<rim:Value>xx-XX</rim:Value>")
-            .replace(b">fr-FR<", b">xx-XX<")
+    def spoiled(submission: Submission) -> list[bytes | Attachment]:
+        """The same request with a type and a language that no table has."""
+        return [
+            piece.replace(b'nodeRepresentation="11488-4"', b'nodeRepresentation="0000-0"').replace(
+                b">fr-FR<", b">xx-XX<"
+            )
             if isinstance(piece, bytes)
             else piece
-            for piece in request
+            for piece in original(submission)
         ]
-        return original(self, action, changed, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Lps, "_mtom", spoiled)
+    monkeypatch.setattr(client, "write_request", spoiled)
     with pytest.raises(LpsError) as refused:
         lps.provide([document], patient)
     monkeypatch.undo()

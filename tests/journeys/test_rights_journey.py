@@ -89,6 +89,9 @@ def test_a_podologue_neither_finds_nor_opens_a_crh(
     podologue = village.lps("podologue")
     assert not finds(podologue, crh, patient)
     assert podologue.documents([crh], patient) == []
+    assert village.audit(1)[0].rule == "matrice", "asking for it by name is refused, and explained"
+    assert podologue.documents([village.lps("medecin-traitant").locate(crh, patient).entry_uuid], patient) == []
+    assert village.audit(1)[0].rule == "matrice"
     assert not opens(podologue, crh, patient, tmp_path)
     record = village.audit(1)[0]
     assert record.outcome is Outcome.MINOR_FAILURE

@@ -326,7 +326,7 @@ def test_every_statement_uses_an_index(tmp_path: Path) -> None:
             store.find(query, scope)
             store.find(GetAssociations(return_type=LEAF, uuids=tuple(ids.values())), scope)
             store.find(GetSubmissionSets(return_type=LEAF, uuids=tuple(ids.values())), scope)
-            store.hidden((document().unique_id,), scope)
+            store.hidden(scope, unique_ids=(document().unique_id,))
         assert len(plans) > 40
         assert [plan for plan in plans if plan.startswith("SCAN registry")] == []
         within = "(patient=? AND availability_status=? AND creation_time>? AND creation_time<?)"

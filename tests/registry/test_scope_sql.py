@@ -106,7 +106,7 @@ def test_the_sql_of_a_scope_is_the_scope(
             read = store.entries(tuple(entries), scope)
             assert {entry.unique_id for entry in read} == permitted
             assert all(entry.availability_status in scope.statuses for entry in read)
-            hidden = store.hidden(tuple(entries), scope)
+            hidden = store.hidden(scope, unique_ids=tuple(entries))
             assert {entry.unique_id: custody for entry, custody in hidden} == {
                 each: custody for each, (_, custody) in entries.items() if each not in permitted
             }
@@ -185,10 +185,12 @@ def test_another_dossier_is_another_world(connection: sa.Connection, replaced: d
     assert store.find(GetAssociations(return_type=LEAF, uuids=uuids), other) == ()
     assert store.find(GetSubmissionSets(return_type=LEAF, uuids=uuids), other) == ()
     assert store.entries(("1.2.250.1.999.1.1",), other) == ()
-    assert store.hidden(("1.2.250.1.999.1.1",), other) == ()
+    assert store.hidden(other, unique_ids=("1.2.250.1.999.1.1",)) == ()
 
 
 def test_a_scope_that_says_nothing_permits_nothing(connection: sa.Connection, replaced: dict[str, str]) -> None:
     store, silent = RegistryStore(connection), Scope(DOSSIER, types=EVERY_TYPE)
     assert store.entries(("1.2.250.1.999.1.1",), silent) == ()
-    assert [entry.unique_id for entry, _ in store.hidden(("1.2.250.1.999.1.1",), silent)] == ["1.2.250.1.999.1.1"]
+    assert [entry.unique_id for entry, _ in store.hidden(silent, unique_ids=("1.2.250.1.999.1.1",))] == [
+        "1.2.250.1.999.1.1"
+    ]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from registry.errors import ErrorCode, RegistryError
 from registry.metadata import AssociationType, AvailabilityStatus, Code, ObjectType
 from registry.stored_query import (
+    MAX_SLOTS,
+    MAX_VALUES,
     FindDocuments,
     GetAssociations,
     GetDocuments,
@@ -264,3 +266,24 @@ def test_questions_of_others(reference: Path, sample: str, expected: type[Stored
         assert faults(asked.get("id", ""), *slots) == expected
     else:
         assert isinstance(read_stored_query(asked.get("id", ""), slots, ReturnType.LEAF_CLASS), expected)
+
+
+def test_more_values_than_a_statement_holds_are_refused() -> None:
+    values = [f"('{number}^^1.2','x^^1.2')" for number in range(MAX_VALUES // 2 + 1)]
+    with pytest.raises(RegistryError, match="at most 10000 values"):
+        find(("$XDSDocumentEntryTypeCode", values))
+    with pytest.raises(RegistryError, match="at most 10000 values"):
+        find(("$Unknown", ["," * MAX_VALUES]))
+
+
+def test_more_conditions_than_a_statement_holds_are_refused() -> None:
+    events: list[Slot] = [("$XDSDocumentEntryEventCodeList", [f"('{number}^^1.2')"]) for number in range(MAX_SLOTS)]
+    assert len(find(*events).event_codes) == MAX_SLOTS
+    with pytest.raises(RegistryError, match="at most 32 slots, got 33") as refused:
+        find(*events, events[0])
+    assert [found.code for found in refused.value.findings] == [ErrorCode.XDSStoredQueryParamNumber]
+
+
+def test_digits_of_other_scripts_are_no_time() -> None:
+    with pytest.raises(RegistryError, match="CreationTimeFrom"):
+        find(("$XDSDocumentEntryCreationTimeFrom", ["'٢٠٢٤'"]))

@@ -28,7 +28,7 @@ def keep(files: LocalFiles, data: bytes) -> Content:
 
 def stored(root: Path) -> list[Path]:
     """The documents under `root`, wherever they are."""
-    return sorted(file for file in root.glob("??/??/*"))
+    return sorted(file for file in root.glob("??/*"))
 
 
 def incoming(root: Path) -> list[Path]:

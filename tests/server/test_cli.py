@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from server.cli import app
+from schemas import oids
+from server.cli import build, main
 from server.demo import paper
 from server.demo.people import PATIENTS, PEOPLE
 from server.demo.seed import write_home
@@ -22,7 +23,7 @@ CRH = "34112-3"
 
 
 def dmp(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments, env={"DMP_HOME": None, "DMP_PEOPLE": None, "SUDO_USER": "operator"})
+    return CliRunner().invoke(build(), arguments, env={"DMP_HOME": None, "DMP_PEOPLE": None, "SUDO_USER": "operator"})
 
 
 def answer(*arguments: str, code: int = 0) -> Any:
@@ -63,7 +64,8 @@ def test_every_command_has_help() -> None:
         assert dmp(command, "--help").exit_code == 0
 
 
-def test_without_home_the_way_out_is_said() -> None:
+def test_without_home_the_way_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     result = dmp("patients", "show", "--patient", "1")
     assert result.exit_code == 2
     assert "DMP_HOME" in result.stderr
@@ -120,7 +122,9 @@ def test_a_dossier_is_opened_from_a_document(home: list[str], tmp_path: Path) ->
     ("arguments", "word"),
     [
         (("--ins", SUZANNE.ins), "--family"),
-        (("--ins", SUZANNE.ins[:-2] + "00", *TRAITS), "key"),
+        (("--ins", SUZANNE.ins[:-2] + "00", "--ins-oid", oids.INS_NIR, *TRAITS), "clé"),
+        (("--ins", f"{SUZANNE.ins}^^^&1.2.3&ISO", *TRAITS), "autorités"),
+        (("--ins", f"{SUZANNE.ins}^^^&{oids.INS_NIR}&ISO", "--ins-oid", oids.INS_NIA, *TRAITS), "one OID"),
         (("--ins", "12", *TRAITS), "15 characters"),
         (("--ins", SUZANNE.ins, *TRAITS, "--authorise", "nobody"), "nobody"),
     ],
@@ -129,6 +133,78 @@ def test_a_patient_that_cannot_be_is_refused(home: list[str], arguments: tuple[s
     result = dmp("patients", "open", *arguments, *home)
     assert result.exit_code == 2
     assert word in result.stderr
+
+
+def test_without_home_the_demo_in_this_folder_is_meant(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    assert len(answer("directory", "list")["structures"]) == 3
+    for command in (("patients", "open"), ("audit", "list"), ("habilitations", "explain"), ("directory", "list")):
+        assert "demo/home" in dmp(*command, "--help").stdout
+
+
+def test_where_nothing_is_said_the_settings_say_who_may_enter(home: list[str]) -> None:
+    patient = PATIENTS[6]
+    traits = ("--family", "DIALLO", "--given", "Mamadou", "--birth-date", "1979-12-25", "--sex", "M")
+    opening = ("patients", "open", "--ins", patient.ins, *traits, *home)
+    assert dmp(*opening, "--block", "dentiste").exit_code == 0
+    shown = answer("patients", "show", "--patient", patient.ins, *home)
+    let_in = {each["id_nat"] for each in shown["authorised"]}
+    assert let_in == {person.id_nat for person in PEOPLE if person.name != "dentiste"}
+    assert shown["blocked"] == [person.id_nat for person in PEOPLE if person.name == "dentiste"]
+    assert shown["medecins_traitants"] == [PEOPLE[0].id_nat]
+
+
+def test_what_is_said_of_access_is_all_that_holds_even_after_reopening(home: list[str]) -> None:
+    patient = PATIENTS[8]
+    traits = ("--family", "PERRIN", "--given", "Bastien", "--birth-date", "1972-08-18", "--sex", "M")
+    opening = ("patients", "open", "--ins", patient.ins, *traits, *home)
+    assert dmp(*opening, "--authorise", "infirmier").exit_code == 0
+    assert dmp("patients", "close", "--patient", patient.ins, *home).exit_code == 0
+    assert dmp(*opening).stdout.startswith("DMP rouvert : PERRIN Bastien")
+    shown = answer("patients", "show", "--patient", patient.ins, *home)
+    assert [each["id_nat"] for each in shown["authorised"]] == [PEOPLE[5].id_nat]
+    assert shown["medecins_traitants"] == []
+
+
+def test_settings_that_say_nothing_let_nobody_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DMP_OUVERTURE_AUTORISE", ",")
+    monkeypatch.setenv("DMP_OUVERTURE_MEDECIN_TRAITANT", ",")
+    home = ("--home", str(folder / "home"))
+    patient = PATIENTS[9]
+    traits = ("--family", "OLLIVIER", "--given", "Jeanne", "--birth-date", "1938-02-27", "--sex", "F")
+    assert dmp("patients", "open", "--ins", patient.ins, *traits, *home).exit_code == 0
+    shown = answer("patients", "show", "--patient", patient.ins, *home)
+    assert (shown["authorised"], shown["medecins_traitants"]) == ([], [])
+
+
+def test_one_ins_of_two_authorities_must_be_told_apart(home: list[str]) -> None:
+    ins = PATIENTS[10].ins
+    traits = ("--family", "ROSSI", "--given", "Ange", "--birth-date", "1960-06-06", "--sex", "M")
+    for authority in (oids.INS_NIR, oids.INS_NIR_TEST):
+        opened = answer("patients", "open", "--ins", ins, "--ins-oid", authority, *traits, *home)
+        assert opened["opened"] is True
+    ambiguous = answer("patients", "show", "--patient", ins, *home, code=2)
+    assert oids.INS_NIR in ambiguous["error"]["context"]
+    assert answer("patients", "show", "--patient", f"{ins}^^^&{oids.INS_NIR}&ISO", *home)["ins_oid"] == oids.INS_NIR
+    events = answer("audit", "list", "--patient", ins, *home)
+    assert {event["patient"].partition("&")[2] for event in events} >= {
+        f"{authority}&ISO" for authority in (oids.INS_NIR, oids.INS_NIR_TEST)
+    }
+
+
+def test_without_a_patient_the_events_of_all_are_listed(home: list[str], suzanne: str) -> None:
+    answer("patients", "show", "--patient", suzanne, *home)
+    (event,) = answer("audit", "list", "--limit", "1", "--outcome", "success", *home)
+    assert event["action"] == "TD1.3a"
+    assert suzanne in dmp("audit", "list", "--limit", "9", *home).stdout
+
+
+def test_a_structure_of_reinforced_authentication_asks_as_its_professional(home: list[str], suzanne: str) -> None:
+    said = explain(home, "clinique", "--type", CRH)
+    assert (said["granted"], said["row"].startswith(f"10 × {CRH}")) == (True, True)
 
 
 def test_an_unknown_patient_is_not_found(home: list[str]) -> None:
@@ -217,3 +293,20 @@ def test_the_chain_of_the_audit_log_is_verified(home: list[str], suzanne: str, f
 
 def test_an_event_that_is_not_there_is_not_found(home: list[str]) -> None:
     assert dmp("audit", "show", "nothing", *home).exit_code == 3
+
+
+def test_arguments_that_cannot_be_read_are_said_in_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, word in ((["nothing"], "nothing"), (["lps", "find", "--as", "x"], "--patient")):
+        monkeypatch.setattr("sys.argv", ["dmp", *arguments, "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        said = json.loads(capsys.readouterr().out)["error"]
+        assert (said["status"], word in said["context"]) == (2, True)
+
+
+def test_every_help_says_what_exit_codes_mean() -> None:
+    for command in (("serve",), ("audit", "list"), ("lps", "provide"), ("patients",)):
+        assert "3 nothing" in " ".join(dmp(*command, "--help").stdout.split())

@@ -56,6 +56,23 @@ def test_every_wrong_value_is_said_at_once(tmp_path: Path) -> None:
     assert "everywhere" in str(raised.value)
 
 
+def test_who_is_let_in_on_opening_comes_from_the_file_or_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('ouverture_autorise = ["899700000013", "1990000018"]\n')
+    assert settings(tmp_path).ouverture_autorise == ("899700000013", "1990000018")
+    assert settings(tmp_path).ouverture_medecin_traitant == ()
+    variables = {"DMP_OUVERTURE_MEDECIN_TRAITANT": "899700000013, 899700000021"}
+    found = load({"home": tmp_path}, variables)
+    assert found.ouverture_medecin_traitant == ("899700000013", "899700000021")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ouverture_autorise", "Dr Leblanc"), ("ouverture_medecin_traitant", "1990000018")]
+)
+def test_who_is_let_in_must_be_an_identifier(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: .*IdNat"):
+        load({"home": tmp_path}, {f"DMP_{name.upper()}": value})
+
+
 def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text('htps = "127.0.0.1:2"\n')
     with pytest.raises(SettingsError, match="htps"):
