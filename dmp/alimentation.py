@@ -8,7 +8,7 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD2.1 and TD2.2; ITI TF-2 3.41 and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from audit.event import AuditObject, Call, ObjectKind
@@ -29,7 +29,7 @@ from registry.existing import DocumentVersion, Existing, canonical_id
 from registry.lifecycle import Effects, admit
 from registry.metadata import Code, DocumentEntry, Submission
 from registry.relationships import REPLACING
-from registry.scope import Custody
+from registry.scope import Custody, Scope
 from registry.stored_query import GetDocuments, ReturnType
 from registry.validation import validate
 from repository.content import Content
@@ -137,7 +137,7 @@ class Alimentation:
         try:
             effects = admit(
                 submission,
-                _without_what_others_wrote(passage, submission, existing, dossier),
+                _as_seen_by(passage, submission, existing),
                 versions=versions,
                 same_unique_id=self.domain.same_unique_id,
                 received=passage.now,
@@ -236,26 +236,36 @@ def _hash_and_size(submission: Submission, contents: Mapping[str, Content]) -> l
     return wrong
 
 
-def _without_what_others_wrote(
-    passage: Passage, submission: Submission, existing: Existing, dossier: Dossier
-) -> Existing:
-    """`existing` without the documents that the requester may not replace: for him they are not there.
+def _as_seen_by(passage: Passage, submission: Submission, existing: Existing) -> Existing:
+    """`existing` without the documents that are not there for the requester: what he names of them is unresolved.
 
-    A document is replaced by its author, or by the structure it came from.
+    A document is replaced by its author, or by the structure it came from; other associations may name what the
+    requester can find, too. A document of another dossier is there for those who wrote it.
     Source: GIE SESAM-Vitale, TD2.1b; CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2, error 901.
     """
-    targets = tuple(
-        canonical_id(association.target)
-        for association in submission.associations
-        if association.type in REPLACING and canonical_id(association.target) in existing.entries
-    )
-    if not targets:
+    named: dict[str, bool] = {}  # entryUUID -> whether it is to be replaced
+    for association in submission.associations:
+        for end in map(canonical_id, (association.source, association.target)):
+            if end in existing.entries:
+                named[end] = named.get(end, False) or association.type in REPLACING
+    if not named:
         return existing
-    query = GetDocuments(return_type=ReturnType.LEAF_CLASS, entry_uuids=targets)
-    found = passage.registry.find(query, own_documents(passage.requester, dossier.key))
-    foreign = set(targets) - {entry.entry_uuid for entry in found}
-    foreign = {target for target in foreign if existing.entries[target].patient == dossier.key}
-    return replace(existing, entries={key: entry for key, entry in existing.entries.items() if key not in foreign})
+    there = {
+        uuid
+        for patient in {existing.entries[uuid].patient for uuid in named}
+        for uuid in _found(passage, own_documents(passage.requester, patient), named)
+    }
+    reads = passage.reads()
+    if reads is not None:
+        there |= set(_found(passage, reads, [uuid for uuid, replaced in named.items() if not replaced]))
+    gone = named.keys() - there
+    return replace(existing, entries={uuid: entry for uuid, entry in existing.entries.items() if uuid not in gone})
+
+
+def _found(passage: Passage, scope: Scope, uuids: Iterable[str]) -> Iterator[str]:
+    """Those of `uuids` that are within `scope`."""
+    query = GetDocuments(return_type=ReturnType.LEAF_CLASS, entry_uuids=tuple(uuids))
+    return (found.entry_uuid for found in passage.registry.find(query, scope))
 
 
 def _custody(entry: DocumentEntry, requester: Requester) -> Custody:

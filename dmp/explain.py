@@ -79,11 +79,12 @@ def explain(
     call = Call(transaction="operator", request_id=uuid.uuid4().hex)
     instant = gate.now()
     with gate.operator(operator, OPERATOR_ACT, patient, call) as rooms:
-        unlisted = annuaire.obstacle(rooms.identities, requester)
+        try:
+            requester = annuaire.attested(rooms.identities, requester)
+        except annuaire.NotListedError as error:
+            return Explanation((Step(False, "annuaire", "annuaire", "", "", "inscrit et actif", "non", str(error)),))
         dossier = rooms.identities.dossier(patient)
         statement = rooms.rights.statement(dossier, requester, instant) if dossier else None
-    if unlisted is not None:
-        return Explanation((Step(False, "annuaire", "annuaire", "", "", "inscrit et actif", "non", unlisted),))
     decision = decide(tables, requester, action, statement, now=instant)
     steps = [_decided(decision)]
     if decision.granted and document is not None and decision.scope is not None:

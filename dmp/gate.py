@@ -11,7 +11,7 @@ Source: CSP R.1111-46 (habilitations); ITI TF-1 9.1 (ATNA); PGSSI-S, référenti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -43,6 +43,7 @@ class Passage:
     decision: Decision
     dossier: Dossier | None
     now: datetime
+    reads: Callable[[], Scope | None]  # what the requester would find in this dossier by TD3.1; None when nothing
     objects: list[AuditObject] = field(default_factory=list)
     refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
 
@@ -140,9 +141,11 @@ class Gate:
     def _enter(
         self, rooms: Rooms, requester: Requester, action: Action, patient: PatientId | None, event: Event
     ) -> Passage:
-        if sentence := annuaire.obstacle(rooms.identities, requester):
-            found = Finding(ErrorCode.DMPAccessDeniedByRightsService, sentence)
-            raise _Refused(record.unlisted(event, sentence), found)
+        try:
+            requester = annuaire.attested(rooms.identities, requester)
+        except annuaire.NotListedError as error:
+            found = Finding(ErrorCode.DMPAccessDeniedByRightsService, str(error))
+            raise _Refused(record.unlisted(event, str(error)), found) from None
         dossier = rooms.identities.dossier(patient) if patient else None
         statement = rooms.rights.statement(dossier, requester, event.instant) if dossier else None
         decision = decide(self._tables, requester, action, statement, now=event.instant)
@@ -150,7 +153,11 @@ class Gate:
             raise _Refused(record.refused(event, decision, dossier), _wire(decision))
         if not _same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
-        return Passage(rooms, requester, decision, dossier, event.instant)
+
+        def reads() -> Scope | None:
+            return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
+
+        return Passage(rooms, requester, decision, dossier, event.instant, reads)
 
     def _record(self, event: Event) -> None:
         with self._unit_of_work() as rooms:

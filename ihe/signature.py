@@ -194,12 +194,18 @@ def parse_standalone(serialised: bytes) -> etree._Element:
 
 
 def canonical(root: etree._Element, algorithm: str, prefixes: Sequence[str] = ()) -> bytes:
-    """The canonical form, without comments, of a whole document. `algorithm` is exclusive or inclusive C14N 1.0."""
+    """The canonical form, without comments, of a whole document. `algorithm` is exclusive or inclusive C14N 1.0.
+
+    Raises SignatureError for a relative namespace name, which has none. Source: Canonical XML 1.0 §1.3.
+    """
     exclusive = algorithm == EXCLUSIVE_C14N
     inclusive_prefixes = list(prefixes) if exclusive and prefixes else None
-    return etree.tostring(
-        root, method="c14n", exclusive=exclusive, with_comments=False, inclusive_ns_prefixes=inclusive_prefixes
-    )
+    try:
+        return etree.tostring(
+            root, method="c14n", exclusive=exclusive, with_comments=False, inclusive_ns_prefixes=inclusive_prefixes
+        )
+    except etree.C14NError:
+        raise SignatureError("absolute namespace names in what is signed", "a relative one") from None
 
 
 def verify_value(certificate: x509.Certificate, algorithm: SignatureAlgorithm, data: bytes, value: bytes) -> None:

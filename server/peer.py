@@ -48,7 +48,10 @@ def peer_certificate(environ: Environ) -> bytes | None:
     exposure = environ.get(EXPOSURE)
     if exposure is Exposure.TLS:
         socket = environ["gunicorn.socket"]
-        der: bytes | None = socket.getpeercert(binary_form=True)
+        try:
+            der: bytes | None = socket.getpeercert(binary_form=True)
+        except ValueError:  # the client has left
+            return None
         return der
     if exposure is Exposure.PROXY:
         return _from_proxy(environ)

@@ -16,7 +16,7 @@ from habilitations.action import Action
 from habilitations.decision import Tables
 from habilitations.statement import Statement
 from identities.dossier import Dossier, DossierStatus, Traits
-from identities.professional import Structure
+from identities.professional import Professional, Structure
 from identities.requester import Authentication, PatientId, Requester
 from registry.errors import ErrorCode, RegistryError
 from schemas import oids
@@ -49,12 +49,13 @@ class Rooms:
     events: list[Event] = field(default_factory=list)
     pending: list[Event] = field(default_factory=list)
     structures: dict[str, Structure] = field(default_factory=dict)
+    professionals: dict[str, Professional] = field(default_factory=dict)
 
     def dossier(self, patient: PatientId) -> Dossier | None:
         return DOSSIER if patient in DOSSIER.identifiers else None
 
-    def professional(self, _id_nat: str) -> None:
-        return None
+    def professional(self, id_nat: str) -> Professional | None:
+        return self.professionals.get(id_nat)
 
     def structure(self, structure_id: str) -> Structure | None:
         return self.structures.get(structure_id)
@@ -162,6 +163,30 @@ def test_a_structure_that_the_directory_does_not_approve_stays_out(
     with pytest.raises(AccessRefused, match="Structure"), gate.passage(user, Action.TD3_1, INS, CALL):
         pytest.fail("the block must not run")
     assert rooms.events[0].rule == "annuaire"
+
+
+LISTED = Professional(DOCTOR.id_nat, "MARTIN", "Claire", "10", oids.PROFESSION, structures=frozenset({"1750000018"}))
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [replace(LISTED, structures=frozenset({"1990000999"})), replace(LISTED, active=False)],
+    ids=["of another structure", "inactive"],
+)
+def test_a_card_holder_claims_no_more_than_the_directory_says(gate: Gate, rooms: Rooms, listed: Professional) -> None:
+    rooms.professionals[DOCTOR.id_nat] = listed
+    with pytest.raises(AccessRefused), gate.passage(DOCTOR, Action.TD3_1, INS, CALL):
+        pytest.fail("the block must not run")
+    assert rooms.events[0].rule == "annuaire"
+
+
+def test_a_card_proves_no_structure_to_a_directory_that_does_not_know_its_holder(gate: Gate, rooms: Rooms) -> None:
+    with gate.passage(DOCTOR, Action.TD3_1, INS, CALL) as passage:
+        assert passage.requester.structure_id == ""
+        assert passage.scope.structure == ""
+    rooms.professionals[DOCTOR.id_nat] = LISTED
+    with gate.passage(DOCTOR, Action.TD3_1, INS, CALL) as passage:
+        assert passage.requester.structure_id == DOCTOR.structure_id
 
 
 def test_a_message_for_another_patient_than_the_assertion_is_refused(gate: Gate, rooms: Rooms) -> None:

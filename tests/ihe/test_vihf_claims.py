@@ -101,3 +101,10 @@ def test_a_card_lends_its_holder_no_other_specialty(actors: Actors, authenticate
     roles = (("10", PROFESSION), ("SM25", SPECIALITE_MEDECIN))
     with pytest.raises(AuthenticationError, match="a specialty on the card"):
         authenticate(claim(actors.medecin, roles=roles), actors.medecin)
+
+
+def test_a_relative_namespace_name_has_no_canonical_form(actors: Actors, authenticate: Authenticate) -> None:
+    spoiled = claim(actors.medecin).replace(b'xmlns="urn:hl7-org:v3"', b'xmlns="hl7-org"')
+    assert b'xmlns="hl7-org"' in spoiled
+    with pytest.raises(AuthenticationError, match="VIHF signature"):
+        authenticate(spoiled, actors.medecin)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from audit.event import Outcome
-from conformance.lps import LpsNotFoundError
+from conformance.lps import LpsNotFoundError, client
 from conformance.lps.client import Lps
 from conformance.lps.metadata import Visibility
 from conformance.lps.people import Patient
@@ -262,3 +262,47 @@ def test_a_message_for_another_patient_than_the_assertion_s_is_refused(
     with pytest.raises(LpsError, match="DMPAccessDeniedByRightsService"):
         doctor.find(patient)
     assert village.audit(1)[0].rule == "patient_de_l_assertion"
+
+
+def test_a_structure_that_is_not_one_s_own_cannot_be_claimed(
+    village: Village, provide: Provide, patient: Patient, tmp_path: Path
+) -> None:
+    """A card proves its holder: a structure written into the assertion is checked against the directory."""
+    crh = provide(CRH, patient, by="hopital", author="medecin-hospitalier")
+    impostor, hospital = village.lps("medecin"), village.demo.person("hopital").structure_id
+    impostor._sender = replace(impostor._sender, structure_id=hospital)
+    second = write(Paper(CRH, "medecin", "medecin", 0, 0), tmp_path, 2100, datetime.now(UTC))
+    target = village.lps("medecin-traitant").locate(crh, patient).entry_uuid
+    with pytest.raises(LpsError, match="non liés"):
+        impostor.provide([second], patient, replace=target)
+    assert village.audit(1)[0].rule == "annuaire"
+
+
+def test_an_addendum_to_a_hidden_document_tells_nothing_of_it(
+    village: Village, provide: Provide, patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """APND to what the requester cannot find is APND to what does not exist."""
+    crh = provide(CRH, patient, by="hopital", author="medecin-hospitalier")
+    hidden = village.lps("medecin-traitant").locate(crh, patient).entry_uuid
+    original = client.write_request
+    monkeypatch.setattr(
+        client,
+        "write_request",
+        lambda submission: [
+            piece.replace(b"AssociationType:RPLC", b"AssociationType:APND") if isinstance(piece, bytes) else piece
+            for piece in original(submission)
+        ],
+    )
+    answers = []
+    for number, target in enumerate((hidden, "urn:uuid:00000000-0000-4000-8000-000000000001")):
+        paper = Paper("nursing_report", "podologue", "podologue", 0, 0)
+        file = write(paper, tmp_path, 2200 + number, datetime.now(UTC))
+        with pytest.raises(LpsError) as refused:
+            village.lps("podologue").provide([file], patient, replace=target)
+        answers.append((refused.value.code, refused.value.context.replace(target, "TARGET")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == "UnresolvedReferenceException"
+    seen = village.lps("medecin-hospitalier")
+    file = write(Paper(CONSULTATION, "medecin", "medecin", 0, 0), tmp_path, 2300, datetime.now(UTC))
+    assert village.lps("medecin").provide([file], patient, replace=hidden), "a médecin who finds it may append to it"
+    assert finds(seen, crh, patient), "what is appended to stays"
