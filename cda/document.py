@@ -93,11 +93,7 @@ def _keeps(path: xml.Path) -> bool:
 
 def _drops(path: xml.Path, _attributes: dict[str, str]) -> xml.TextSink | None:
     """Lets the text of a nonXMLBody go by."""
-    return _ignore if path[-3:] == ("component", "nonXMLBody", "text") else None
-
-
-def _ignore(_text: str) -> None:
-    """Takes text and keeps nothing of it."""
+    return xml.drop if path[-3:] == ("component", "nonXMLBody", "text") else None
 
 
 def _body(document: etree._Element) -> Body:

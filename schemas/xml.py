@@ -36,6 +36,10 @@ TextSink = Callable[[str], None]
 _parsers = threading.local()
 
 
+def drop(_text: str) -> None:
+    """A sink for text that nobody wants: it does not even become a string."""
+
+
 class XmlError(ValueError):
     """The bytes are not XML that this house reads. `expected` and `got` are safe to show: they quote no content."""
 
@@ -111,7 +115,7 @@ class _Checker:
     """Expat, and the limits that it does not know. Keeps nothing but the names that it has seen."""
 
     def __init__(self) -> None:
-        self._depth = self._nodes = self._fed = 0
+        self._depth = self._nodes = self._fed = self._known_names = 0
         self._names: dict[str, str] = {}
         self._prefixes: list[frozenset[str]] = [frozenset({"xml"})]  # declared for each open element
         self._expat = expat.ParserCreate(intern=self._names)
@@ -158,11 +162,20 @@ class _Checker:
             raise XmlError(f"at most {MAX_DEPTH} nested elements", "more")
         if len(attributes) > MAX_ATTRIBUTES:
             raise XmlError(f"at most {MAX_ATTRIBUTES} attributes on an element", "more")
+        if len(self._names) > self._known_names:
+            self._check_names(name, attributes)
+        if ":" in name or ":" in "".join(attributes):
+            self._declare(name, attributes)
+        else:
+            self._prefixes.append(self._prefixes[-1])
+
+    def _check_names(self, name: str, attributes: dict[str, str]) -> None:
+        """Names are judged when they are new."""
+        self._known_names = len(self._names)
         if len(name) > MAX_NAME or any(len(attribute) > MAX_NAME for attribute in attributes):
             raise XmlError(f"names of at most {MAX_NAME} characters", "a longer one")
-        if len(self._names) > MAX_NAMES:
+        if self._known_names > MAX_NAMES:
             raise XmlError(f"at most {MAX_NAMES} different names", "more")
-        self._declare(name, attributes)
 
     def _declare(self, name: str, attributes: dict[str, str]) -> None:
         """Every prefix in use is declared: where nothing is kept, no later reader would find out.
@@ -230,10 +243,12 @@ class _Condenser(_Checker):
         path = (*self._path, local_name(name))
         if not self._keep(path):
             self._skipped = 1
+            self._expat.CharacterDataHandler = None
             return
         self._count(attributes)
         self._path = path
         self._sinks.append(self._text_sink(path, attributes))
+        self._listen()
         written = "".join(f' {key}="{_escape_attribute(value)}"' for key, value in attributes.items())
         self._emit(f"<{name}{written}>")
 
@@ -241,14 +256,19 @@ class _Condenser(_Checker):
         super()._end(name)
         if self._skipped:
             self._skipped -= 1
-            return
-        self._path = self._path[:-1]
-        self._sinks.pop()
-        self._emit(f"</{name}>")
+        else:
+            self._path = self._path[:-1]
+            self._sinks.pop()
+            self._emit(f"</{name}>")
+        if not self._skipped:
+            self._listen()
+
+    def _listen(self) -> None:
+        """Hears the text of the open element, unless it is dropped."""
+        wanted = bool(self._sinks) and self._sinks[-1] is not drop
+        self._expat.CharacterDataHandler = self._text if wanted else None
 
     def _text(self, data: str) -> None:
-        if self._skipped:
-            return
         sink = self._sinks[-1]
         if sink is not None:
             sink(data)

@@ -19,7 +19,7 @@ from conformance.lps.metadata import Author, Code, Entry, Visibility, hl7, uniqu
 from conformance.lps.people import Patient, is_ins
 from schemas import oids
 from schemas.value_sets import ValueSets
-from schemas.xml import TextSink, XmlError, condense, parse
+from schemas.xml import TextSink, XmlError, condense, drop, parse
 
 CHUNK = 1 << 16
 _CONFIDENTIALITY_LABELS = {"N": "Normal", "R": "Restreint", "V": "Très restreint"}
@@ -95,11 +95,7 @@ def _is_header(path: tuple[str, ...]) -> bool:
 
 
 def _body_sink(path: tuple[str, ...], _attributes: dict[str, str]) -> TextSink | None:
-    return _forget if path[-2:] == ("nonXMLBody", "text") else None
-
-
-def _forget(_text: str) -> None:
-    """The body is not metadata."""
+    return drop if path[-2:] == ("nonXMLBody", "text") else None
 
 
 class _Header:
