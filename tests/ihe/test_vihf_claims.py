@@ -70,7 +70,7 @@ def test_the_genuine_claims_are_believed(actors: Actors, authenticate: Authentic
         {"structure_id": "1750712184"},
         {"structure_id": HOSPITAL + "\u200b"},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_claim_out_of_its_vocabulary_is_refused(
     actors: Actors, authenticate: Authenticate, changes: dict[str, object]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ WRONG_KEY = frozenset(
         "v2.41_OBP-SCE_2021.01.xml",
     }
 )
+
+
+@pytest.fixture
+def village(new_village: Callable[[], Village]) -> Iterator[Village]:
+    """A server of its own: it has not met these patients yet."""
+    settled = new_village()
+    settled.start()
+    yield settled
+    settled.stop()
 
 
 def test_every_example_comes_back_byte_for_byte_with_the_metadata_of_its_header(
