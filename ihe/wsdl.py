@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import schemas
 from ihe.exchange import Actor, Transaction
 from ihe.identifiers import LCM, QUERY, RIM, RS, XDS
 from ihe.markup import attribute
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(schemas.__file__).parent / "xds"
 _SCHEMAS = ("rim", "rs", "lcm", "query", "xds")
 
 # Transaction -> name of the operation, body of the request, body of the response. Source: ITI TF-2 Appendix W.
