@@ -18,6 +18,7 @@ from habilitations.column import is_health_professional
 from habilitations.statement import Statement, Switches
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import Requester
+from schemas.errors import UnexpectedError
 from schemas.store import Instant
 
 METADATA = sa.MetaData()
@@ -88,12 +89,8 @@ _STATEMENT = sa.select(_SAID_ONCE, OPPOSITIONS).outerjoin_from(
 )
 
 
-class RightsError(ValueError):
+class RightsError(UnexpectedError):
     """A wish of the patient that the rules do not allow."""
-
-    def __init__(self, expected: str, got: str) -> None:
-        super().__init__(f"expected {expected}, got {got}")
-        self.expected, self.got = expected, got
 
 
 @dataclass(frozen=True, slots=True)

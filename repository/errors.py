@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
+from schemas.errors import UnexpectedError
 
-class RepositoryError(Exception):
+
+class RepositoryError(UnexpectedError):
     """Something is wrong with a document, its row or the place where documents are kept."""
-
-    def __init__(self, expected: str, got: str) -> None:
-        super().__init__(expected, got)
-        self.expected = expected
-        self.got = got
-
-    def __str__(self) -> str:
-        return self.diagnostics()
-
-    def diagnostics(self) -> str:
-        """One line for an operator."""
-        return f"expected {self.expected}, got {self.got}"
 
 
 class ContentTooLarge(RepositoryError):

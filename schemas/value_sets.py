@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from schemas.domain import Domain
+from schemas.errors import UnexpectedError
 
 _FOLDER = Path(__file__).parent / "tables"
 _CODES = ("code", "system", "label")
@@ -24,13 +25,8 @@ _TYPE_TO_CLASS = "type_to_class"
 _TEMPLATE_TO_FORMAT = "template_to_format"
 
 
-class ValueSetError(LookupError):
-    """A table that does not exist or cannot be read; says what was expected and what came."""
-
-    def __init__(self, expected: str, got: str) -> None:
-        super().__init__(f"expected {expected}, got {got}")
-        self.expected = expected
-        self.got = got
+class ValueSetError(UnexpectedError):
+    """A table that does not exist or cannot be read."""
 
 
 class CodeLike(Protocol):

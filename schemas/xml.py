@@ -20,6 +20,8 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from schemas.errors import UnexpectedError
+
 MAX_TREE_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_ATTRIBUTES = 200
@@ -40,13 +42,8 @@ def drop(_text: str) -> None:
     """A sink for text that nobody wants: it does not even become a string."""
 
 
-class XmlError(ValueError):
-    """The bytes are not XML that this house reads. `expected` and `got` are safe to show: they quote no content."""
-
-    def __init__(self, expected: str, got: str) -> None:
-        super().__init__(f"expected {expected}, got {got}")
-        self.expected = expected
-        self.got = got
+class XmlError(UnexpectedError):
+    """The bytes are not XML that this house reads."""
 
 
 def local_name(tag: object) -> str:
@@ -146,9 +143,7 @@ class _Checker:
         except expat.ExpatError as error:
             got = f"a syntax error at line {error.lineno}, column {error.offset}"
             raise XmlError("well-formed XML", got) from None
-        except (ValueError, LookupError) as error:
-            if isinstance(error, XmlError):
-                raise
+        except (ValueError, LookupError):
             raise XmlError("XML in a known encoding", "bytes that cannot be decoded") from None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
