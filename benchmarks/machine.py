@@ -30,5 +30,7 @@ def _file_system(folder: Path) -> str:
     """Its type and device. Source: proc(5), /proc/PID/mounts."""
     mounts = [line.split() for line in Path("/proc/mounts").read_text("utf-8").splitlines()]
     around = [mount for mount in mounts if folder.is_relative_to(mount[1])]
+    if not around:  # inside a chroot its own root is not listed
+        return "unknown"
     device, _, kind, *_ = max(around, key=lambda mount: len(mount[1]))
     return f"{kind} on {device}"
