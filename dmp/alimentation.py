@@ -33,9 +33,9 @@ from registry.scope import Custody, Scope
 from registry.stored_query import GetDocuments, ReturnType
 from registry.validation import validate
 from repository.content import Content
+from schemas import oids
 from schemas.domain import Domain
 
-XML_SIGNATURE_FORMAT = "http://www.w3.org/2000/09/xmldsig#"  # formatCode of the DMP's signature document
 CDA_MEDIA_TYPES = frozenset({"text/xml", "application/xslt+xml"})
 UNKNOWN_PATIENT = finding(
     ErrorCode.XDSUnknownPatientId, "patientId", expected="the INS of a dossier", got="an unknown identifier"
@@ -173,7 +173,7 @@ def _patient(submission: Submission) -> PatientId | None:
 
 
 def _is_cda(entry: DocumentEntry) -> bool:
-    return entry.mime_type in CDA_MEDIA_TYPES and entry.format_code.code != XML_SIGNATURE_FORMAT
+    return entry.mime_type in CDA_MEDIA_TYPES and entry.format_code.code != oids.DSG_FORMAT_CODE
 
 
 def _closed(dossier: Dossier) -> list[Finding]:

@@ -16,9 +16,8 @@ from ihe.certificates import CertificateIdentity, TrustStore
 from ihe.dsg import MAX_BYTES, Digester, SignatureDocumentError, verify_signature_document
 from registry.errors import ErrorCode, Finding
 from registry.metadata import AssociationType, DocumentEntry
+from schemas import oids
 from schemas.domain import SubmissionSignature
-
-XML_SIGNATURE_FORMAT = "http://www.w3.org/2000/09/xmldsig#"  # formatCode of a signature document
 
 
 def signature_findings(
@@ -27,7 +26,7 @@ def signature_findings(
     """What is wrong with the signature document of `lot`; nothing when `policy` ignores signatures."""
     if policy is SubmissionSignature.IGNORED:
         return ()
-    signatures = [entry for entry in lot.submission.entries if entry.format_code.code == XML_SIGNATURE_FORMAT]
+    signatures = [entry for entry in lot.submission.entries if entry.format_code.code == oids.DSG_FORMAT_CODE]
     if not signatures and policy is SubmissionSignature.VERIFIED:
         return ()
     if len(signatures) != 1:

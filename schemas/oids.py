@@ -62,6 +62,7 @@ UUID_ARC = "2.25"  # ITU-T X.667
 # --- IHE. Source: ITI TF-3 4.2.3; XDS-SD; DSG.
 IHE_FORMAT_CODE = "1.3.6.1.4.1.19376.1.2.3"
 TEMPLATE_XDS_SD = "1.3.6.1.4.1.19376.1.2.20"
+DSG_FORMAT_CODE = "http://www.w3.org/2000/09/xmldsig#"  # of the DMP's signature document
 DSG_CLASS_CODE = "urn:oid:1.3.6.1.4.1.19376.1.2.1.1.1"
 
 # --- ANS, CDA templates. Source: CI-SIS, volet Structuration minimale.
