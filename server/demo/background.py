@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from server.demo.seed import DemoError
+from server.serve import check_free
 from server.settings import Address, Settings
 
 STATE = "server.json"
@@ -23,10 +24,16 @@ STOP_SECONDS = 45.0
 
 
 def start(folder: Path, settings: Settings) -> int:
-    """Starts the server, waits until it is healthy and writes server.json; its process id. Raises DemoError."""
-    log, http = folder / LOG, settings.http
-    if http is None:
-        raise DemoError("Le serveur de démonstration a besoin d'une adresse http.")
+    """Starts the server, waits until it is healthy and writes server.json; its process id.
+
+    The last workers of a server that was killed answer for a moment more: the health that counts is the new one's.
+    Raises DemoError, and ServeError when somebody else keeps an address.
+    """
+    log, https, http = folder / LOG, settings.https, settings.http
+    if https is None or http is None:
+        raise DemoError("Le serveur de démonstration a besoin d'une adresse https et d'une adresse http.")
+    for address in (https, http):
+        check_free(address)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DMP_")}
     command = [sys.executable, "-m", "server.cli", "serve", "--home", str(settings.home)]
     with log.open("ab") as output:
@@ -34,8 +41,8 @@ def start(folder: Path, settings: Settings) -> int:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
         )
     state = {
-        "https": f"https://{settings.https}",
-        "http": f"http://{settings.http}",
+        "https": f"https://{https}",
+        "http": f"http://{http}",
         "mllp": None,
         "pid": server.pid,
         "domain": settings.domain.name,
