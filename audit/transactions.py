@@ -99,6 +99,14 @@ TRANSACTIONS = {
     "ITI-18": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-18", "Registry Stored Query")),
     "ITI-41": _received(IMPORT, EventAction.CREATE, _ihe("ITI-41", "Provide and Register Document Set-b")),
     "ITI-43": _sent(EXPORT, EventAction.READ, _ihe("ITI-43", "Retrieve Document Set")),
+    # ITI TF-2 3.42.6.1.2, 3.51.5.1.2, 3.61.5.1.2; Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1
+    "ITI-42": _received(IMPORT, EventAction.CREATE, _ihe("ITI-42", "Register Document Set-b")),
+    "ITI-51": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-51", "Multi-Patient Query")),
+    "ITI-57": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
+    "ITI-61": _received(IMPORT, EventAction.CREATE, _ihe("ITI-61", "Register On-Demand Document Entry")),
+    "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
+    "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
+    "ITI-92": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
     # DICOM PS3.15 A.5.3.1
     APPLICATION_START: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, START, server=APPLICATION, client=None),
     APPLICATION_STOP: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, STOP, server=APPLICATION, client=None),

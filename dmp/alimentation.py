@@ -8,6 +8,7 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD2.1 and TD2.2; ITI TF-2 3.41 and
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ from dmp.gate import Gate, Passage
 from dmp.requests import Lot
 from habilitations.action import Action
 from habilitations.decision import is_health_professional, own_documents
-from identities.dossier import Dossier, DossierStatus
+from identities.dossier import Dossier, DossierStatus, Traits
 from identities.ins import InsError, read_cx
 from identities.requester import Authentication, PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, Severity, finding
@@ -34,7 +35,7 @@ from registry.stored_query import GetDocuments, ReturnType
 from registry.validation import validate
 from repository.content import Content
 from schemas import oids
-from schemas.domain import Domain
+from schemas.domain import Domain, UnknownPatient
 
 CDA_MEDIA_TYPES = frozenset({"text/xml", "application/xslt+xml"})
 UNKNOWN_PATIENT = finding(
@@ -63,6 +64,34 @@ class Alimentation:
             examined = self._examine(requester, lot, submission, contents)
         with self.gate.passage(requester, action, _patient(submission), call) as passage:
             return self._admit(passage, lot, submission, examined, contents)
+
+    def register(
+        self, requester: Requester, call: Call, submission: Submission, findings: tuple[Finding, ...]
+    ) -> tuple[Finding, ...]:
+        """Registers documents that another repository keeps (ITI-42); `findings` is what the door found wrong.
+
+        Returns the warnings. Raises AccessRefused, or RegistryError with every fault of the submission.
+        """
+        return self._register(requester, Action.ITI_42, call, submission, findings)
+
+    def register_on_demand(
+        self, requester: Requester, call: Call, submission: Submission, findings: tuple[Finding, ...]
+    ) -> tuple[Finding, ...]:
+        """Registers documents that are made when they are retrieved (ITI-61); otherwise as `register`."""
+        return self._register(requester, Action.ITI_61, call, submission, findings)
+
+    def _register(
+        self,
+        requester: Requester,
+        action: Action,
+        call: Call,
+        submission: Submission,
+        findings: tuple[Finding, ...],
+    ) -> tuple[Finding, ...]:
+        with self.gate.preparation(requester, action, call):
+            examined = _Examined((*findings, *validate(submission, self.domain, self.is_code)), {})
+        with self.gate.passage(requester, action, _patient(submission), call) as passage:
+            return self._admit(passage, Lot(submission, {}), submission, examined, {})
 
     def _completed(self, submission: Submission, contents: Mapping[str, Content]) -> Submission:
         """What the repository adds to the metadata. Source: ITI TF-2 3.41.4.1.3."""
@@ -108,20 +137,37 @@ class Alimentation:
         contents: Mapping[str, Content],
     ) -> tuple[Finding, ...]:
         passage.objects.append(AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id))
-        dossier = passage.dossier
+        dossier = passage.dossier = passage.dossier or self._opened(passage, submission)
         if dossier is None:
             raise RegistryError([*examined.findings, UNKNOWN_PATIENT])
         findings = [*examined.findings, *_closed(dossier), *_disagreements(submission, examined.headers, dossier)]
         effects = self._effects(passage, submission, examined.headers, dossier, findings)
         for staged in lot.documents.values():
             staged.keep()
-        given_ids = {effects.ids[canonical_id(entry_id)]: entry_id for entry_id in contents}
-        for entry in effects.submission.entries:
-            content = contents[given_ids[entry.entry_uuid]]
+        entries = {entry.entry_uuid: entry for entry in effects.submission.entries}
+        for entry_id, content in contents.items():
+            entry = entries[effects.ids[canonical_id(entry_id)]]
             passage.documents.record(dossier.key, entry.unique_id, content, entry.mime_type)
         custody = {entry.entry_uuid: _custody(entry, passage.requester) for entry in effects.submission.entries}
         passage.registry.save(effects, dossier.key, custody, passage.now)
         return (*(found for found in findings if found.severity is Severity.WARNING), *effects.warnings)
+
+    def _opened(self, passage: Passage, submission: Submission) -> Dossier | None:
+        """A new dossier for a patient whom nobody told us of, where the domain has it so."""
+        patient, identities = _patient(submission), passage.rooms.identities
+        if patient is None or self.domain.unknown_patient is UnknownPatient.REFUSE:
+            return None
+        if identities.fed(patient.authority) or identities.subsumed(patient):
+            return None
+        dossier = Dossier(
+            key=uuid.uuid4().hex,
+            identifiers=(patient,),
+            traits=Traits(birth_family="", birth_given="", birth_date=None, sex="U"),
+            status=DossierStatus.OPEN,
+            opened=passage.now,
+        )
+        identities.open(dossier)
+        return dossier
 
     def _effects(
         self,

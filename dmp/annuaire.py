@@ -21,8 +21,11 @@ def attested(directory: Identities, requester: Requester) -> Requester:
 
     A card proves its holder and no structure: the structure must be one of the holder's, and is dropped for a holder
     whom the directory does not know. A certificate proves its structure, and the directory says whether that is active,
-    for which indirect modes it was approved, and that a professional it speaks for is not somebody else's.
+    for which indirect modes it was approved, and that a professional it speaks for is not somebody else's. Of IHE nodes
+    and their users the directory knows nothing.
     """
+    if not requester.authentication.french:
+        return requester
     professional = directory.professional(requester.id_nat)
     if professional is not None:
         if not professional.active:

@@ -5,7 +5,7 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD3.1 and TD3.2; ITI TF-2 3.18 and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from audit.event import AuditObject, Call, ObjectKind
 from dmp.gate import Gate, Passage
@@ -16,6 +16,7 @@ from identities.ins import InsError, read_cx
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.metadata import DocumentEntry, RegistryObject
+from registry.scope import Scope
 from registry.stored_query import GetDocuments, ReturnType, StoredQuery
 from repository.content import Content
 
@@ -34,9 +35,28 @@ def search(
         passage.objects.append(AuditObject(ObjectKind.QUERY, query_id, content=raw))
         if unreadable:
             raise RegistryError([unreadable])
+        if passage.across:
+            return _across(passage, query)
+        if passage.decision.scope is None:
+            return ()
         if isinstance(query, GetDocuments):
             _note_hidden(passage, unique_ids=query.unique_ids, entry_uuids=query.entry_uuids)
         return passage.registry.find(query, passage.scope)
+
+
+def _across(passage: Passage, query: StoredQuery) -> tuple[RegistryObject, ...]:
+    """What `query`, which names no patient, finds in each dossier that it comes upon and that lets it be found.
+
+    Raises RegistryError XDSResultNotSinglePatient: metadata of two patients are not told in one answer.
+    Source: ITI TF-2 3.18.4.1.2.3.8 (single patient rule).
+    """
+    scopes = (passage.scope_of(key) for key in passage.registry.dossiers_of(query))
+    found = [answer for scope in scopes if scope and (answer := passage.registry.find(query, scope))]
+    if len(found) > 1 and query.return_type is ReturnType.LEAF_CLASS:
+        expected = "a result about one patient, or returnType ObjectRef"
+        code = ErrorCode.XDSResultNotSinglePatient
+        raise RegistryError.single(code, "query", expected=expected, got=f"{len(found)} patients")
+    return tuple(item for answer in found for item in answer)
 
 
 def _patient(query: StoredQuery) -> tuple[PatientId | None, Finding | None]:
@@ -82,16 +102,27 @@ def _opened(files: Files, asked: DocumentRequest, result: tuple[DocumentEntry, C
 
 def _readable(passage: Passage, unique_ids: Sequence[str]) -> dict[str, tuple[DocumentEntry, Content]]:
     """The documents in scope with their content; what stays hidden is noted with its rule."""
-    patient = passage.scope.patient
     found: dict[str, tuple[DocumentEntry, Content]] = {}
-    for entry in passage.registry.entries(unique_ids, passage.scope):
-        content = passage.documents.content(patient, entry.unique_id)
-        if content is not None:
-            found[entry.unique_id] = (entry, content)
+    for scope in _scopes(passage, unique_ids):
+        for entry in passage.registry.entries(unique_ids, scope):
+            content = passage.documents.content(scope.patient, entry.unique_id)
+            if content is not None:
+                found[entry.unique_id] = (entry, content)
     missing = [unique_id for unique_id in unique_ids if unique_id not in found]
-    if missing:
+    if missing and passage.decision.scope is not None:
         _note_hidden(passage, unique_ids=missing)
     return found
+
+
+def _scopes(passage: Passage, unique_ids: Sequence[str]) -> Iterator[Scope]:
+    """What may be read of the dossier that was named, or of each dossier that has one of these documents."""
+    if not passage.across:
+        yield passage.scope
+        return
+    named = GetDocuments(return_type=ReturnType.LEAF_CLASS, unique_ids=tuple(unique_ids))
+    for key in passage.registry.dossiers_of(named):
+        if scope := passage.scope_of(key):
+            yield scope
 
 
 def _note_hidden(passage: Passage, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()) -> None:

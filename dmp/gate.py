@@ -44,6 +44,8 @@ class Passage:
     dossier: Dossier | None
     now: datetime
     reads: Callable[[], Scope | None]  # what the requester would find in this dossier by TD3.1; None when nothing
+    decides: Callable[[Dossier], Decision]  # the same action on another dossier
+    across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
     refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
 
@@ -61,6 +63,12 @@ class Passage:
         if self.decision.scope is None:
             raise LookupError("this action reads nothing")
         return self.decision.scope
+
+    def scope_of(self, key: str) -> Scope | None:
+        """What may be read of the dossier of that key; None when the decision is no, or there is no such dossier."""
+        dossier = self.rooms.identities.dossier_of_key(key)
+        decision = self.decides(dossier) if dossier else None
+        return decision.scope if decision and decision.granted else None
 
     def hide(self, document: AuditObject, entry: DocumentEntry, custody: Custody) -> None:
         """Notes that `entry` was asked for and stays hidden: recorded with its rule, told to nobody."""
@@ -157,7 +165,11 @@ class Gate:
         def reads() -> Scope | None:
             return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
 
-        return Passage(rooms, requester, decision, dossier, event.instant, reads)
+        def decides(other: Dossier) -> Decision:
+            said = rooms.rights.statement(other, requester, event.instant)
+            return decide(self._tables, requester, action, said, now=event.instant)
+
+        return Passage(rooms, requester, decision, dossier, event.instant, reads, decides, patient is None)
 
     def _record(self, event: Event) -> None:
         with self._unit_of_work() as rooms:

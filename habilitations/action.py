@@ -1,6 +1,8 @@
 """What can be asked of a DMP: one enum, each member a row of the functional-rights tables.
 
-Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (CPS, CPE, structure certificate) and PDT-INF-606 v1.3 (AIR).
+The sheets of the DMP have the rows TD; the rows ITI are this house's own, for what an IHE affinity domain asks beyond.
+
+Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (CPS, CPE, structure certificate) and PDT-INF-606 v1.3 (AIR); ITI TF-1.
 """
 
 from __future__ import annotations
@@ -50,6 +52,26 @@ class Action(Enum):
     TD3_3C = "TD3.3c"  # supprimer
     TD3_3D_ARCHIVER = "TD3.3d/archiver"
     TD3_3D_DESARCHIVER = "TD3.3d/desarchiver"
+    ITI_42 = "ITI-42"  # register documents of another repository
+    ITI_44 = "ITI-44"  # feed and merge patient identities
+    ITI_45 = "ITI-45"  # the identifiers of a patient
+    ITI_47 = "ITI-47"  # patients by their traits
+    ITI_51 = "ITI-51"  # search several patients at once
+    ITI_57 = "ITI-57"  # update metadata
+    ITI_61 = "ITI-61"  # register an on-demand entry
+    ITI_62 = "ITI-62"  # remove metadata
+    ITI_86 = "ITI-86"  # remove documents
+    ITI_92 = "ITI-92"  # update metadata, restricted
+
+    @property
+    def official(self) -> bool:
+        """Whether the sheets of the DMP have a row for it."""
+        return self.value.startswith("TD")
+
+    @property
+    def finds(self) -> bool:
+        """Whether it reads, or acts on, documents that are there: its decision then comes with a Scope."""
+        return not self.official or self.value.startswith("TD3.")
 
     @property
     def transaction(self) -> str:
@@ -75,4 +97,9 @@ _DEMANDS = {
     Action.TD2_1: Demand.FEEDING,
     Action.TD2_2: Demand.FEEDING,
     Action.TD3_3C: Demand.UNBLOCKED,  # one's own documents: part of feeding, needs no authorisation
+    Action.ITI_42: Demand.FEEDING,
+    Action.ITI_44: Demand.NOTHING,
+    Action.ITI_45: Demand.NOTHING,
+    Action.ITI_47: Demand.NOTHING,
+    Action.ITI_61: Demand.FEEDING,
 }

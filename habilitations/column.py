@@ -1,6 +1,7 @@
 """Which column of the functional-rights tables judges a requester.
 
-Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (sheet CPS_CPE_ES) and PDT-INF-606 v1.3 (sheet AIR), column headings.
+Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (sheet CPS_CPE_ES) and PDT-INF-606 v1.3 (sheet AIR), column headings. The
+sheet IHE is this house's own: nodes and users of an IHE affinity domain, whom the sheets of the DMP do not know.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from schemas.value_sets import ValueSets
 
 CPS_CPE_ES = "CPS_CPE_ES"
 AIR = "AIR"
-SHEETS = (CPS_CPE_ES, AIR)
+IHE = "IHE"
+SHEETS = (CPS_CPE_ES, AIR)  # of the DMP
+OWN_SHEETS = (IHE,)
 
 PS_NON_MEDECIN = "PS_non_medecin"
 MEDECIN_NON_MT = "medecin_non_MT"
@@ -23,6 +26,8 @@ MEDECIN_TRAITANT = "medecin_traitant_DMP"
 CPE_NON_PS = "CPE_non_PS"  # holder of a CPE
 PE_NON_PS = "PE_non_PS"  # staff of an establishment, AIR
 ES_INDIRECT = "ES_indirect"  # certificate of a structure
+NOEUD_IHE = "noeud_ihe"  # a system known by its TLS certificate alone
+UTILISATEUR_XUA = "utilisateur_xua"  # a user whom an IHE assertion names
 SANS_OBJET = "sans_objet"
 
 MEDECIN = "10"  # TRE_G15
@@ -46,7 +51,12 @@ _HEADINGS = {
         MEDECIN_TRAITANT: (_NORMAL, _BRIS_DE_GLACE),
         PE_NON_PS: (_NORMAL,),
     },
+    IHE: {
+        NOEUD_IHE: (_NORMAL,),
+        UTILISATEUR_XUA: (_NORMAL,),
+    },
 }
+_IHE_ACTORS = {Authentication.NOEUD_IHE: NOEUD_IHE, Authentication.XUA: UTILISATEUR_XUA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,8 @@ def column_of(requester: Requester, statement: Statement | None) -> Column | Non
     who does not name his specialty has no column: he cannot be told from an occupational physician.
     """
     mode = requester.mode_acces
+    if not requester.authentication.french:
+        return COLUMNS.get((IHE, _IHE_ACTORS[requester.authentication], mode.value))
     if requester.authentication is Authentication.INDIRECTE:
         return COLUMNS.get((CPS_CPE_ES, ES_INDIRECT, mode.value))
     sheet = CPS_CPE_ES if requester.authentication is Authentication.DIRECTE else AIR

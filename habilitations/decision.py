@@ -17,7 +17,15 @@ from pathlib import Path
 
 from habilitations import explanation
 from habilitations.action import Action, Demand
-from habilitations.column import MEDECIN_TRAITANT, SANS_OBJET, Column, column_of, is_health_professional
+from habilitations.column import (
+    IHE,
+    MEDECIN_TRAITANT,
+    OWN_SHEETS,
+    SANS_OBJET,
+    Column,
+    column_of,
+    is_health_professional,
+)
 from habilitations.facets import STRUCTURE_NOTES, Facet, facet_rows
 from habilitations.matrices import FOLDER, Cell, DroitsFonctionnels, Matrice, Note, load_droits, load_matrice
 from habilitations.patient_rules import No, emergency_switch, patient_refuses
@@ -61,9 +69,11 @@ class Tables:
         cls,
         matrice_path: Path | str = "matrice_habilitation.csv",
         droits_path: Path | str = "droits_fonctionnels.csv",
+        own_path: Path | str = "droits_ihe.csv",
     ) -> Tables:
-        """The tables of two files; a bare name is a table shipped in this folder. Raises MatriceError."""
-        return cls(load_droits(_shipped(droits_path)), load_matrice(_shipped(matrice_path)))
+        """The tables of these files; a bare name is a table shipped in this folder. Raises MatriceError."""
+        own = load_droits(_shipped(own_path), OWN_SHEETS)
+        return cls(load_droits(_shipped(droits_path)).with_own(own), load_matrice(_shipped(matrice_path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +162,30 @@ def decide(
     )
     if not cell.granted:
         return replace(decision, granted=False)
-    demand = Demand.UNBLOCKED if cell.note in STRUCTURE_NOTES else action.demand
+    demand = _demand(action, cell, column, statement)
     mode = ModeAcces.NORMAL if column.mode == SANS_OBJET else requester.mode_acces
     if no := _requester_lacks(requester, cell, demand, mode):
         return _refused(decision, no, action)
     if no := patient_refuses(demand, mode, requester, statement):
         return replace(_refused(decision, no, action), table="regles_du_patient", version="CSP R.1111-46")
-    if statement is None or not action.transaction.startswith("TD3."):
+    if statement is None or not action.finds:
         return decision
     basis = _Basis(tables, requester, column, facet_rows(droits, action, column))
     return replace(decision, scope=_scope(basis, cell, statement), basis=basis)
+
+
+def _demand(action: Action, cell: Cell, column: Column, statement: Statement | None) -> Demand:
+    """What the right asks besides.
+
+    In an IHE domain no patient gives authorisations: an open dossier is enough, and a request that names no patient, or
+    one whom nobody knows, is let in to find nothing but what each dossier that it comes upon lets be found.
+    Source: ITI TF-2 3.18.4.1.2.3 (queries that name no patient), 3.18.4.1.3 (an unknown patient has no documents).
+    """
+    if column.sheet == IHE:
+        if statement is None:
+            return Demand.NOTHING
+        return action.demand if action.demand in (Demand.NOTHING, Demand.FEEDING) else Demand.DOSSIER
+    return Demand.UNBLOCKED if cell.note in STRUCTURE_NOTES else action.demand
 
 
 def _without_column(droits: DroitsFonctionnels, requester: Requester, action: Action, now: datetime) -> Decision:
@@ -223,7 +247,12 @@ def _reach(cell: Cell, masks: bool) -> Reach:
 
 
 def _types(matrice: Matrice, requester: Requester) -> TypeRule:
-    """The document types of the requester's profession; nothing for who has no health profession."""
+    """The document types of the requester's profession; nothing for who has no health profession.
+
+    The matrix is the law of the DMP: for IHE nodes and users, who have no profession of it, every type is open.
+    """
+    if not requester.authentication.french:
+        return EVERY_TYPE
     if not is_health_professional(requester):
         return TypeRule()
     return TypeRule(*matrice.types(requester.profession, requester.specialty))
@@ -232,17 +261,19 @@ def _types(matrice: Matrice, requester: Requester) -> TypeRule:
 def own_documents(requester: Requester, dossier: str) -> Scope:
     """The documents that `requester` or his structure wrote or deposited in `dossier`, whatever they say.
 
-    For replacing them, not for reading. Source: GIE SESAM-Vitale, TD2.1b; CI-SIS HL7v2, error 901.
+    For replacing them, not for reading. In an IHE domain whoever may submit may replace: every document is reached.
+    Source: GIE SESAM-Vitale, TD2.1b; CI-SIS HL7v2, error 901.
     """
+    reach = Reach.STRUCTURE if requester.authentication.french else Reach.ALL
     return Scope(
         patient=dossier,
         person=requester.id_nat,
         structure=requester.structure_id,
         types=EVERY_TYPE,
-        reach=Reach.STRUCTURE,
-        masked=Reach.STRUCTURE,
-        invisible_patient=Reach.STRUCTURE,
-        invisible_representatives=Reach.STRUCTURE,
+        reach=reach,
+        masked=reach,
+        invisible_patient=reach,
+        invisible_representatives=reach,
         statuses=frozenset(AvailabilityStatus),
     )
 

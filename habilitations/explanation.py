@@ -12,9 +12,11 @@ from habilitations.column import (
     MEDECIN_DU_TRAVAIL,
     MEDECIN_NON_MT,
     MEDECIN_TRAITANT,
+    NOEUD_IHE,
     PE_NON_PS,
     PS_NON_MEDECIN,
     SANS_OBJET,
+    UTILISATEUR_XUA,
     Column,
 )
 from habilitations.matrices import DroitsFonctionnels
@@ -28,6 +30,8 @@ _ACTORS = {
     CPE_NON_PS: "à un porteur de CPE qui n'est pas professionnel de santé",
     PE_NON_PS: "à un personnel d'établissement qui n'est pas professionnel de santé",
     ES_INDIRECT: "à une structure en authentification indirecte",
+    NOEUD_IHE: "à un nœud IHE",
+    UTILISATEUR_XUA: "à un utilisateur d'un domaine IHE",
 }
 _MODES = {
     ModeAcces.NORMAL.value: " en mode normal",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, IntEnum
@@ -60,13 +60,25 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class DroitsFonctionnels:
-    """Both sheets of functional rights; `versions` is by sheet."""
+    """Sheets of functional rights; `versions` is by sheet."""
 
     date: date
     versions: Mapping[str, str]
     labels: Mapping[Action, str]
     starred: frozenset[Action]  # note *: documents the patient deposited are for the médecin traitant and the patient
     cells: Mapping[tuple[Action, Column], Cell]
+
+    def with_own(self, own: DroitsFonctionnels) -> DroitsFonctionnels:
+        """These sheets and `own`; what neither says, such as a row of ours in a column of the DMP, is not granted."""
+        said = {**self.cells, **own.cells}
+        absent = Cell(False, None, "-")
+        return DroitsFonctionnels(
+            self.date,
+            {**self.versions, **own.versions},
+            {**own.labels, **self.labels},
+            self.starred,
+            {(action, column): said.get((action, column), absent) for action in Action for column in COLUMNS.values()},
+        )
 
 
 class Nature(Enum):
@@ -143,11 +155,14 @@ class Matrice:
         return otherwise, frozenset(code for code in named - {EVERY_TYPE} if grants(code) is not otherwise)
 
 
-def load_droits(path: Path) -> DroitsFonctionnels:
-    """The functional rights of a file: a row for each Action, a column for each Column. Raises MatriceError."""
-    columns = {str(column): column for column in COLUMNS.values()}
+def load_droits(path: Path, sheets: Sequence[str] = SHEETS) -> DroitsFonctionnels:
+    """The functional rights of a file: a column for each Column of `sheets`, a row for each Action.
+
+    The sheets of the DMP have the official actions only. Raises MatriceError.
+    """
+    columns = {str(column): column for column in COLUMNS.values() if column.sheet in sheets}
     table = TableFile.read(path, (*_DROITS_COLUMNS, *columns))
-    actions = {action.value: action for action in Action}
+    actions = {action.value: action for action in Action if action.official or sheets is not SHEETS}
     labels: dict[Action, str] = {}
     starred: set[Action] = set()
     cells: dict[tuple[Action, Column], Cell] = {}
@@ -163,9 +178,9 @@ def load_droits(path: Path) -> DroitsFonctionnels:
         if row["note"]:
             starred.add(action)
         cells |= {(action, column): _cell(row, text) for text, column in columns.items()}
-    if missing := [action.value for action in Action if action not in labels]:
+    if missing := [value for value, action in actions.items() if action not in labels]:
         raise MatriceError(path, 0, "a row for each action", f"none for {', '.join(missing)}")
-    versions = {sheet: table.text(f"version {sheet}") for sheet in SHEETS}
+    versions = {sheet: table.text(f"version {sheet}") for sheet in sheets}
     return DroitsFonctionnels(table.date(), versions, labels, frozenset(starred), cells)
 
 

@@ -25,11 +25,18 @@ class Traits:
 
     birth_family: str
     birth_given: str
-    birth_date: date
+    birth_date: date | None  # None: nobody said
     sex: str
     birth_place: str = ""
     used_family: str = ""
     used_given: str = ""
+
+    @property
+    def born(self) -> date:
+        """The birth date, for papers that must print it. Raises ValueError when nobody said."""
+        if self.birth_date is None:
+            raise ValueError("birth date: expected one, got none")
+        return self.birth_date
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,21 @@ from enum import Enum
 
 
 class Authentication(Enum):
-    """How the person or system was authenticated. Source: VIHF, attribute Authentification_mode."""
+    """How the person or system was authenticated.
+
+    Source: VIHF, attribute Authentification_mode; ITI TF-2 3.19 (secure node) and 3.40 (XUA) for the last two.
+    """
 
     DIRECTE = "DIRECTE"
     INDIRECTE = "INDIRECTE"
     INDIRECTE_RENFORCEE = "INDIRECTE_RENFORCEE"
+    NOEUD_IHE = "NOEUD_IHE"  # a node known by its TLS certificate, or on this machine; nobody is named
+    XUA = "XUA"  # a user named by an IHE assertion
+
+    @property
+    def french(self) -> bool:
+        """Whether it is one of the DMP's own, whose holders stand in the directory."""
+        return self not in (Authentication.NOEUD_IHE, Authentication.XUA)
 
 
 class ModeAcces(Enum):

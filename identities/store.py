@@ -27,7 +27,7 @@ DOSSIERS = sa.Table(
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("birth_family", sa.String, nullable=False),
     sa.Column("birth_given", sa.String, nullable=False),
-    sa.Column("birth_date", sa.Date, nullable=False),
+    sa.Column("birth_date", sa.Date),
     sa.Column("sex", sa.String(1), nullable=False),
     sa.Column("birth_place", sa.String, nullable=False),
     sa.Column("used_family", sa.String, nullable=False),
@@ -44,6 +44,12 @@ IDENTIFIERS = sa.Table(
     sa.Column("authority", sa.String(64), primary_key=True),
     sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), nullable=False, index=True),
     sa.Column("rank", sa.Integer, nullable=False),  # the highest is the current one
+    sa.Column("subsumed", sa.Boolean, nullable=False, default=False),  # merged into another one: names nobody now
+)
+FED_AUTHORITIES = sa.Table(
+    "fed_authorities",  # issuing authorities whose patients an identity source tells us: others of theirs are unknown
+    METADATA,
+    sa.Column("authority", sa.String(64), primary_key=True),
 )
 STRUCTURES = sa.Table(
     "structures",
@@ -75,11 +81,13 @@ MEMBERSHIPS = sa.Table(
 _HAD = IDENTIFIERS.alias("had")
 _EVERY_DOSSIER = (
     sa.select(DOSSIERS, IDENTIFIERS.c.value, IDENTIFIERS.c.authority)
-    .join(IDENTIFIERS, IDENTIFIERS.c.dossier == DOSSIERS.c.key)
+    .join(IDENTIFIERS, sa.and_(IDENTIFIERS.c.dossier == DOSSIERS.c.key, sa.not_(IDENTIFIERS.c.subsumed)))
     .order_by(DOSSIERS.c.opened, DOSSIERS.c.key, IDENTIFIERS.c.rank.desc())
 )
 _DOSSIER_OF = _EVERY_DOSSIER.join(_HAD, _HAD.c.dossier == DOSSIERS.c.key).where(
-    _HAD.c.value == sa.bindparam("had_value"), _HAD.c.authority == sa.bindparam("had_authority")
+    _HAD.c.value == sa.bindparam("had_value"),
+    _HAD.c.authority == sa.bindparam("had_authority"),
+    sa.not_(_HAD.c.subsumed),
 )
 _EVERY_PROFESSIONAL = (
     sa.select(PROFESSIONALS, MEMBERSHIPS.c.structure_id)
@@ -115,6 +123,23 @@ class IdentitiesStore:
     def dossiers(self) -> tuple[Dossier, ...]:
         """Every dossier, oldest first."""
         return _dossiers(self._connection.execute(_EVERY_DOSSIER))
+
+    def dossier_of_key(self, key: str) -> Dossier | None:
+        """The dossier of that internal key; None when there is none."""
+        found = _dossiers(self._connection.execute(_EVERY_DOSSIER.where(DOSSIERS.c.key == key)))
+        return found[0] if found else None
+
+    def fed(self, authority: str) -> bool:
+        """Whether an identity source tells us the patients of that issuing authority."""
+        row = sa.select(FED_AUTHORITIES.c.authority).where(FED_AUTHORITIES.c.authority == authority)
+        return self._connection.execute(row).first() is not None
+
+    def subsumed(self, patient: PatientId) -> bool:
+        """Whether this identifier was merged into another one."""
+        row = sa.select(IDENTIFIERS.c.value).where(
+            IDENTIFIERS.c.value == patient.value, IDENTIFIERS.c.authority == patient.authority, IDENTIFIERS.c.subsumed
+        )
+        return self._connection.execute(row).first() is not None
 
     def open(self, dossier: Dossier) -> None:
         """A new dossier, `identifiers` with the current one first.

@@ -116,7 +116,7 @@ def read_assertion(canonical: bytes, profile: AssertionProfile) -> Assertion:
     attributes = _Attributes(_child(root, "AttributeStatement"))
     attributes.one_of(VERSION, set(profile.versions))
     attributes.one_of(RESOURCE_URN, {DMP_URN})
-    mode = Authentication(attributes.one_of(MODE, {each.value for each in Authentication}))
+    mode = Authentication(attributes.one_of(MODE, {each.value for each in Authentication if each.french}))
     profession, profession_system, specialty = _roles(attributes.elements(ROLE, "Role"))
     mode_acces, motif = _access(attributes)
     windows = [Window(None, _instant(statement, "SessionNotOnOrAfter"))]

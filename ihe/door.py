@@ -16,7 +16,7 @@ from identities.requester import Requester
 from ihe.mime import Limits
 from ihe.soap import Header
 from registry.errors import Finding
-from registry.metadata import RegistryObject
+from registry.metadata import RegistryObject, Submission
 from registry.stored_query import StoredQuery
 
 
@@ -34,14 +34,24 @@ class Search(Protocol):
     ) -> tuple[RegistryObject, ...]: ...
 
 
+Register = Callable[[Requester, Call, Submission, tuple[Finding, ...]], tuple[Finding, ...]]
+"""A submission without documents, and what the door found wrong with it; gives the warnings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The ports. `provide`, `search` and `open` raise RegistryError, AccessRefused, or anything unexpected."""
+    """The ports. Those that ask the hall raise RegistryError, AccessRefused, or anything unexpected."""
 
     authenticate: Authenticate
     provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
+    register: Register
+    register_on_demand: Register
+    update: Register
+    restricted_update: Register
     search: Search
     open: Callable[[Requester, Call, Sequence[DocumentRequest]], Sequence[Opened | Finding]]
+    remove_metadata: Callable[[Requester, Call, Sequence[str]], tuple[Finding, ...]]
+    remove_documents: Callable[[Requester, Call, Sequence[DocumentRequest]], tuple[Finding, ...]]
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     peer_certificate: Callable[[dict[str, Any]], bytes | None]

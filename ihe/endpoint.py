@@ -19,9 +19,10 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from audit.event import Call
 from ihe.door import Door
 from ihe.errors import TOLD, fault_of, internal_fault
-from ihe.exchange import SOAP_CONTENT_TYPE, Actor, Exchange
+from ihe.exchange import Exchange
 from ihe.mime import CHUNK_BYTES, Outgoing, PackageError, Readable
-from ihe.soap import Fault, write_fault
+from ihe.soap import SOAP_CONTENT_TYPE, Fault, write_fault
+from ihe.transactions import Actor
 from ihe.wsdl import write_wsdl
 
 REGISTRY_PATH = "/ihe/registry"

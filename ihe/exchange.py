@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from types import TracebackType
 
 from cryptography import x509
@@ -17,43 +16,15 @@ from lxml import etree
 
 from audit.event import Call
 from dmp.ports import Staged
-from dmp.requests import DocumentRequest, Lot
+from dmp.requests import DocumentRequest
 from identities.requester import Requester
-from ihe import identifiers, iti18, iti41, iti43
 from ihe.door import Door
 from ihe.errors import AuthenticationError, findings_of, reason_of
 from ihe.mime import Outgoing, PackageError, Readable
 from ihe.mtom import is_packaged, read_package, write_package
-from ihe.soap import Header, action_not_supported, frame, read_body, read_header, write_envelope
-
-SOAP_CONTENT_TYPE = "application/soap+xml; charset=UTF-8"
-
-
-class Transaction(Enum):
-    """What this door serves: the transaction's number, its action, its name. Source: ITI TF-2 3.18, 3.41, 3.43."""
-
-    ITI_18 = ("ITI-18", identifiers.REGISTRY_STORED_QUERY)
-    ITI_41 = ("ITI-41", identifiers.PROVIDE_AND_REGISTER)
-    ITI_43 = ("ITI-43", identifiers.RETRIEVE_DOCUMENT_SET)
-
-    @property
-    def number(self) -> str:
-        return self.value[0]
-
-    @property
-    def action(self) -> str:
-        return self.value[1]
-
-    @property
-    def response_action(self) -> str:
-        return f"{self.value[1]}Response"
-
-
-class Actor(Enum):
-    """Who answers at an endpoint, and what. Source: ITI TF-1 10.1 (XDS.b actors and transactions)."""
-
-    DOCUMENT_REGISTRY = (Transaction.ITI_18,)
-    DOCUMENT_REPOSITORY = (Transaction.ITI_41, Transaction.ITI_43)
+from ihe.services import SERVICES
+from ihe.soap import SOAP_CONTENT_TYPE, Header, action_not_supported, read_body, read_header, write_envelope
+from ihe.transactions import Actor, Transaction
 
 
 @dataclass(slots=True)
@@ -69,7 +40,8 @@ class Exchange:
     header: Header | None = None
     transaction: Transaction | None = None
     requester: Requester | None = None
-    wanted: tuple[DocumentRequest, ...] = ()
+    documents: dict[str, Staged] = field(default_factory=dict)  # that came with the request, by entry id
+    wanted: tuple[DocumentRequest, ...] = ()  # what ITI-43 asks for
     reached_hall: bool = False
     _staged: list[Staged] = field(default_factory=list)
 
@@ -91,33 +63,43 @@ class Exchange:
         """The MessageID that the answer relates to, as far as it could be read."""
         return self.header.message_id if self.header else ""
 
+    @property
+    def packaged(self) -> bool:
+        """Whether the request came as an MTOM package, and so whether the answer goes as one. Source: TF-2 V.3.6."""
+        return is_packaged(self.content_type)
+
+    def known(self) -> Requester:
+        """The requester. Raises AuthenticationError when there is none, whatever way led here."""
+        if self.requester is None:
+            raise AuthenticationError("expected an authenticated requester, got none")
+        return self.requester
+
     def answer(self, stream: Readable, content_length: int | None) -> Outgoing:
         """The answer to the request in `stream`. Raises what `ihe.errors` can tell, and what nobody expected."""
         limit = self.door.limits.total_bytes
         if content_length is not None and content_length > limit:
             raise PackageError(f"a body of at most {limit} bytes", str(content_length), 413)
         package = read_package(self.content_type, stream, self._stage, self.door.limits, self._admit)
+        self.documents = package.documents
         body = read_body(package.root)
-        match self.transaction:
-            case Transaction.ITI_18:
-                return self._enveloped(self._search(body))
-            case Transaction.ITI_41:
-                return self._enveloped(self._provide(body, package.documents))
-            case _:
-                return self._retrieve(body)
+        if self.transaction is None:
+            raise action_not_supported("")
+        return SERVICES[self.transaction].serve(self, body)
 
     def failure(self, error: Exception) -> Outgoing | None:
         """The Failure answer to a request that was understood; None for an error that a fault tells."""
         findings = findings_of(error)
         if findings is None or self.transaction is None:
             return None
-        match self.transaction:
-            case Transaction.ITI_18:
-                return self._enveloped(iti18.write_failure(findings))
-            case Transaction.ITI_41:
-                return self._enveloped(iti41.write_failure(findings))
-            case Transaction.ITI_43:
-                return self._enveloped(iti43.write_failure(findings, self.wanted))
+        return self.enveloped(SERVICES[self.transaction].fail(self, findings))
+
+    def enveloped(self, body: bytes) -> Outgoing:
+        """An answer in the encoding of the request."""
+        action = self.transaction.response_action if self.transaction else ""
+        envelope = write_envelope(action, self.relates_to, body)
+        if self.packaged:
+            return write_package(self.boundary, envelope)
+        return Outgoing(SOAP_CONTENT_TYPE, len(envelope), iter([envelope]))
 
     def _admit(self, root: etree._Element) -> None:
         """Header, action, requester, in this order: the first thing done with an envelope."""
@@ -135,48 +117,6 @@ class Exchange:
         staged = self.door.stage()
         self._staged.append(staged)
         return staged
-
-    def _known(self) -> Requester:
-        """The requester. Raises AuthenticationError when there is none, whatever way led here."""
-        if self.requester is None:
-            raise AuthenticationError("expected an authenticated requester, got none")
-        return self.requester
-
-    def _search(self, body: etree._Element) -> bytes:
-        requester, question = self._known(), iti18.read_question(body)
-        self.reached_hall = True
-        found = self.door.search(requester, self.call, question.query, question.query_id, question.raw)
-        return iti18.write_answer(found, question.query.return_type)
-
-    def _provide(self, body: etree._Element, documents: dict[str, Staged]) -> bytes:
-        requester, (submission, findings) = self._known(), iti41.read_provide(body)
-        entries = {entry.entry_uuid for entry in submission.entries}
-        lot = Lot(
-            submission=submission,
-            documents={name: staged for name, staged in documents.items() if name in entries},
-            findings=findings,
-            extra_parts=tuple(name for name in documents if name not in entries),
-        )
-        self.reached_hall = True
-        return iti41.write_success(self.door.provide(requester, self.call, lot))
-
-    def _retrieve(self, body: etree._Element) -> Outgoing:
-        requester = self._known()
-        self.wanted = iti43.read_retrieve(body)
-        self.reached_hall = True
-        results = self.door.open(requester, self.call, self.wanted)
-        around = frame(Transaction.ITI_43.response_action, self.relates_to)
-        if is_packaged(self.content_type):
-            return iti43.write_opened(results, around, self.boundary)
-        return iti43.write_opened_inline(results, around, SOAP_CONTENT_TYPE)
-
-    def _enveloped(self, body: bytes) -> Outgoing:
-        """An answer in the encoding of the request. Source: ITI TF-2 V.3.6."""
-        action = self.transaction.response_action if self.transaction else ""
-        envelope = write_envelope(action, self.relates_to, body)
-        if is_packaged(self.content_type):
-            return write_package(self.boundary, envelope)
-        return Outgoing(SOAP_CONTENT_TYPE, len(envelope), iter([envelope]))
 
 
 def _subject(certificate: bytes | None) -> str:

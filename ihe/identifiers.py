@@ -23,6 +23,14 @@ SOAP_FAULT_ACTION = "http://www.w3.org/2005/08/addressing/soap/fault"
 REGISTRY_STORED_QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"  # ITI-18
 PROVIDE_AND_REGISTER = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"  # ITI-41
 RETRIEVE_DOCUMENT_SET = "urn:ihe:iti:2007:RetrieveDocumentSet"  # ITI-43
+REGISTER_DOCUMENT_SET = "urn:ihe:iti:2007:RegisterDocumentSet-b"  # ITI-42
+MULTI_PATIENT_STORED_QUERY = "urn:ihe:iti:2009:MultiPatientStoredQuery"  # ITI-51
+UPDATE_DOCUMENT_SET = "urn:ihe:iti:2010:UpdateDocumentSet"  # ITI-57
+REGISTER_ON_DEMAND_ENTRY = "urn:ihe:iti:2010:RegisterOnDemandDocumentEntry"  # ITI-61
+REGISTER_ON_DEMAND_RESPONSE = "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse"  # ITI-61: not the usual suffix
+REMOVE_METADATA = "urn:ihe:iti:2010:DeleteDocumentSet"  # ITI-62, under its old name
+REMOVE_DOCUMENTS = "urn:ihe:iti:2017:RemoveDocuments"  # ITI-86
+RESTRICTED_UPDATE = "urn:ihe:iti:2018:RestrictedUpdateDocumentSet"  # ITI-92
 
 # --- Response status. Source: ITI TF-3 4.2.4.2.
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"

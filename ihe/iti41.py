@@ -1,17 +1,14 @@
-"""ITI-41 Provide and Register Document Set-b: the request read, the answer written.
+"""ITI-41 Provide and Register Document Set-b: the request read.
 
 Source: ITI TF-2 3.41.4.1.2 and 3.41.4.2.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from lxml import etree
 
 from ihe.ebrim import read_submission
 from ihe.identifiers import LCM, XDS
-from ihe.registry_response import write_registry_response
 from ihe.soap import SoapError
 from registry.errors import Finding
 from registry.metadata import Submission
@@ -30,13 +27,3 @@ def read_provide(body: etree._Element) -> tuple[Submission, tuple[Finding, ...]]
         got = local_name(body.tag)[:64] if body.tag != REQUEST else "none"
         raise SoapError("xds:ProvideAndRegisterDocumentSetRequest with an lcm:SubmitObjectsRequest", got)
     return read_submission(submit)
-
-
-def write_success(warnings: Iterable[Finding] = ()) -> bytes:
-    """The answer to a set that was registered; warnings do not change its status."""
-    return write_registry_response(warnings)
-
-
-def write_failure(findings: Iterable[Finding]) -> bytes:
-    """The answer to a set of which nothing was registered."""
-    return write_registry_response(findings)

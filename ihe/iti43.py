@@ -18,7 +18,7 @@ from ihe.markup import text
 from ihe.mime import Outgoing, OutgoingPart
 from ihe.mtom import write_package
 from ihe.registry_response import NAMESPACES, error_list
-from ihe.soap import SoapError
+from ihe.soap import SOAP_CONTENT_TYPE, SoapError
 from registry.errors import Finding
 from schemas.xml import local_name
 
@@ -64,7 +64,7 @@ def write_opened(results: Sequence[Opened | Finding], frame: tuple[bytes, bytes]
     return write_package(boundary, head + "".join(responses).encode() + tail, documents)
 
 
-def write_opened_inline(results: Sequence[Opened | Finding], frame: tuple[bytes, bytes], content_type: str) -> Outgoing:
+def write_opened_inline(results: Sequence[Opened | Finding], frame: tuple[bytes, bytes]) -> Outgoing:
     """The simple SOAP answer, documents as base64 in it, still chunk by chunk."""
     opened, findings = _separated(results)
     head, tail = _around(opened, findings, frame)
@@ -80,7 +80,7 @@ def write_opened_inline(results: Sequence[Opened | Finding], frame: tuple[bytes,
         yield tail
 
     length = len(head) + len(tail) + sum(len(start) + len(after) for start in before)
-    return Outgoing(content_type, length + sum(encoded_length(found.size) for found in opened), chunks())
+    return Outgoing(SOAP_CONTENT_TYPE, length + sum(encoded_length(found.size) for found in opened), chunks())
 
 
 def write_failure(findings: Sequence[Finding], wanted: Sequence[DocumentRequest]) -> bytes:

@@ -19,6 +19,7 @@ HEADER = f"{{{SOAP_12}}}Header"
 BODY = f"{{{SOAP_12}}}Body"
 SECURITY = f"{{{WSSE}}}Security"
 MAX_HEADER_BLOCKS = 64
+SOAP_CONTENT_TYPE = "application/soap+xml; charset=UTF-8"
 
 _MUST_UNDERSTAND = f"{{{SOAP_12}}}mustUnderstand"
 _ROLE = f"{{{SOAP_12}}}role"

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import schemas
-from ihe.exchange import Actor, Transaction
 from ihe.identifiers import LCM, QUERY, RIM, RS, XDS
 from ihe.markup import attribute
+from ihe.transactions import Actor, Transaction
 
 _FOLDER = Path(schemas.__file__).parent / "xds"
 _SCHEMAS = ("rim", "rs", "lcm", "query", "xds")
@@ -24,11 +24,18 @@ _OPERATIONS: dict[Transaction, tuple[str, str, str]] = {
         "xds:ProvideAndRegisterDocumentSetRequest",
         "rs:RegistryResponse",
     ),
+    Transaction.ITI_42: ("RegisterDocumentSet-b", "lcm:SubmitObjectsRequest", "rs:RegistryResponse"),
     Transaction.ITI_43: (
         "RetrieveDocumentSet",
         "xds:RetrieveDocumentSetRequest",
         "xds:RetrieveDocumentSetResponse",
     ),
+    Transaction.ITI_51: ("MultiPatientStoredQuery", "query:AdhocQueryRequest", "query:AdhocQueryResponse"),
+    Transaction.ITI_57: ("UpdateDocumentSet", "lcm:SubmitObjectsRequest", "rs:RegistryResponse"),
+    Transaction.ITI_61: ("RegisterOnDemandDocumentEntry", "lcm:SubmitObjectsRequest", "rs:RegistryResponse"),
+    Transaction.ITI_62: ("DeleteDocumentSet", "lcm:RemoveObjectsRequest", "rs:RegistryResponse"),
+    Transaction.ITI_86: ("RemoveDocuments", "rmd:RemoveDocumentsRequest", "rs:RegistryResponse"),
+    Transaction.ITI_92: ("RestrictedUpdateDocumentSet", "lcm:SubmitObjectsRequest", "rs:RegistryResponse"),
 }
 
 

@@ -25,6 +25,13 @@ class SameUniqueId(Enum):
     ACCEPT_IDENTICAL = "accept-identical"
 
 
+class UnknownPatient(Enum):
+    """What happens to a submission for a patient whom nobody told us of."""
+
+    REFUSE = "refuse"
+    OPEN = "open"  # a dossier is opened, unless an identity source tells us the patients of that authority
+
+
 class SubmissionSignature(Enum):
     """Whether a submission must carry its XAdES signature document."""
 
@@ -40,28 +47,42 @@ class Replay(Enum):
     ONCE = "once"
 
 
+class Profile(Enum):
+    """How requesters prove who they are."""
+
+    VIHF = "vihf"  # CI-SIS, volet Transport synchrone: an assertion in every request
+    XUA = "xua"  # ITI TF-2 3.40: an assertion names a user; a node without one is known by its TLS certificate
+
+
 @dataclass(frozen=True, slots=True)
 class AssertionProfile:
     """What a requester's assertion must look like. Times are in seconds."""
 
-    profile: str
+    profile: Profile
     versions: tuple[str, ...]
     validity_seconds: int
     skew_seconds: int
     replay: Replay
+    audiences: frozenset[str] = frozenset()  # those that an assertion may be restricted to; of XUA only
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One affinity domain, as its file says."""
+    """One affinity domain, as its file says.
+
+    No `patient_authorities`, `mime_types` or `languages` means any. `open_schemes` lets codes pass whose scheme is none
+    of those in the tables of their attribute: another domain's code is no error, an unknown code of ours is.
+    """
 
     name: str
     repository_unique_id: str
     patient_authorities: frozenset[str]
     strict_key_authorities: frozenset[str]
+    unknown_patient: UnknownPatient
     codes: dict[str, tuple[str, ...]]  # XDS attribute -> names of code tables
     mime_types: frozenset[str]
     languages: frozenset[str]
+    open_schemes: bool
     max_document_bytes: int
     same_unique_id: SameUniqueId
     cda_agreement: bool
@@ -95,19 +116,22 @@ def _domain(data: dict[str, Any]) -> Domain:
         repository_unique_id=str(data["repository_unique_id"]),
         patient_authorities=frozenset(patients["authorities"]),
         strict_key_authorities=frozenset(patients["strict_key"]),
+        unknown_patient=UnknownPatient(patients["unknown"]),
         mime_types=frozenset(codes.pop("mime_types")),
         languages=frozenset(codes.pop("languages")),
+        open_schemes=bool(codes.pop("open_schemes")),
         codes={attribute: tuple(tables) for attribute, tables in codes.items()},
         max_document_bytes=int(documents["max_bytes"]),
         same_unique_id=SameUniqueId(documents["same_unique_id"]),
         cda_agreement=bool(documents["cda_agreement"]),
         submission_signature=SubmissionSignature(documents["submission_signature"]),
         assertion=AssertionProfile(
-            profile=str(assertion["profile"]),
+            profile=Profile(assertion["profile"]),
             versions=tuple(assertion["versions"]),
             validity_seconds=int(assertion["validity_seconds"]),
             skew_seconds=int(assertion["skew_seconds"]),
             replay=Replay(assertion["replay"]),
+            audiences=frozenset(assertion.get("audiences", ())),
         ),
         matrice=str(data["habilitations"]["matrice"]),
     )

@@ -86,12 +86,19 @@ class ValueSets:
     def is_code(self, domain: Domain, attribute: str, code: CodeLike) -> bool:
         """Whether `code` is one of those that `domain` accepts for an attribute (`class_code`, `type_code` ...).
 
+        A domain with `open_schemes` leaves the codes of schemes that none of its tables has to other domains.
+
         Raises ValueSetError when the domain names no table for that attribute: nothing is accepted by omission.
         """
         tables = domain.codes.get(attribute)
         if tables is None:
             raise ValueSetError(f"an attribute among {', '.join(sorted(domain.codes))}", attribute)
-        return any(self.contains(table, code.code, code.scheme) for table in tables)
+        if any(self.contains(table, code.code, code.scheme) for table in tables):
+            return True
+        return domain.open_schemes and all(code.scheme not in self._schemes(table) for table in tables)
+
+    def _schemes(self, table: str) -> frozenset[str]:
+        return frozenset(scheme for _, scheme in self._table(table))
 
     def class_for_type(self, type_code: str, scheme: str | None = None) -> Concept | None:
         """The class of a document type, None when no association says it. Without `scheme`, the first of that code.

@@ -68,9 +68,11 @@ def _check(line: Mapping[str, Any]) -> None:
         raise PeopleError(f"expected texts {', '.join(missing)}, got none")
     if line["kind"] not in KINDS:
         raise PeopleError(f"kind: expected one of {', '.join(KINDS)}, got {line['kind']}")
-    unknown = [mode for mode in line.get("modes") or () if mode not in {each.value for each in Authentication}]
+    unknown = [
+        mode for mode in line.get("modes") or () if mode not in {each.value for each in Authentication if each.french}
+    ]
     if unknown:
-        expected = ", ".join(mode.value for mode in Authentication)
+        expected = ", ".join(mode.value for mode in Authentication if mode.french)
         raise PeopleError(f"modes: expected values among {expected}, got {', '.join(map(str, unknown))}")
     if line["kind"] == "ps":
         check_ps_id_nat(line["id_nat"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from identities.id_nat import IdNatError, check_ps_id_nat, check_struct_id_nat
-from schemas.domain import Domain, DomainError
+from schemas.domain import Domain, DomainError, Profile
 from schemas.domain import load as load_domain
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Settings:
     @property
     def needs_anchors(self) -> bool:
         """Whether something has to be verified against the anchors: TLS clients, or signed assertions."""
-        return self.https is not None or self.domain.assertion.profile == "vihf"
+        return self.https is not None or self.domain.assertion.profile is Profile.VIHF
 
     def check_serving(self) -> None:
         """Raises SettingsError with everything that a server needs and does not have."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from registry.lifecycle import DocumentVersion, Effects, Existing
 from registry.metadata import DocumentEntry, RegistryObject, Submission
 from registry.scope import Custody, Scope
+from registry.store.dossiers import dossiers_of
 from registry.store.looking import Looker
 from registry.store.reading import Reader
 from registry.store.tables import METADATA
@@ -43,6 +44,10 @@ class RegistryStore:
     def entries(self, unique_ids: Sequence[str], scope: Scope) -> tuple[DocumentEntry, ...]:
         """The entries of these uniqueIds that `scope` permits, whatever their status, oldest first."""
         return Reader(self._connection, scope).entries_by_unique_id(unique_ids)
+
+    def dossiers_of(self, query: StoredQuery) -> tuple[str, ...]:
+        """The keys of the dossiers that a query which names no patient comes upon; each must then be decided."""
+        return dossiers_of(self._connection, query)
 
     def hidden(
         self, scope: Scope, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()

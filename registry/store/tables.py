@@ -85,6 +85,7 @@ ENTRY = sa.Table(
     sa.Column("invisible_representatives", sa.Boolean, nullable=False),
     _text("body"),
     sa.Index(None, "patient", "unique_id"),
+    sa.Index(None, "unique_id"),
     # FindDocuments decides by this index alone which rows it reads.
     sa.Index(
         "ix_registry_entry_find",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 import typer
@@ -15,13 +14,12 @@ from identities.dossier import Dossier, DossierStatus
 def described(dossier: Dossier) -> dict[str, Any]:
     """The administrative data of a DMP. Source: GIE SESAM-Vitale, TD1.3a."""
     traits = dossier.traits
-    born: date = traits.birth_date
     return {
         "ins": dossier.ins.value,
         "ins_oid": dossier.ins.authority,
         "family": traits.birth_family,
         "given": traits.birth_given,
-        "birth_date": born.isoformat(),
+        "birth_date": traits.birth_date.isoformat() if traits.birth_date else None,
         "birth_place": traits.birth_place,
         "sex": traits.sex,
         "identifiers": [str(each) for each in dossier.identifiers],

@@ -10,6 +10,7 @@ import typer
 
 from server import serve as server
 from server.commands import ServerHome, answering
+from server.migrations import upgrade
 from server.settings import load
 
 
@@ -25,7 +26,19 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes for each address. Default: 2.", min=1)] = None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C. Settings: flags, then DMP_* variables, then settings.toml in home."""
+    """Serve until SIGTERM or Ctrl-C. Settings: flags, then DMP_* variables, then settings.toml in home.
+
+    A home that is missing or empty gets its database first.
+    """
     with answering(False):
         flags = {"home": home, "domain": domain, "https": https, "http": http, "unix": unix, "workers": workers}
-        server.serve(load(flags, os.environ))
+        settings = load(flags, os.environ)
+        if _is_new(settings.home):
+            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            upgrade(settings)
+        server.serve(settings)
+
+
+def _is_new(home: Path) -> bool:
+    """Whether nothing was ever kept there; a home that has lost its database is not new, and is refused."""
+    return not home.exists() or (home.is_dir() and not any(home.iterdir()))

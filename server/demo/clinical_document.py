@@ -205,7 +205,7 @@ def _record_target(patient: Patient) -> etree._Element:
                     E.given(traits.used_given or traits.birth_given, qualifier="CL"),
                 ),
                 coded("administrativeGenderCode", Code(traits.sex, oids.HL7_GENDER, _GENDERS[traits.sex])),
-                E.birthTime(value=f"{traits.birth_date:%Y%m%d}"),
+                E.birthTime(value=f"{traits.born:%Y%m%d}"),
                 *([birthplace] if birthplace is not None else []),
                 classCode="PSN",
             ),

@@ -227,7 +227,7 @@ def _heading(context: Context) -> list[str]:
     traits, structure = context.patient.traits, context.structure
     return [
         f"{structure.name} - {structure.address.postal_code} {structure.address.city}",
-        f"Patient : {traits.birth_family} {traits.birth_given}, né(e) le {traits.birth_date:%d/%m/%Y}",
+        f"Patient : {traits.birth_family} {traits.birth_given}, né(e) le {traits.born:%d/%m/%Y}",
         f"Le {context.identification.created:%d/%m/%Y}",
     ]
 

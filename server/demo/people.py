@@ -17,7 +17,7 @@ from identities.professional import Professional, Structure
 from identities.requester import Authentication, PatientId
 from schemas import oids
 
-DIRECTE, INDIRECTE, AIR = (mode.value for mode in Authentication)
+DIRECTE, INDIRECTE, AIR = (mode.value for mode in Authentication if mode.french)
 
 HOPITAL, LABORATOIRE, CLINIQUE = "1990000018", "1990000026", "1990000034"  # 1 + FINESS
 CABINET_DU_PARC, CABINET_DES_LILAS = "399000000100018", "399000000200016"  # 3 + SIRET
@@ -74,7 +74,7 @@ class DemoPatient:
             "ins_oid": oids.INS_NIR_TEST,
             "family": self.traits.birth_family,
             "given": self.traits.birth_given,
-            "birth_date": self.traits.birth_date.isoformat(),
+            "birth_date": self.traits.born.isoformat(),
             "birth_place": self.traits.birth_place,
             "sex": self.traits.sex,
             "status": self.status,

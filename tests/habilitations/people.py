@@ -11,9 +11,11 @@ from habilitations.column import (
     MEDECIN_DU_TRAVAIL,
     MEDECIN_NON_MT,
     MEDECIN_TRAITANT,
+    NOEUD_IHE,
     PE_NON_PS,
     PS_NON_MEDECIN,
     SANS_OBJET,
+    UTILISATEUR_XUA,
 )
 from habilitations.statement import Statement, Switches
 from identities.requester import Authentication, ModeAcces, Requester
@@ -59,7 +61,20 @@ AUTHORISED = Statement(DOSSIER, authorised=True)
 MEDECIN_TRAITANT_OF = Statement(DOSSIER, medecin_traitant=True)
 EVERY_SWITCH = Switches(True, True, True)
 
+NOEUD = Requester(
+    id_nat="",
+    name="CN=nœud",
+    profession="",
+    profession_system="",
+    specialty="",
+    structure_id="",
+    sector="",
+    authentication=Authentication.NOEUD_IHE,
+)
+
 _ACTORS = {
+    NOEUD_IHE: NOEUD,
+    UTILISATEUR_XUA: replace(NOEUD, id_nat="user", name="user", authentication=Authentication.XUA),
     PS_NON_MEDECIN: INFIRMIER,
     MEDECIN_NON_MT: MEDECIN,
     MEDECIN_TRAITANT: MEDECIN,

@@ -30,7 +30,7 @@ ROLES = ["AUTOMATE", "SECRETARIAT_MEDICAL"]
 def people(
     roles: Sequence[str] = ("10", *PROFESSIONS, *ROLES, "999", ""),
     specialties: Sequence[str] = ("", "SM26", "SM25", "A"),
-    authentications: Iterable[Authentication] = Authentication,
+    authentications: Iterable[Authentication] = [each for each in Authentication if each.french],
     modes: Iterable[ModeAcces] = ModeAcces,
 ) -> st.SearchStrategy[Requester]:
     return st.builds(

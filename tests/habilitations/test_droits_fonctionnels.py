@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from habilitations.action import Action
-from habilitations.column import COLUMNS, Column
+from habilitations.column import COLUMNS, SHEETS, Column
 from habilitations.decision import Tables, decide
 from habilitations.matrices import Note
 from tests.conftest import reference_folder
@@ -75,7 +75,7 @@ def test_the_reference_has_all_our_columns_and_every_cell(reference: Path) -> No
     cells = reference_cells()
     assert len(cells) == 26 * 12 + 25 * 9
     assert {(sheet, heading) for sheet, _, heading, _ in cells} == {
-        (column.sheet, column.heading) for column in COLUMNS.values()
+        (column.sheet, column.heading) for column in COLUMNS.values() if column.sheet in SHEETS
     }
 
 

@@ -28,7 +28,7 @@ from ihe.endpoint import blueprint
 from ihe.mime import Limits
 from ihe.soap import ENVELOPE, Header
 from registry.errors import ErrorCode, Finding
-from registry.metadata import RegistryObject
+from registry.metadata import RegistryObject, Submission
 from registry.stored_query import StoredQuery
 from repository.content import Content
 from schemas.xml import parse
@@ -70,6 +70,8 @@ class Hall:
     lots: list[Lot] = field(default_factory=list)
     questions: list[tuple[StoredQuery, str, bytes]] = field(default_factory=list)
     wanted: list[Sequence[DocumentRequest]] = field(default_factory=list)
+    submissions: list[Submission] = field(default_factory=list)
+    removed: list[Sequence[object]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     refused: list[tuple[Call, str, Requester | None]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
@@ -91,6 +93,18 @@ class Hall:
         self._asked(call)
         return self.warnings
 
+    def register(
+        self, requester: Requester, call: Call, submission: Submission, findings: tuple[Finding, ...]
+    ) -> tuple[Finding, ...]:
+        self.submissions.append(submission)
+        self._asked(call)
+        return self.warnings
+
+    def remove(self, requester: Requester, call: Call, wanted: Sequence[object]) -> tuple[Finding, ...]:
+        self.removed.append(wanted)
+        self._asked(call)
+        return self.warnings
+
     def search(
         self, requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes
     ) -> tuple[RegistryObject, ...]:
@@ -108,19 +122,27 @@ class Hall:
         return self.staged[-1]
 
     def client(self, limits: Limits | None = None) -> FlaskClient:
-        door = Door(
+        app = Flask(__name__)
+        app.register_blueprint(blueprint(self.door(limits)))
+        return app.test_client()
+
+    def door(self, limits: Limits | None = None) -> Door:
+        return Door(
             authenticate=self.authenticate,
             provide=self.provide,
+            register=self.register,
+            register_on_demand=self.register,
+            update=self.register,
+            restricted_update=self.register,
             search=self.search,
             open=self.open,
+            remove_metadata=self.remove,
+            remove_documents=self.remove,
             stage=self.stage,
             refused=lambda call, reason, requester: self.refused.append((call, reason, requester)),
             peer_certificate=lambda _environ: None,
             limits=limits or Limits(),
         )
-        app = Flask(__name__)
-        app.register_blueprint(blueprint(door))
-        return app.test_client()
 
     def post(self, path: str, message: bytes, header: str = SOAP, **more: Any) -> TestResponse:
         limits = more.pop("limits", None)

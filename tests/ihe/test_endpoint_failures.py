@@ -29,10 +29,9 @@ from ihe_wire import (
 from lxml import etree
 
 from dmp.errors import AccessRefused
-from ihe.door import Door
 from ihe.endpoint import REGISTRY_PATH, REPOSITORY_PATH, blueprint
-from ihe.exchange import Actor
 from ihe.mime import Limits
+from ihe.transactions import Actor
 from ihe.wsdl import write_wsdl
 from registry.errors import RegistryError
 from repository.errors import ContentTooLarge
@@ -169,9 +168,7 @@ def test_what_cannot_be_recorded_is_not_answered(hall: Hall) -> None:
         raise OSError
 
     client = hall.client()
-    door_of = replace(
-        Door(hall.authenticate, hall.provide, hall.search, hall.open, hall.stage, broken, lambda _environ: None)
-    )
+    door_of = replace(hall.door(), refused=broken)
     app = Flask(__name__)
     app.register_blueprint(blueprint(door_of))
     response = app.test_client().post(REGISTRY_PATH, data=b"<a", headers={"Content-Type": SOAP})

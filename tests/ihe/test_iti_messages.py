@@ -16,6 +16,7 @@ from ihe.ebrim import read_objects
 from ihe.identifiers import FAILURE, PARTIAL_SUCCESS, RIM, RS, SUCCESS, XDS
 from ihe.mime import Limits, Outgoing
 from ihe.mtom import read_package
+from ihe.registry_response import write_registry_response
 from ihe.soap import SoapError, frame, read_envelope
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from registry.metadata import RegistryObject
@@ -48,18 +49,18 @@ def test_iti41_refuses_other_elements(message: bytes) -> None:
 
 
 def test_a_success_without_warnings_is_bare() -> None:
-    root = parse(iti41.write_success())
+    root = parse(write_registry_response())
     assert (root.tag, root.get("status"), len(root)) == (f"{{{RS}}}RegistryResponse", SUCCESS, 0)
 
 
 def test_warnings_leave_a_success_a_success() -> None:
-    root = parse(iti41.write_success([WARNING]))
+    root = parse(write_registry_response([WARNING]))
     assert root.get("status") == SUCCESS
     assert root[0].get("highestSeverity") == Severity.WARNING.value
 
 
 def test_a_failure_tells_every_finding_with_empty_elements() -> None:
-    root = parse(iti41.write_failure([WARNING, ERROR]))
+    root = parse(write_registry_response([WARNING, ERROR]))
     assert root.get("status") == FAILURE
     assert root[0].get("highestSeverity") == Severity.ERROR.value
     warning, error = root[0]
@@ -197,9 +198,7 @@ def test_iti43_partial_success_and_failure() -> None:
 
 
 def test_iti43_inline_for_simple_soap() -> None:
-    found = iti43.write_opened_inline(
-        [opened("1", b"first"), opened("2", b"")], frame("urn:a", ""), "application/soap+xml"
-    )
+    found = iti43.write_opened_inline([opened("1", b"first"), opened("2", b"")], frame("urn:a", ""))
     written = b"".join(found.chunks)
     assert len(written) == found.length
     texts = [item.text or "" for item in parse(written).iter(f"{{{XDS}}}Document")]
@@ -235,7 +234,7 @@ def test_answers_are_valid_by_the_official_schema(reference: Path) -> None:
         query.assertValid(parse(iti18.write_answer(everything, return_type)))
     query.assertValid(parse(iti18.write_failure([ERROR, WARNING])))
     xds.assertValid(parse(iti43.write_failure([ERROR], [ASKED])))
-    inline = iti43.write_opened_inline([opened("1", b"x", home="urn:oid:1"), ERROR], (b"", b""), "application/soap+xml")
+    inline = iti43.write_opened_inline([opened("1", b"x", home="urn:oid:1"), ERROR], (b"", b""))
     xds.assertValid(parse(b"".join(inline.chunks)))
     etree.XMLSchema(file=str(folder / "lcm.xsd")).assertValid(parse(SUBMIT_OBJECTS.encode()))
 

@@ -82,6 +82,7 @@ def _registry() -> None:
         ],
     )
     op.create_index(op.f("ix_registry_entry_patient_unique_id"), "registry_entry", ["patient", "unique_id"])
+    op.create_index(op.f("ix_registry_entry_unique_id"), "registry_entry", ["unique_id"])
     op.create_table(
         "registry_folder",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
@@ -173,7 +174,7 @@ def _identities() -> None:
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("birth_family", sa.String(), nullable=False),
         sa.Column("birth_given", sa.String(), nullable=False),
-        sa.Column("birth_date", sa.Date(), nullable=False),
+        sa.Column("birth_date", sa.Date(), nullable=True),
         sa.Column("sex", sa.String(length=1), nullable=False),
         sa.Column("birth_place", sa.String(), nullable=False),
         sa.Column("used_family", sa.String(), nullable=False),
@@ -205,11 +206,17 @@ def _identities() -> None:
         sa.PrimaryKeyConstraint("structure_id"),
     )
     op.create_table(
+        "fed_authorities",
+        sa.Column("authority", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("authority"),
+    )
+    op.create_table(
         "dossier_identifiers",
         sa.Column("value", sa.String(length=64), nullable=False),
         sa.Column("authority", sa.String(length=64), nullable=False),
         sa.Column("dossier", sa.String(length=64), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("subsumed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["dossier"],
             ["dossiers.key"],

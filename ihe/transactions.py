@@ -1,0 +1,52 @@
+"""What the IHE door serves, and at which endpoint.
+
+Source: ITI TF-1 10.1 (XDS.b actors and transactions); the message semantics of each transaction for its actions.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ihe import identifiers
+
+
+class Transaction(Enum):
+    """A transaction: its number, the action of its request, and that of its answer where it is not the usual one."""
+
+    ITI_18 = ("ITI-18", identifiers.REGISTRY_STORED_QUERY, "")
+    ITI_41 = ("ITI-41", identifiers.PROVIDE_AND_REGISTER, "")
+    ITI_42 = ("ITI-42", identifiers.REGISTER_DOCUMENT_SET, "")
+    ITI_43 = ("ITI-43", identifiers.RETRIEVE_DOCUMENT_SET, "")
+    ITI_51 = ("ITI-51", identifiers.MULTI_PATIENT_STORED_QUERY, "")
+    ITI_57 = ("ITI-57", identifiers.UPDATE_DOCUMENT_SET, "")
+    ITI_61 = ("ITI-61", identifiers.REGISTER_ON_DEMAND_ENTRY, identifiers.REGISTER_ON_DEMAND_RESPONSE)
+    ITI_62 = ("ITI-62", identifiers.REMOVE_METADATA, "")
+    ITI_86 = ("ITI-86", identifiers.REMOVE_DOCUMENTS, "")
+    ITI_92 = ("ITI-92", identifiers.RESTRICTED_UPDATE, "")
+
+    @property
+    def number(self) -> str:
+        return self.value[0]
+
+    @property
+    def action(self) -> str:
+        return self.value[1]
+
+    @property
+    def response_action(self) -> str:
+        return self.value[2] or f"{self.value[1]}Response"
+
+
+class Actor(Enum):
+    """Who answers at an endpoint, and what."""
+
+    DOCUMENT_REGISTRY = (
+        Transaction.ITI_18,
+        Transaction.ITI_42,
+        Transaction.ITI_51,
+        Transaction.ITI_57,
+        Transaction.ITI_61,
+        Transaction.ITI_62,
+        Transaction.ITI_92,
+    )
+    DOCUMENT_REPOSITORY = (Transaction.ITI_41, Transaction.ITI_43, Transaction.ITI_86)
