@@ -30,10 +30,11 @@ def start(folder: Path, settings: Settings) -> int:
     Raises DemoError, and ServeError when somebody else keeps an address.
     """
     log, https, http = folder / LOG, settings.https, settings.http
-    if https is None or http is None:
-        raise DemoError("Le serveur de démonstration a besoin d'une adresse https et d'une adresse http.")
+    if http is None:
+        raise DemoError("Le serveur de démonstration a besoin d'une adresse http.")
     for address in (https, http):
-        check_free(address)
+        if address is not None:
+            check_free(address)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DMP_")}
     command = [sys.executable, "-m", "server.cli", "serve", "--home", str(settings.home)]
     with log.open("ab") as output:
@@ -41,7 +42,7 @@ def start(folder: Path, settings: Settings) -> int:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
         )
     state = {
-        "https": f"https://{https}",
+        "https": f"https://{https}" if https else None,
         "http": f"http://{http}",
         "mllp": None,
         "pid": server.pid,
