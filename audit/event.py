@@ -27,11 +27,16 @@ class ObjectKind(Enum):
     DOCUMENT = "document"
     SUBMISSION_SET = "submission_set"
     QUERY = "query"
+    MESSAGE = "message"  # of an identity source: `id` is its message.id
+    PATIENT = "patient"  # another than the event is about, a CX
+    REGISTRY_OBJECT = "registry_object"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditObject:
-    """A document (`id` is its uniqueId), a submission set (uniqueId) or a query (its UUID; `content` the request)."""
+    """A document (`id` is its uniqueId), a submission set (uniqueId), a query (its UUID; `content` the request), or an
+    object of the registry (its entryUUID).
+    """
 
     kind: ObjectKind
     id: str
@@ -49,6 +54,7 @@ class Call:
     message_id: str = ""
     client_address: str = ""
     client_certificate: str = ""  # RFC 4514 subject of the TLS client certificate, '' without one
+    operator: str = ""  # account of the operator who typed it at the server itself, for a requester or as a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +76,4 @@ class Event:
     row: str = ""
     explanation: str = ""  # French sentence, without health data
     operator: str = ""  # account of the operator, for command-line acts
+    event_action: str = ""  # EventActionCode, where a transaction has several

@@ -23,8 +23,10 @@ from audit.transactions import (
     ACCESS_CONTROL_DECISION,
     APPLICATION,
     APPLICATION_LAUNCHER,
+    DESTINATION,
     EMERGENCY_OVERRIDE_STARTED,
     SECURITY_ALERT,
+    SOURCE,
     CodedValue,
     Transaction,
     transaction_of,
@@ -40,6 +42,7 @@ REPORT_NUMBER = CodedValue("9", "RFC-3881", "Report Number")
 USER_IDENTIFIER = CodedValue("11", "RFC-3881", "User Identifier")
 URI = CodedValue("12", "RFC-3881", "URI")
 SUBMISSION_SET_ID = CodedValue(SUBMISSION_SET, "IHE XDS Metadata", "submission set classificationNode")
+REGISTRY_OBJECT_ID = CodedValue("urn:ihe:iti:2017:ObjectRef", "IHE XDS Metadata", "registry object reference")  # RMD
 HABILITATION_RULE = CodedValue("habilitation", "DMP", "Règle d'habilitation")
 REQUEST_ID = CodedValue("request", "DMP", "Request identifier")
 
@@ -102,7 +105,7 @@ def _event_identification(message: etree._Element, event: Event, transaction: Tr
         message,
         "EventIdentification",
         {
-            "EventActionCode": transaction.action.value,
+            "EventActionCode": event.event_action or transaction.action.value,
             "EventDateTime": event.instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "EventOutcomeIndicator": str(event.outcome.value),
         },
@@ -113,8 +116,14 @@ def _event_identification(message: etree._Element, event: Event, transaction: Tr
     if event.explanation:
         etree.SubElement(identification, "EventOutcomeDescription").text = printable(event.explanation)
     if event.requester is not None:
-        mode = event.requester.mode_acces.value
-        _coded(identification, "PurposeOfUse", CodedValue(mode, oids.MODE_ACCES, mode))
+        _coded(identification, "PurposeOfUse", _purpose(event.requester))
+
+
+def _purpose(requester: Requester) -> CodedValue:
+    """What a user of an IHE domain says (ITI TF-2 3.40.4.1.3.3), the access mode of all others."""
+    if requester.purpose:
+        return CodedValue(requester.purpose, requester.purpose_system, requester.purpose)
+    return CodedValue(requester.mode_acces.value, oids.MODE_ACCES, requester.mode_acces.value)
 
 
 def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]:
@@ -133,6 +142,18 @@ def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]
 def _active_participants(message: etree._Element, event: Event, transaction: Transaction, site: AuditSource) -> None:
     """Source: DICOM PS3.15 A.5.2.2; ITI TF-2 3.18.5.1, 3.41.5.1, 3.43.6.1; A.5.3.1 for the application itself."""
     call = event.call
+    if transaction.begun_here:  # ITI TF-2 3.46.5.1.1
+        _participant(
+            message,
+            site.source_id,
+            role=transaction.server,
+            requestor=True,
+            address=site.host,
+            alternative_id=site.process_id,
+        )
+        receiver = call.endpoint or UNKNOWN
+        _participant(message, receiver, role=transaction.client, requestor=False, address=_host_of(receiver))
+        return
     if transaction.client is not None:
         client = call.client_certificate or call.client_address or UNKNOWN
         _participant(message, client, role=transaction.client, requestor=True, address=call.client_address or UNKNOWN)
@@ -144,6 +165,11 @@ def _active_participants(message: etree._Element, event: Event, transaction: Tra
         address=site.host,
         alternative_id=site.process_id,
     )
+    if transaction.medium is not None:  # ITI TF-2 3.32.5.1; DICOM PS3.15 A.5.1, MediaIdentifier
+        carrier = _participant(
+            message, "IHE_XDM", requestor=False, role=SOURCE if transaction.server is DESTINATION else DESTINATION
+        )
+        _coded(etree.SubElement(carrier, "MediaIdentifier"), "MediaType", transaction.medium)
     if transaction.server is APPLICATION:
         _participant(message, event.operator or UNKNOWN, role=APPLICATION_LAUNCHER, requestor=True)
     elif event.operator:
@@ -155,8 +181,8 @@ def _active_participants(message: etree._Element, event: Event, transaction: Tra
 def _human(message: etree._Element, requester: Requester) -> None:
     """The requester. Source: ITI TF-2 3.40.4.2 (UserName is `alias<user@issuer>`) and 3.20.7.1.1 (RoleIDCode)."""
     user = requester.id_nat or UNKNOWN
-    issuer = requester.certificate_subject
-    name = f"<{user}@{issuer}>" if issuer else requester.name
+    issuer = requester.issuer or requester.certificate_subject
+    name = f"{requester.alias}<{user}@{issuer}>" if issuer else requester.name
     human = _participant(message, user, requestor=True, name=name)
     if requester.profession:
         _coded(human, "RoleIDCode", CodedValue(requester.profession, requester.profession_system, requester.profession))
@@ -192,6 +218,13 @@ def _participant(
     return participant
 
 
+def _host_of(url: str) -> str:
+    """The machine that a URL names. Source: RFC 3986 §3.2.2."""
+    authority = url.partition("://")[2].partition("/")[0]
+    host = authority.rpartition(":")[0] if re.search(r":[0-9]+$", authority) else authority
+    return host.strip("[]") or UNKNOWN
+
+
 def _is_ip_address(address: str) -> bool:
     try:
         ipaddress.ip_address(address)
@@ -203,7 +236,9 @@ def _is_ip_address(address: str) -> bool:
 def _participant_objects(message: etree._Element, event: Event, transaction: Transaction) -> None:
     """Source: DICOM PS3.15 A.5.2.5; ITI TF-2 3.18.5.1.2, 3.41.5.1.2 and 3.43.6.1.2."""
     if event.patient is not None:
-        _object(message, PERSON_PATIENT, PATIENT_NUMBER, str(event.patient))
+        fed_by = [each.id for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2, literal II
+        details = {"II": fed_by[0]} if fed_by else None
+        _object(message, PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=details)
     for audit_object in event.objects:
         _audit_object(message, audit_object, transaction)
     if event.requester is not None:
@@ -225,7 +260,12 @@ def _audit_object(message: etree._Element, subject: AuditObject, transaction: Tr
             details = {"Repository Unique ID": subject.repository_unique_id}  # 3.43.6.1.2, literal string
             _object(message, SYSTEM_REPORT, REPORT_NUMBER, subject.id, details=details)
         case ObjectKind.SUBMISSION_SET:
-            _object(message, SYSTEM_JOB, SUBMISSION_SET_ID, subject.id)
+            id_type = transaction.type if transaction.medium else SUBMISSION_SET_ID  # 3.32.5.1
+            _object(message, SYSTEM_JOB, id_type, subject.id)
+        case ObjectKind.REGISTRY_OBJECT:
+            _object(message, SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id)  # 3.62.5.1
+        case ObjectKind.PATIENT:
+            _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id)
         case ObjectKind.QUERY:
             details = {"QueryEncoding": "UTF-8" if subject.content else ""}  # 3.18.5.1.2
             _object(message, SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)

@@ -57,6 +57,9 @@ SECURITY_CONFIGURATION = _dcm("110129", "Security Configuration")
 USE_OF_RESTRICTED_FUNCTION = _dcm("110132", "Use of Restricted Function")
 ACCESS_CONTROL_DECISION = _dcm("110147", "Access Control Decision")
 
+# CID 405, Media Type Code: whether the file goes on a disc, a key or in a letter is not known here
+MEDIUM = _dcm("110037", "URI")
+
 # CID 402, RoleIDCode
 APPLICATION = _dcm("110150", "Application")
 APPLICATION_LAUNCHER = _dcm("110151", "Application Launcher")
@@ -66,13 +69,18 @@ SOURCE = _dcm("110153", "Source Role ID")
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One row: what happened, and which end of it this server is. `client` None: nobody at the other end of a wire."""
+    """One row: what happened, and which end of it this server is. `client` None: nobody at the other end of a wire.
+
+    `medium` None: no portable medium in the place of a wire.
+    """
 
     event_id: CodedValue
     action: EventAction
     type: CodedValue
     server: CodedValue
     client: CodedValue | None
+    medium: CodedValue | None = None
+    begun_here: bool = False  # the other end is asked nothing but to listen
 
 
 def _received(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
@@ -85,9 +93,20 @@ def _sent(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Trans
     return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION)
 
 
+def _told(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
+    """The server begins: it tells the endpoint of the call."""
+    return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION, begun_here=True)
+
+
 def _here(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
     """An operator's act, at the server itself."""
     return Transaction(event_id, action, type_, server=DESTINATION, client=None)
+
+
+def _medium(event_id: CodedValue, action: EventAction, server: CodedValue) -> Transaction:
+    """A portable medium made or read at the server itself. Source: ITI TF-2 3.32.5.1."""
+    type_ = _ihe("ITI-32", "Distribute Document Set on Media")
+    return Transaction(event_id, action, type_, server=server, client=None, medium=MEDIUM)
 
 
 APPLICATION_START = "application-start"  # Call.transaction of the server's own start
@@ -101,12 +120,20 @@ TRANSACTIONS = {
     "ITI-43": _sent(EXPORT, EventAction.READ, _ihe("ITI-43", "Retrieve Document Set")),
     # ITI TF-2 3.42.6.1.2, 3.51.5.1.2, 3.61.5.1.2; Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1
     "ITI-42": _received(IMPORT, EventAction.CREATE, _ihe("ITI-42", "Register Document Set-b")),
+    # ITI TF-2 3.44.5.1.2 (Event.event_action says which), 3.45.5.1.2, 3.46.5.1.1, 3.47.5.1.2
+    "ITI-44": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-44", "Patient Identity Feed")),
+    "ITI-45": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-45", "PIX Query")),
+    "ITI-46": _told(PATIENT_RECORD, EventAction.READ, _ihe("ITI-46", "PIX Update Notification")),
+    "ITI-47": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-47", "Patient Demographics Query")),
     "ITI-51": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-51", "Multi-Patient Query")),
     "ITI-57": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
     "ITI-61": _received(IMPORT, EventAction.CREATE, _ihe("ITI-61", "Register On-Demand Document Entry")),
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
     "ITI-92": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
+    # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
+    "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
+    "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),
     # DICOM PS3.15 A.5.3.1
     APPLICATION_START: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, START, server=APPLICATION, client=None),
     APPLICATION_STOP: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, STOP, server=APPLICATION, client=None),
@@ -116,7 +143,10 @@ OPERATOR_ACTS = {
     "TD1.1": _here(PATIENT_RECORD, EventAction.CREATE, CodedValue("TD1.1", "DMP", "Création d'un DMP")),
     "TD1.3a": _here(PATIENT_RECORD, EventAction.READ, CodedValue("TD1.3a", "DMP", "Données administratives")),
     "TD1.4": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.4", "DMP", "Fermeture d'un DMP")),
+    "fusion": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("fusion", "DMP", "Fusion de deux DMP")),
     "TD1.6": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.6", "DMP", "Autorisations et blocages")),
+    # ITI TF-2 3.32.5.1.1; an import is a requester's, whom the operator stands for
+    "xdm.export": _medium(EXPORT, EventAction.READ, SOURCE),
     # DICOM PS3.15 A.5.3.2
     "audit": _here(AUDIT_LOG_USED, EventAction.READ, CodedValue("audit", "DMP", "Consultation des traces")),
     # DICOM PS3.15 A.5.3.11

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from benchmarks.documents import pdf, write_document
+from benchmarks.growth import SIZES, measure_growth
 from benchmarks.load import PROVIDED, TRANSACTIONS, Clients, LoadError, Plan, clients, measure, seed_searched
 from benchmarks.machine import facts
 from benchmarks.report import Report, Row
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=options.json)
     try:
         with TemporaryDirectory(prefix="dmp-benchmark-", dir=options.folder) as folder:
-            report = _run(Path(folder), options.documents, options.clients, console)
+            report = _run(Path(folder), options.documents, options.clients, options.sizes, console)
     except (LoadError, seed.DemoError) as error:
         console.print(str(error), markup=False)
         return 1
@@ -44,6 +45,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--documents", type=_positive, default=600, help="requests of each transaction (default 600)")
     parser.add_argument("--clients", type=_positive, default=8, help="clients at a time (default 8)")
+    parser.add_argument(
+        "--sizes", type=_positive, nargs="+", default=SIZES, help="documents of a patient, for the growth of queries"
+    )
     parser.add_argument("--folder", help="where to put the temporary folder: its disk is measured")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
@@ -56,7 +60,7 @@ def _positive(text: str) -> int:
     return number
 
 
-def _run(folder: Path, documents: int, number: int, console: Console) -> Report:
+def _run(folder: Path, documents: int, number: int, sizes: Sequence[int], console: Console) -> Report:
     machine = facts(folder)
     demo, disk = folder / "demo", folder / "disk"
     disk.mkdir()
@@ -76,8 +80,10 @@ def _run(folder: Path, documents: int, number: int, console: Console) -> Report:
         on_disk = tuple(map(max, before, disk_rates(disk, sample)))
         status.update("one core")
         core, examples = Core(settings), Clients(Plan(demo, 0, 1)).exchanges
+    with console.status(f"a patient with {max(sizes)} documents"):
+        growth = measure_growth(folder / "growth", sizes)
     rows = (Row(each, core.rate(each.transaction, examples[each.transaction][0])) for each in measured)
-    return Report(machine, number, documents, len(sample), on_disk[0], on_disk[1], tuple(rows))
+    return Report(machine, number, documents, len(sample), on_disk[0], on_disk[1], tuple(rows), growth)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.documents import PDF_BYTES
+from benchmarks.growth import Growth
 from benchmarks.load import Measured
 
 
@@ -31,6 +32,7 @@ class Report:
     document_writes: float
     record_writes: float
     rows: tuple[Row, ...]
+    growth: tuple[Growth, ...] = ()
 
     def json(self) -> dict[str, object]:
         """For programs; latencies in milliseconds."""
@@ -45,6 +47,15 @@ class Report:
                 "core": {row.measured.transaction: round(row.core, 1) for row in self.rows},
             },
             "transactions": {row.measured.transaction: self._figures(row) for row in self.rows},
+            "growth": [
+                {
+                    "query": each.query,
+                    "documents": each.documents,
+                    "ms": round(each.milliseconds, 1),
+                    "bytes": each.size,
+                }
+                for each in self.growth
+            ],
         }
 
     def _figures(self, row: Row) -> dict[str, float]:
@@ -82,3 +93,19 @@ class Report:
         for row in self.rows:
             name = row.measured.transaction
             console.print(f"  one core: {name}  {row.core:8.1f} requests parsed, hashed and verified per second")
+        if self.growth:
+            self._show_growth(console)
+
+    def _show_growth(self, console: Console) -> None:
+        """One row for each query, one column for each number of documents, and what an added document costs."""
+        sizes = sorted({each.documents for each in self.growth})
+        table = Table(title="One query of a patient with that many documents, in milliseconds")
+        table.add_column("")
+        for size in sizes:
+            table.add_column(f"{size}", justify="right")
+        table.add_column("largest / smallest", justify="right")
+        for query in dict.fromkeys(each.query for each in self.growth):
+            times = {each.documents: each.milliseconds for each in self.growth if each.query == query}
+            ratio = times[sizes[-1]] / times[sizes[0]]
+            table.add_row(query, *(f"{times[size]:.1f}" for size in sizes), f"× {ratio:.1f}")
+        console.print(table)

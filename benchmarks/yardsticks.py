@@ -18,7 +18,6 @@ from lxml import etree
 from benchmarks.load import Exchange
 from cda.document import read_document
 from cda.header import read_header
-from ihe.assertion import SAML
 from ihe.certificates import TrustStore
 from ihe.dsg import verify_signature_document
 from ihe.iti18 import read_question
@@ -26,6 +25,7 @@ from ihe.iti41 import read_provide
 from ihe.iti43 import read_retrieve
 from ihe.mime import Limits
 from ihe.mtom import Package, read_package
+from ihe.saml import SAML
 from ihe.signature import parse_standalone, read_enveloped, verify_enveloped
 from ihe.soap import read_body
 from server.settings import Settings

@@ -6,18 +6,26 @@ and INS in author, legalAuthenticator and patient attributes.
 
 from __future__ import annotations
 
+import re
+
 from cda.header import InstanceId, Name, Organization, Participant
 from schemas import oids
 
 INS_AUTHORITIES = frozenset({oids.INS_NIR, oids.INS_NIA, oids.INS_NIR_TEST, oids.INS_NIR_DEMO})
 
 _ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
+_ESCAPED = re.compile(r"\\([EFSTR])\\")
 _NATIONAL_PREFIXES = ("0", "8")  # PS_IdNat: 0 + ADELI, 8 + RPPS; the others are internal to a structure
 
 
 def escape(text: str) -> str:
     """`text` with the delimiters of HL7 v2 escaped, on one line. Source: HL7 v2.5 §2.7.1."""
     return " ".join(text.split()).translate(_ESCAPES)
+
+
+def unescape(text: str) -> str:
+    """`text` with what `escape` escaped as it was; other escapes stay. Source: HL7 v2.5 §2.7.1."""
+    return _ESCAPED.sub(lambda found: {"E": "\\", "F": "|", "S": "^", "T": "&", "R": "~"}[found[1]], text)
 
 
 def cx(value: str, authority: str, identifier_type: str) -> str:

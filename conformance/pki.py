@@ -200,7 +200,8 @@ class Pki:
             ]
         )
         key = self._key("server")
-        extensions = [_end_entity(), x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), names]
+        purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]  # ITI TF-2 3.19: a node is both
+        extensions = [_end_entity(), x509.ExtendedKeyUsage(purposes), names]
         subject = _subject([], [x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         certificate = self._issue(subject, key, self._structures, _key_usage(signature=False), extensions)
         (self.folder / "server.pem").write_bytes(_pem([certificate, self._structures.certificate]))

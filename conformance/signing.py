@@ -1,9 +1,10 @@
-"""The other side of the wire: makes and signs VIHF assertions and the signature document of a submission set.
+"""The other side of the wire: makes and signs VIHF and XUA assertions and the signature document of a submission set.
 
 Written from the standards, not from the server: constants are typed here a second time on purpose.
-Both functions return bytes. Put them into a message as they are: moving a signed element into another tree may rename
+All functions return bytes. Put them into a message as they are: moving a signed element into another tree may rename
 its prefixes, and the signature covers prefixes.
-Source: CI-SIS, volet Transport synchrone (VIHF); SAML 2.0 core; XML Signature 1.1; ETSI TS 101 903; IHE ITI DSG.
+Source: CI-SIS, volet Transport synchrone (VIHF); ITI TF-2 3.40 (XUA); SAML 2.0 core; XML Signature 1.1; ETSI TS 101
+903; IHE ITI DSG.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -32,6 +33,8 @@ EXCLUSIVE_C14N = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
 X509_SUBJECT_NAME = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
 SMARTCARD_PKI = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"  # noqa: S105  the name of an authentication context
+PROTECTED_PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105  the same
+BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 MOBILE_TWO_FACTOR = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered"
 
 PROFESSION = "1.2.250.1.71.1.2.7"  # TRE_G15
@@ -86,14 +89,8 @@ def build_vihf(
     Without `signature_algorithm` the key's kind decides, with SHA-256.
     """
     leaf = x509.load_pem_x509_certificates(certificate)[0]
-    assertion = etree.Element(f"{{{SAML}}}Assertion", nsmap={"saml2": SAML})
-    assertion.set("ID", assertion_id or f"_{uuid.uuid4()}")
-    assertion.set("IssueInstant", instant(issued))
-    assertion.set("Version", "2.0")
-    _child(assertion, "Issuer", issuer or leaf.subject.rfc4514_string()).set("Format", X509_SUBJECT_NAME)
-    if signed:
-        placeholder = etree.SubElement(assertion, f"{{{DS}}}Signature", nsmap={"ds": DS})
-        placeholder.set("Id", "placeholder")
+    assertion = _begin(assertion_id, issued, issuer or leaf.subject.rfc4514_string(), signed=signed)
+    assertion[0].set("Format", X509_SUBJECT_NAME)
     _child(_child(assertion, "Subject"), "NameID", name_id)
     statement = _child(assertion, "AuthnStatement")
     statement.set("AuthnInstant", instant(issued))
@@ -121,10 +118,79 @@ def build_vihf(
     if before_signing is not None:
         before_signing(assertion)
     if signed:
-        algorithm = signature_algorithm or _algorithm(leaf)
-        signer = XMLSigner(SignatureConstructionMethod.enveloped, algorithm, digest_algorithm, EXCLUSIVE_C14N)
-        chain = x509.load_pem_x509_certificates(certificate) if whole_chain else [leaf]
-        assertion = signer.sign(assertion, key=key, cert=chain)
+        assertion = _sign(assertion, certificate, key, signature_algorithm, digest_algorithm, whole_chain=whole_chain)
+    return etree.tostring(assertion, encoding="UTF-8", xml_declaration=False)
+
+
+def build_xua(
+    *,
+    certificate: bytes,
+    key: bytes,
+    issued: datetime,
+    name_id: str = "John.Doe",
+    alias: str = "",
+    issuer: str = "https://sts.example.org",
+    not_before: datetime | None = None,
+    not_on_or_after: datetime | None = None,
+    audiences: Sequence[str] = ("urn:oid:1.3.6.1.4.1.21367.2026.1.2",),
+    authn_context: str = PROTECTED_PASSWORD,
+    confirmation: str = BEARER,
+    holder: bytes = b"",
+    subject_name: str = "John Doe",
+    organization: str = "Family Medical Clinic",
+    organization_id: str = "urn:oid:1.3.6.1.4.1.21367.2026.7",
+    home_community_id: str = "urn:oid:1.3.6.1.4.1.21367.2026.8",
+    role: Code | None = ("46255001", "2.16.840.1.113883.6.96"),
+    purpose: Code | None = ("12", "1.0.14265.1"),
+    patient: str = "",
+    assertion_id: str = "",
+    attributes: Mapping[str, Sequence[Value]] | None = None,
+    before_signing: Callable[[etree._Element], None] | None = None,
+    whole_chain: bool = False,
+    signature_algorithm: str = "",
+    digest_algorithm: str = "sha256",
+    signed: bool = True,
+) -> bytes:
+    """An X-User Assertion, signed by an X-Assertion Provider; it holds for five minutes unless said otherwise.
+
+    `holder` is the DER certificate of a holder-of-key. Other arguments are as in `build_vihf`.
+    """
+    assertion = _begin(assertion_id, issued, issuer, signed=signed)
+    subject = _child(assertion, "Subject")
+    name = _child(subject, "NameID", name_id)
+    if alias:
+        name.set("SPProvidedID", alias)
+    confirmed = _child(subject, "SubjectConfirmation")
+    confirmed.set("Method", confirmation)
+    if holder:
+        data = etree.SubElement(_child(confirmed, "SubjectConfirmationData"), f"{{{DS}}}KeyInfo", nsmap={"ds": DS})
+        certified = etree.SubElement(etree.SubElement(data, f"{{{DS}}}X509Data"), f"{{{DS}}}X509Certificate")
+        certified.text = base64.b64encode(holder).decode()
+    conditions = _child(assertion, "Conditions")
+    conditions.set("NotBefore", instant(not_before or issued))
+    conditions.set("NotOnOrAfter", instant(not_on_or_after or issued + timedelta(minutes=5)))
+    if audiences:
+        restriction = _child(conditions, "AudienceRestriction")
+        for audience in audiences:
+            _child(restriction, "Audience", audience)
+    statement = _child(assertion, "AuthnStatement")
+    statement.set("AuthnInstant", instant(issued))
+    _child(_child(statement, "AuthnContext"), "AuthnContextClassRef", authn_context)
+    values: dict[str, Sequence[Value]] = {
+        "urn:oasis:names:tc:xspa:1.0:subject:subject-id": [subject_name] if subject_name else [],
+        "urn:oasis:names:tc:xspa:1.0:subject:organization": [organization] if organization else [],
+        "urn:oasis:names:tc:xspa:1.0:subject:organization-id": [organization_id] if organization_id else [],
+        "urn:ihe:iti:xca:2010:homeCommunityId": [home_community_id] if home_community_id else [],
+        "urn:oasis:names:tc:xacml:2.0:subject:role": [coded("Role", *role)] if role else [],
+        "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse": [coded("PurposeOfUse", *purpose)] if purpose else [],
+        "urn:oasis:names:tc:xacml:2.0:resource:resource-id": [patient] if patient else [],
+    }
+    values.update(attributes or {})
+    _attribute_statement(assertion, values)
+    if before_signing is not None:
+        before_signing(assertion)
+    if signed:
+        assertion = _sign(assertion, certificate, key, signature_algorithm, digest_algorithm, whole_chain=whole_chain)
     return etree.tostring(assertion, encoding="UTF-8", xml_declaration=False)
 
 
@@ -188,6 +254,26 @@ def build_signature_document(
             )
         container.append(part)
     return etree.tostring(signature, encoding="UTF-8", xml_declaration=True)
+
+
+def _begin(assertion_id: str, issued: datetime, issuer: str, *, signed: bool) -> etree._Element:
+    """An assertion up to its Subject, with the place of its signature."""
+    assertion = etree.Element(f"{{{SAML}}}Assertion", nsmap={"saml2": SAML})
+    assertion.set("ID", assertion_id or f"_{uuid.uuid4()}")
+    assertion.set("IssueInstant", instant(issued))
+    assertion.set("Version", "2.0")
+    _child(assertion, "Issuer", issuer)
+    if signed:
+        etree.SubElement(assertion, f"{{{DS}}}Signature", nsmap={"ds": DS}).set("Id", "placeholder")
+    return assertion
+
+
+def _sign(
+    assertion: etree._Element, certificate: bytes, key: bytes, algorithm: str, digest: str, *, whole_chain: bool
+) -> etree._Element:
+    chain = x509.load_pem_x509_certificates(certificate)
+    signer = XMLSigner(SignatureConstructionMethod.enveloped, algorithm or _algorithm(chain[0]), digest, EXCLUSIVE_C14N)
+    return signer.sign(assertion, key=key, cert=chain if whole_chain else chain[:1])
 
 
 def _child(parent: etree._Element, name: str, text: str | None = None) -> etree._Element:

@@ -8,9 +8,8 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD2.1 and TD2.2; ITI TF-2 3.41 and
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from audit.event import AuditObject, Call, ObjectKind
 from cda.agreement import disagreements
@@ -19,28 +18,26 @@ from cda.errors import CdaError
 from cda.header import Header, read_header
 from cda.metadata import document_version
 from dmp.gate import Gate, Passage
+from dmp.lots import completed, documents_and_entries, hash_and_size
+from dmp.named_documents import as_seen_by
 from dmp.requests import Lot
+from dmp.submissions import custody_of, held, opened, patient_of, unknown_patient
 from habilitations.action import Action
-from habilitations.decision import is_health_professional, own_documents
-from identities.dossier import Dossier, DossierStatus, Traits
-from identities.ins import InsError, read_cx
-from identities.requester import Authentication, PatientId, Requester
+from habilitations.decision import is_health_professional
+from identities.dossier import Dossier, DossierStatus
+from identities.requester import Authentication, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, Severity, finding
-from registry.existing import DocumentVersion, Existing, canonical_id
+from registry.existing import DocumentVersion, canonical_id
+from registry.kinds import SubmissionKind
 from registry.lifecycle import Effects, admit
 from registry.metadata import Code, DocumentEntry, Submission
-from registry.relationships import REPLACING
-from registry.scope import Custody, Scope
-from registry.stored_query import GetDocuments, ReturnType
 from registry.validation import validate
 from repository.content import Content
 from schemas import oids
-from schemas.domain import Domain, UnknownPatient
+from schemas.domain import Domain
 
 CDA_MEDIA_TYPES = frozenset({"text/xml", "application/xslt+xml"})
-UNKNOWN_PATIENT = finding(
-    ErrorCode.XDSUnknownPatientId, "patientId", expected="the INS of a dossier", got="an unknown identifier"
-)
+_REGISTERING = {SubmissionKind.REGISTER: Action.ITI_42, SubmissionKind.REGISTER_ON_DEMAND: Action.ITI_61}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +54,22 @@ class Alimentation:
 
         Raises AccessRefused, or RegistryError with every fault of the lot. On any failure nothing of it is visible.
         """
+        return self.provide_all(requester, call, (lot,))
+
+    def provide_all(self, requester: Requester, call: Call, lots: Sequence[Lot]) -> tuple[Finding, ...]:
+        """Several lots about one patient, at least one, in this order, all of them or none; otherwise as `provide`."""
         action = _action(requester)
         with self.gate.preparation(requester, action, call):
-            contents = {entry_id: staged.finish() for entry_id, staged in lot.documents.items()}
-            submission = self._completed(lot.submission, contents)
-            examined = self._examine(requester, lot, submission, contents)
-        with self.gate.passage(requester, action, _patient(submission), call) as passage:
-            return self._admit(passage, lot, submission, examined, contents)
+            prepared = [self._prepared(requester, lot) for lot in lots]
+        with self.gate.passage(requester, action, patient_of(prepared[0].submission), call) as passage:
+            if len(prepared) > 1:
+                _check_together(passage, prepared)
+            return tuple(warning for each in prepared for warning in self._admit(passage, each))
+
+    def _prepared(self, requester: Requester, lot: Lot) -> _Prepared:
+        contents = {entry_id: staged.finish() for entry_id, staged in lot.documents.items()}
+        submission = completed(lot.submission, contents, self.domain)
+        return _Prepared(lot, submission, contents, self._examine(requester, lot, submission, contents))
 
     def register(
         self, requester: Requester, call: Call, submission: Submission, findings: tuple[Finding, ...]
@@ -72,49 +78,34 @@ class Alimentation:
 
         Returns the warnings. Raises AccessRefused, or RegistryError with every fault of the submission.
         """
-        return self._register(requester, Action.ITI_42, call, submission, findings)
+        return self._register(requester, SubmissionKind.REGISTER, call, submission, findings)
 
     def register_on_demand(
         self, requester: Requester, call: Call, submission: Submission, findings: tuple[Finding, ...]
     ) -> tuple[Finding, ...]:
         """Registers documents that are made when they are retrieved (ITI-61); otherwise as `register`."""
-        return self._register(requester, Action.ITI_61, call, submission, findings)
+        return self._register(requester, SubmissionKind.REGISTER_ON_DEMAND, call, submission, findings)
 
     def _register(
         self,
         requester: Requester,
-        action: Action,
+        kind: SubmissionKind,
         call: Call,
         submission: Submission,
         findings: tuple[Finding, ...],
     ) -> tuple[Finding, ...]:
+        action = _REGISTERING[kind]
         with self.gate.preparation(requester, action, call):
-            examined = _Examined((*findings, *validate(submission, self.domain, self.is_code)), {})
-        with self.gate.passage(requester, action, _patient(submission), call) as passage:
-            return self._admit(passage, Lot(submission, {}), submission, examined, {})
-
-    def _completed(self, submission: Submission, contents: Mapping[str, Content]) -> Submission:
-        """What the repository adds to the metadata. Source: ITI TF-2 3.41.4.1.3."""
-
-        def complete(entry: DocumentEntry) -> DocumentEntry:
-            content = contents.get(entry.entry_uuid)
-            if content is None:
-                return entry
-            return replace(
-                entry,
-                repository_unique_id=self.domain.repository_unique_id,
-                hash=content.sha1,
-                size=content.size,
-            )
-
-        return replace(submission, entries=tuple(complete(entry) for entry in submission.entries))
+            examined = _Examined((*findings, *validate(submission, self.domain, self.is_code, kind)), {})
+        with self.gate.passage(requester, action, patient_of(submission), call) as passage:
+            return self._admit(passage, _Prepared(Lot(submission, {}), submission, {}, examined, kind))
 
     def _examine(
         self, requester: Requester, lot: Lot, submission: Submission, contents: Mapping[str, Content]
     ) -> _Examined:
         """Everything that can be judged of a lot by itself, before any decision and outside any transaction."""
-        findings = [*lot.findings, *_documents_and_entries(lot), *_hash_and_size(lot.submission, contents)]
-        findings += validate(submission, self.domain, self.is_code)
+        findings = [*lot.findings, *documents_and_entries(lot), *hash_and_size(lot.submission, contents)]
+        findings += validate(submission, self.domain, self.is_code, SubmissionKind.PROVIDE)
         findings += self.verify_signature(requester, lot)
         headers: dict[str, Header] = {}
         for entry in submission.entries:
@@ -128,65 +119,47 @@ class Alimentation:
                 findings.append(Finding(ErrorCode.InvalidDocumentContent, context, location=entry.entry_uuid))
         return _Examined(tuple(findings), headers)
 
-    def _admit(
-        self,
-        passage: Passage,
-        lot: Lot,
-        submission: Submission,
-        examined: _Examined,
-        contents: Mapping[str, Content],
-    ) -> tuple[Finding, ...]:
+    def _admit(self, passage: Passage, prepared: _Prepared) -> tuple[Finding, ...]:
+        submission, examined = prepared.submission, prepared.examined
         passage.objects.append(AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id))
-        dossier = passage.dossier = passage.dossier or self._opened(passage, submission)
+        patient = patient_of(submission)
+        dossier = passage.dossier = held(passage, patient) or opened(passage, self.domain, patient)
+        findings = [*examined.findings]
         if dossier is None:
-            raise RegistryError([*examined.findings, UNKNOWN_PATIENT])
-        findings = [*examined.findings, *_closed(dossier), *_disagreements(submission, examined.headers, dossier)]
-        effects = self._effects(passage, submission, examined.headers, dossier, findings)
-        for staged in lot.documents.values():
-            staged.keep()
+            findings += unknown_patient(submission, findings)
+        else:
+            findings += [*_closed(dossier), *_disagreements(submission, examined.headers, dossier)]
+        key = dossier.key if dossier else ""
+        effects = self._effects(passage, prepared, key, findings)
         entries = {entry.entry_uuid: entry for entry in effects.submission.entries}
-        for entry_id, content in contents.items():
-            entry = entries[effects.ids[canonical_id(entry_id)]]
-            passage.documents.record(dossier.key, entry.unique_id, content, entry.mime_type)
-        custody = {entry.entry_uuid: _custody(entry, passage.requester) for entry in effects.submission.entries}
-        passage.registry.save(effects, dossier.key, custody, passage.now)
+        for entry_id, content in prepared.contents.items():
+            _record(passage, effects, entries[effects.ids[canonical_id(entry_id)]], content, key)
+        for staged in prepared.lot.documents.values():
+            staged.keep()  # after the row, which holds off whoever removes the same bytes; before both are committed
+        custody = {entry.entry_uuid: custody_of(entry, passage.requester) for entry in effects.submission.entries}
+        passage.registry.save(effects, key, custody, passage.now)
         return (*(found for found in findings if found.severity is Severity.WARNING), *effects.warnings)
-
-    def _opened(self, passage: Passage, submission: Submission) -> Dossier | None:
-        """A new dossier for a patient whom nobody told us of, where the domain has it so."""
-        patient, identities = _patient(submission), passage.rooms.identities
-        if patient is None or self.domain.unknown_patient is UnknownPatient.REFUSE:
-            return None
-        if identities.fed(patient.authority) or identities.subsumed(patient):
-            return None
-        dossier = Dossier(
-            key=uuid.uuid4().hex,
-            identifiers=(patient,),
-            traits=Traits(birth_family="", birth_given="", birth_date=None, sex="U"),
-            status=DossierStatus.OPEN,
-            opened=passage.now,
-        )
-        identities.open(dossier)
-        return dossier
 
     def _effects(
         self,
         passage: Passage,
-        submission: Submission,
-        headers: Mapping[str, Header],
-        dossier: Dossier,
+        prepared: _Prepared,
+        key: str,
         findings: list[Finding],
     ) -> Effects:
-        """What the submission does to the registry. Raises RegistryError when this or anything before is wrong."""
+        """What the submission does to the dossier. Raises RegistryError when this or anything before is wrong."""
+        submission, headers = prepared.submission, prepared.examined.headers
         versions = {entry_id: version for entry_id, header in headers.items() if (version := _version(header))}
-        existing = passage.registry.existing(submission, dossier.key, versions)
+        existing = passage.registry.existing(submission, key, versions)
         try:
             effects = admit(
                 submission,
-                _as_seen_by(passage, submission, existing),
+                as_seen_by(passage, submission, existing),
                 versions=versions,
                 same_unique_id=self.domain.same_unique_id,
                 received=passage.now,
+                kind=prepared.kind,
+                references_across=self.domain.metadata.references_across,
             )
         except RegistryError as error:
             raise RegistryError([*findings, *error.findings]) from None
@@ -203,6 +176,29 @@ class _Examined:
     headers: Mapping[str, Header]
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A lot with all that can be known of it before its passage; `contents` are by entry id."""
+
+    lot: Lot
+    submission: Submission
+    contents: Mapping[str, Content]
+    examined: _Examined
+    kind: SubmissionKind = SubmissionKind.PROVIDE
+
+
+def _check_together(passage: Passage, prepared: Sequence[_Prepared]) -> None:
+    """Lots that come together are about one patient, and what is wrong with each is told at once."""
+    findings = [found for each in prepared for found in each.examined.findings]
+    patients = {patient_of(each.submission) for each in prepared}
+    dossiers = {passage.rooms.identities.dossier(patient) for patient in patients if patient}
+    if len(patients) > 1 and (None in patients or None in dossiers or len({each.key for each in dossiers if each}) > 1):
+        error = ErrorCode.XDSPatientIdDoesNotMatch
+        findings.append(finding(error, "SubmissionSet.patientId", expected="one patient", got="several"))
+    if any(found.severity is Severity.ERROR for found in findings):
+        raise RegistryError(findings)
+
+
 def _action(requester: Requester) -> Action:
     """A secretary with a CPE feeds by TD2.2, imputed to the structure; everybody else by TD2.1."""
     if requester.authentication is Authentication.DIRECTE and not is_health_professional(requester):
@@ -210,12 +206,15 @@ def _action(requester: Requester) -> Action:
     return Action.TD2_1
 
 
-def _patient(submission: Submission) -> PatientId | None:
-    """The patient of the submission set; None, the assertion's patient then, when it cannot be read (a finding)."""
-    try:
-        return read_cx(submission.submission_set.patient_id)
-    except InsError:
-        return None
+def _record(passage: Passage, effects: Effects, entry: DocumentEntry, content: Content, key: str) -> None:
+    """What the uniqueId of `entry` stands for, unless that is known. Source: ITI TF-2 3.41.4.1.3.2."""
+    first = entry.unique_id in effects.new_unique_ids
+    known = None if first else passage.documents.content(key, entry.unique_id)
+    if known is None:
+        passage.documents.record(key, entry.unique_id, content, entry.mime_type, first=first)
+    elif known != content:  # of one SHA-1 and size
+        error, expected = ErrorCode.XDSNonIdenticalHash, f"the bytes under which {entry.unique_id} is registered"
+        raise RegistryError.single(error, "Document", expected=expected, got="others", location=entry.entry_uuid)
 
 
 def _is_cda(entry: DocumentEntry) -> bool:
@@ -240,83 +239,3 @@ def _disagreements(submission: Submission, headers: Mapping[str, Header], dossie
 def _version(header: Header) -> DocumentVersion | None:
     version = document_version(header)
     return DocumentVersion(*version) if version else None
-
-
-def _documents_and_entries(lot: Lot) -> list[Finding]:
-    """One document for each entry, one entry for each document. Source: ITI TF-2 3.41.4.1.3."""
-    missing = [
-        finding(
-            ErrorCode.XDSMissingDocument,
-            "Document",
-            expected=f"a document for the DocumentEntry {entry.entry_uuid}",
-            got="none",
-        )
-        for entry in lot.submission.entries
-        if entry.entry_uuid not in lot.documents
-    ]
-    extra = [
-        finding(
-            ErrorCode.XDSMissingDocumentMetadata,
-            "DocumentEntry",
-            expected=f"metadata for the document {document}",
-            got="none",
-        )
-        for document in lot.extra_parts
-    ]
-    return missing + extra
-
-
-def _hash_and_size(submission: Submission, contents: Mapping[str, Content]) -> list[Finding]:
-    """What the source said of its bytes must be true of what came. Source: ITI TF-2 3.41.4.1.3."""
-    wrong: list[Finding] = []
-    for entry in submission.entries:
-        content = contents.get(entry.entry_uuid)
-        if content is None:
-            continue
-        if entry.hash and entry.hash.lower() != content.sha1:
-            error = ErrorCode.XDSRepositoryMetadataError
-            wrong.append(finding(error, f"hash of {entry.unique_id}", expected=content.sha1, got=entry.hash[:64]))
-        if entry.size is not None and entry.size != content.size:
-            error = ErrorCode.XDSRepositoryMetadataError
-            wrong.append(finding(error, f"size of {entry.unique_id}", expected=str(content.size), got=str(entry.size)))
-    return wrong
-
-
-def _as_seen_by(passage: Passage, submission: Submission, existing: Existing) -> Existing:
-    """`existing` without the documents that are not there for the requester: what he names of them is unresolved.
-
-    A document is replaced by its author, or by the structure it came from; other associations may name what the
-    requester can find, too. A document of another dossier is there for those who wrote it.
-    Source: GIE SESAM-Vitale, TD2.1b; CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2, error 901.
-    """
-    named: dict[str, bool] = {}  # entryUUID -> whether it is to be replaced
-    for association in submission.associations:
-        for end in map(canonical_id, (association.source, association.target)):
-            if end in existing.entries:
-                named[end] = named.get(end, False) or association.type in REPLACING
-    if not named:
-        return existing
-    there = {
-        uuid
-        for patient in {existing.entries[uuid].patient for uuid in named}
-        for uuid in _found(passage, own_documents(passage.requester, patient), named)
-    }
-    reads = passage.reads()
-    if reads is not None:
-        there |= set(_found(passage, reads, [uuid for uuid, replaced in named.items() if not replaced]))
-    gone = named.keys() - there
-    return replace(existing, entries={uuid: entry for uuid, entry in existing.entries.items() if uuid not in gone})
-
-
-def _found(passage: Passage, scope: Scope, uuids: Iterable[str]) -> Iterator[str]:
-    """Those of `uuids` that are within `scope`."""
-    query = GetDocuments(return_type=ReturnType.LEAF_CLASS, entry_uuids=tuple(uuids))
-    return (found.entry_uuid for found in passage.registry.find(query, scope))
-
-
-def _custody(entry: DocumentEntry, requester: Requester) -> Custody:
-    """Those who may later treat the document as theirs: its authors, and who deposited it."""
-    persons = {author.person_id for author in entry.authors} | {requester.id_nat}
-    structures = {institution for author in entry.authors for institution in author.institution_ids}
-    structures.add(requester.structure_id)
-    return Custody(frozenset(persons - {""}), frozenset(structures - {""}))

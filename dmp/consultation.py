@@ -5,69 +5,112 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD3.1 and TD3.2; ITI TF-2 3.18 and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from audit.event import AuditObject, Call, ObjectKind
+from cda.summary import MIME_TYPE
 from dmp.gate import Gate, Passage
+from dmp.on_demand import make
 from dmp.ports import Files
 from dmp.requests import DocumentRequest, Opened
 from habilitations.action import Action
 from identities.ins import InsError, read_cx
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, finding
-from registry.metadata import DocumentEntry, RegistryObject
+from registry.metadata import DocumentEntry, ObjectType
 from registry.scope import Scope
-from registry.stored_query import GetDocuments, ReturnType, StoredQuery
+from registry.stored_query import (
+    GetDocuments,
+    GetDocumentsAndAssociations,
+    GetFoldersForDocument,
+    GetRelatedDocuments,
+    MultiPatientQuery,
+    ReturnType,
+    StoredQuery,
+    Told,
+)
 from repository.content import Content
 
 
 def search(
     gate: Gate, requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes
-) -> tuple[RegistryObject, ...]:
+) -> tuple[Told, ...]:
     """What `query` finds of what `requester` may read. `raw` is the request as received, for the audit log.
 
-    ObjectRef answers are the search of a reference, which more requesters may do than the search of metadata.
-    Raises AccessRefused, or RegistryError for a query that cannot be answered.
+    ObjectRef answers are the search of a reference, which more requesters may do than the search of metadata; the
+    search of several patients is a right of its own. Raises AccessRefused, or RegistryError for a query that cannot be
+    answered.
     """
-    action = Action.TD3_1_REFERENCE if query.return_type is ReturnType.OBJECT_REF else Action.TD3_1
-    patient, unreadable = _patient(query)
-    with gate.passage(requester, action, patient, call) as passage:
+    patients, unreadable = _patients(query)
+    named = patients[0] if patients and not query.multi_patient else None
+    with gate.passage(requester, _action(query), named, call) as passage:
         passage.objects.append(AuditObject(ObjectKind.QUERY, query_id, content=raw))
         if unreadable:
-            raise RegistryError([unreadable])
+            raise RegistryError(unreadable)
+        if query.multi_patient:
+            return _of_several(passage, query, patients)
         if passage.across:
             return _across(passage, query)
         if passage.decision.scope is None:
             return ()
-        if isinstance(query, GetDocuments):
-            _note_hidden(passage, unique_ids=query.unique_ids, entry_uuids=query.entry_uuids)
+        _note_hidden_of(passage, query)
         return passage.registry.find(query, passage.scope)
 
 
-def _across(passage: Passage, query: StoredQuery) -> tuple[RegistryObject, ...]:
+def _action(query: StoredQuery) -> Action:
+    if query.multi_patient:
+        return Action.ITI_51
+    return Action.TD3_1_REFERENCE if query.return_type is ReturnType.OBJECT_REF else Action.TD3_1
+
+
+def _of_several(passage: Passage, query: StoredQuery, patients: Sequence[PatientId]) -> tuple[Told, ...]:
+    """What `query` finds in the dossiers of `patients`, or in every dossier that it comes upon when it names none.
+
+    An unknown patient has no documents. Raises RegistryError XDSTooManyResults.
+    Source: ITI TF-2 3.51.4.1.2.1.
+    """
+    if patients:
+        dossiers = [passage.rooms.identities.dossier(patient) for patient in patients]
+        keys: Iterable[str] = dict.fromkeys(dossier.key for dossier in dossiers if dossier)
+    else:
+        keys = passage.registry.dossiers_of(query)
+    if passage.dossier:
+        keys = [key for key in keys if key == passage.dossier.key]  # the requester was let in for this one alone
+    scopes = (passage.scope_of(key) for key in keys)
+    return passage.registry.find_across(query, filter(None, scopes))
+
+
+def _across(passage: Passage, query: StoredQuery) -> tuple[Told, ...]:
     """What `query`, which names no patient, finds in each dossier that it comes upon and that lets it be found.
 
     Raises RegistryError XDSResultNotSinglePatient: metadata of two patients are not told in one answer.
-    Source: ITI TF-2 3.18.4.1.2.3.8 (single patient rule).
+    Source: ITI TF-2 3.18.4.1.2.3.7.5 to 3.18.4.1.2.3.7.11 (same Patient ID).
     """
     scopes = (passage.scope_of(key) for key in passage.registry.dossiers_of(query))
-    found = [answer for scope in scopes if scope and (answer := passage.registry.find(query, scope))]
-    if len(found) > 1 and query.return_type is ReturnType.LEAF_CLASS:
-        expected = "a result about one patient, or returnType ObjectRef"
-        code = ErrorCode.XDSResultNotSinglePatient
-        raise RegistryError.single(code, "query", expected=expected, got=f"{len(found)} patients")
-    return tuple(item for answer in found for item in answer)
+    return passage.registry.find_across(query, filter(None, scopes))
 
 
-def _patient(query: StoredQuery) -> tuple[PatientId | None, Finding | None]:
-    """The patient that the query names, if it names one, or what is wrong with the name."""
-    if not query.patient:
-        return None, None
-    try:
-        return read_cx(query.patient), None
-    except InsError as error:
-        code = ErrorCode.XDSRegistryError  # no code of its own: ITI TF-3 Table 4.2.4.1-2
-        return None, finding(code, "patient id of the query", expected=error.expected, got=error.got)
+def _patients(query: StoredQuery) -> tuple[list[PatientId], list[Finding]]:
+    """The patients that the query names, if it names some, and what is wrong with names."""
+    named = query.patient_ids if isinstance(query, MultiPatientQuery) else [query.patient] if query.patient else []
+    patients: list[PatientId] = []
+    findings: list[Finding] = []
+    for text in named:
+        try:
+            patients.append(read_cx(text))
+        except InsError as error:
+            code = ErrorCode.XDSRegistryError  # no code of its own: ITI TF-3 Table 4.2.4.1-2
+            findings.append(finding(code, "patient id of the query", expected=error.expected, got=error.got))
+    return patients, findings
+
+
+def _note_hidden_of(passage: Passage, query: StoredQuery) -> None:
+    match query:
+        case GetDocuments() | GetDocumentsAndAssociations():
+            _note_hidden(passage, unique_ids=query.unique_ids, entry_uuids=query.entry_uuids)
+        case GetFoldersForDocument() | GetRelatedDocuments():
+            _note_hidden(passage, unique_ids=[query.unique_id], entry_uuids=[query.entry_uuid])
 
 
 def open_documents(
@@ -79,35 +122,62 @@ def open_documents(
     audit event is durable: the bytes are read after the passage has closed. Raises AccessRefused.
     """
     with gate.passage(requester, Action.TD3_2, None, call) as passage:
-        found = _readable(passage, [asked.document_unique_id for asked in wanted])
-        results: list[tuple[DocumentEntry, Content] | Finding] = []
+        found = _readable(passage, [asked.document_unique_id for asked in wanted], repository_unique_id)
+        results: list[_Ready | Finding] = []
         for asked in wanted:
             if asked.repository_unique_id != repository_unique_id:
                 results.append(_unknown_repository(asked))
             elif asked.document_unique_id not in found:
                 results.append(_unavailable(asked))
             else:
-                results.append(found[asked.document_unique_id])
                 document = asked.document_unique_id
+                results.append(_ready(passage, gate, found[document], repository_unique_id))
                 passage.objects.append(AuditObject(ObjectKind.DOCUMENT, document, asked.repository_unique_id))
     return tuple(_opened(gate.files, asked, result) for asked, result in zip(wanted, results, strict=True))
 
 
-def _opened(files: Files, asked: DocumentRequest, result: tuple[DocumentEntry, Content] | Finding) -> Opened | Finding:
+class _Found(NamedTuple):
+    """A document in scope. An On-Demand entry has no content yet."""
+
+    scope: Scope
+    entry: DocumentEntry
+    content: Content | None
+
+
+class _Ready(NamedTuple):
+    """A document to disclose: its bytes, or where they are."""
+
+    mime_type: str
+    content: Content | bytes
+    new_repository_unique_id: str = ""
+    new_document_unique_id: str = ""
+
+
+def _ready(passage: Passage, gate: Gate, found: _Found, repository_unique_id: str) -> _Ready:
+    if found.content is not None:
+        return _Ready(found.entry.mime_type, found.content)
+    made = make(passage, gate, found.scope, found.entry, repository_unique_id)
+    return _Ready(MIME_TYPE, made.content, made.repository_unique_id, made.unique_id)
+
+
+def _opened(files: Files, asked: DocumentRequest, result: _Ready | Finding) -> Opened | Finding:
     if isinstance(result, Finding):
         return result
-    entry, content = result
-    return Opened(asked, entry.mime_type, content.size, files.chunks(content))
+    mime_type, content, *new = result
+    if isinstance(content, bytes):
+        return Opened(asked, mime_type, len(content), iter([content]), *new)
+    return Opened(asked, mime_type, content.size, files.chunks(content), *new)
 
 
-def _readable(passage: Passage, unique_ids: Sequence[str]) -> dict[str, tuple[DocumentEntry, Content]]:
+def _readable(passage: Passage, unique_ids: Sequence[str], repository_unique_id: str) -> dict[str, _Found]:
     """The documents in scope with their content; what stays hidden is noted with its rule."""
-    found: dict[str, tuple[DocumentEntry, Content]] = {}
+    found: dict[str, _Found] = {}
     for scope in _scopes(passage, unique_ids):
         for entry in passage.registry.entries(unique_ids, scope):
             content = passage.documents.content(scope.patient, entry.unique_id)
-            if content is not None:
-                found[entry.unique_id] = (entry, content)
+            made_here = entry.object_type is ObjectType.ON_DEMAND and entry.repository_unique_id == repository_unique_id
+            if content is not None or made_here:
+                found[entry.unique_id] = _Found(scope, entry, content)
     missing = [unique_id for unique_id in unique_ids if unique_id not in found]
     if missing and passage.decision.scope is not None:
         _note_hidden(passage, unique_ids=missing)
@@ -117,7 +187,8 @@ def _readable(passage: Passage, unique_ids: Sequence[str]) -> dict[str, tuple[Do
 def _scopes(passage: Passage, unique_ids: Sequence[str]) -> Iterator[Scope]:
     """What may be read of the dossier that was named, or of each dossier that has one of these documents."""
     if not passage.across:
-        yield passage.scope
+        if passage.decision.scope is not None:  # None: of a patient whom nobody knows
+            yield passage.decision.scope
         return
     named = GetDocuments(return_type=ReturnType.LEAF_CLASS, unique_ids=tuple(unique_ids))
     for key in passage.registry.dossiers_of(named):

@@ -11,8 +11,8 @@ Source: CSP R.1111-46 (habilitations); ITI TF-1 9.1 (ATNA); PGSSI-S, référenti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,6 +27,8 @@ from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.metadata import DocumentEntry
 from registry.scope import Custody, Scope
+from repository.content import Content
+from repository.errors import RepositoryError
 
 ACCESS_REFUSED = Finding(
     ErrorCode.DMPAccessDeniedByRightsService,
@@ -48,6 +50,8 @@ class Passage:
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
     refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
+    event_action: str = ""  # EventActionCode, where the transaction has several
+    merged: tuple[PatientId, str] | None = None  # who became one with the patient, and the key of the dossier that was
 
     @property
     def registry(self) -> Registry:
@@ -93,6 +97,15 @@ class Gate:
         """A place for a document on its way in. What is staged is invisible until a passage keeps it."""
         return self.files.stage()
 
+    def destroy(self, contents: Iterable[Content]) -> None:
+        """Removes those of `contents` that no document stands for any more, after the passage that removed the rows.
+
+        What cannot be removed now is nobody's any more, and will be swept.
+        """
+        with suppress(RepositoryError, RegistryError), self._unit_of_work() as rooms:
+            for content in rooms.documents.unrecorded(contents):
+                self.files.remove(content)
+
     @contextmanager
     def passage(self, requester: Requester, action: Action, patient: PatientId | None, call: Call) -> Iterator[Passage]:
         """Lets `requester` do `action` on the dossier of `patient` (None: the patient of the assertion).
@@ -134,14 +147,20 @@ class Gate:
         self._record(record.unauthenticated(call, reason, self.now(), requester))
 
     @contextmanager
-    def operator(self, operator: str, act: str, patient: PatientId | None, call: Call) -> Iterator[Rooms]:
-        """An act of the server's operator at the command line: no matrix applies, the audit log does."""
+    def operator(
+        self, operator: str, act: str, patient: PatientId | None, call: Call, objects: Sequence[AuditObject] = ()
+    ) -> Iterator[Rooms]:
+        """An act of the server's operator at the command line: no matrix applies, the audit log does.
+
+        `objects` is what its event will name: a list may grow until the act is done.
+        """
         event = record.operated(call, operator, act, patient, self.now())
         try:
             with self._unit_of_work() as rooms:
                 yield rooms
                 dossier = rooms.identities.dossier(patient) if patient else None
-                rooms.trail.append(replace(event, dossier=dossier.key if dossier else ""))
+                key = dossier.key if dossier else ""
+                rooms.trail.append(replace(event, dossier=key, objects=tuple(objects)))
         except Exception as failure:
             self._record(record.failed(event, None, Outcome.MINOR_FAILURE, type(failure).__name__))
             raise

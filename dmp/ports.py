@@ -5,21 +5,25 @@ Each room's store is bound to one database transaction: what a passage did becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal, Protocol
 
 from audit.event import Event
 from habilitations.statement import Statement, Switches
-from identities.dossier import Dossier
+from identities.dossier import Dossier, Traits
+from identities.patient_query import Continuation, PatientQuery
 from identities.professional import Professional, Structure
 from identities.requester import PatientId, Requester
 from registry.existing import DocumentVersion, Existing
 from registry.lifecycle import Effects
-from registry.metadata import DocumentEntry, RegistryObject, Submission
+from registry.metadata import DocumentEntry, Submission
+from registry.removal import Around
 from registry.scope import Custody, Scope
-from registry.stored_query import StoredQuery
+from registry.stored_query import StoredQuery, Told
+from registry.update import UpdateEffects
+from registry.versions import Versions
 from repository.content import Content
 
 Kind = Literal["person", "structure"]
@@ -32,7 +36,15 @@ class Registry(Protocol):
 
     def save(self, effects: Effects, patient: str, custody: Mapping[str, Custody], received: datetime) -> None: ...
 
-    def find(self, query: StoredQuery, scope: Scope) -> tuple[RegistryObject, ...]: ...
+    def versions(self, submission: Submission, patient: str) -> Versions: ...
+
+    def save_update(
+        self, effects: UpdateEffects, patient: str, custody: Mapping[str, Custody], received: datetime
+    ) -> None: ...
+
+    def find(self, query: StoredQuery, scope: Scope) -> tuple[Told, ...]: ...
+
+    def find_across(self, query: StoredQuery, scopes: Iterable[Scope]) -> tuple[Told, ...]: ...
 
     def entries(self, unique_ids: Sequence[str], scope: Scope) -> tuple[DocumentEntry, ...]: ...
 
@@ -42,13 +54,35 @@ class Registry(Protocol):
         self, scope: Scope, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()
     ) -> tuple[tuple[DocumentEntry, Custody], ...]: ...
 
+    def dossiers_holding(self, uuids: Sequence[str]) -> tuple[str, ...]: ...
+
+    def around(self, uuids: Sequence[str], scopes: Iterable[Scope]) -> Around: ...
+
+    def remove(self, uuids: Iterable[str], patient: str) -> None: ...
+
+    def lock(self, uuids: Iterable[str], patient: str) -> None: ...
+
+    def unite(self, merged: str, into: str) -> None: ...
+
+    def rename(self, dossier: str, before: str, after: str) -> None: ...
+
 
 class Documents(Protocol):
     """The repository's rows and bytes. `unique_id` is a document's uniqueId."""
 
-    def record(self, patient: str, unique_id: str, content: Content, mime_type: str) -> None: ...
+    def record(
+        self, patient: str, unique_id: str, content: Content, mime_type: str, *, first: bool = False
+    ) -> None: ...
 
     def content(self, patient: str, unique_id: str) -> Content | None: ...
+
+    def unite(self, merged: str, into: str) -> None: ...
+
+    def dossiers_of(self, unique_ids: Sequence[str]) -> tuple[tuple[str, str], ...]: ...
+
+    def remove(self, patient: str, unique_id: str) -> Content | None: ...
+
+    def unrecorded(self, contents: Iterable[Content]) -> tuple[Content, ...]: ...
 
 
 class Staged(Protocol):
@@ -72,6 +106,8 @@ class Files(Protocol):
 
     def chunks(self, content: Content) -> Iterator[bytes]: ...
 
+    def remove(self, content: Content) -> bool: ...
+
 
 class Identities(Protocol):
     """Dossiers, professionals and structures."""
@@ -84,7 +120,35 @@ class Identities(Protocol):
 
     def subsumed(self, patient: PatientId) -> bool: ...
 
+    def survivor(self, subsumed: PatientId) -> str | None: ...
+
+    def served(self, authority: str) -> bool: ...
+
+    def hold(self, key: str, patient: PatientId) -> bool: ...
+
     def open(self, dossier: Dossier) -> None: ...
+
+    def set_traits(self, key: str, traits: Traits) -> None: ...
+
+    def feed(self, authorities: Collection[str]) -> None: ...
+
+    def link(self, key: str, identifier: PatientId, *, current: bool) -> None: ...
+
+    def subsume(self, subsumed: PatientId, surviving: PatientId) -> None: ...
+
+    def lock(self, keys: Sequence[str]) -> None: ...
+
+    def unite(self, merged: str, into: str) -> None: ...
+
+    def find_dossiers(self, query: PatientQuery, limit: int) -> tuple[Dossier, ...]: ...
+
+    def dossiers_of_keys(self, keys: Sequence[str]) -> tuple[Dossier, ...]: ...
+
+    def save_continuation(self, key: str, continuation: Continuation, now: datetime) -> None: ...
+
+    def continuation(self, key: str, now: datetime) -> Continuation | None: ...
+
+    def drop_continuation(self, key: str) -> None: ...
 
     def close(self, key: str, *, instant: datetime, reason: str) -> None: ...
 
@@ -108,11 +172,19 @@ class Rights(Protocol):
 
     def set_switches(self, dossier: str, switches: Switches) -> None: ...
 
+    def unite(self, merged: str, into: str) -> None: ...
+
 
 class Trail(Protocol):
     """The audit log: append only."""
 
     def append(self, event: Event) -> None: ...
+
+
+class Notices(Protocol):
+    """Messages that leave once the transaction is durable."""
+
+    def send(self, address: str, message: bytes) -> None: ...
 
 
 class Rooms(Protocol):
@@ -132,6 +204,9 @@ class Rooms(Protocol):
 
     @property
     def trail(self) -> Trail: ...
+
+    @property
+    def notices(self) -> Notices: ...
 
 
 UnitOfWork = Callable[[], AbstractContextManager[Rooms]]

@@ -29,6 +29,7 @@ def begun(call: Call, action: str, requester: Requester, patient: PatientId | No
         action=action,
         requester=requester,
         patient=patient,
+        operator=call.operator,
     )
 
 
@@ -37,12 +38,18 @@ def decided(event: Event, decision: Decision, dossier: Dossier | None) -> Event:
     return replace(
         event,
         dossier=dossier.key if dossier else "",
+        patient=_patient(event, dossier),
         rule=decision.rule,
         table=decision.table,
         table_version=decision.version,
         row=f"{decision.row} × {decision.column}" if decision.row else "",
         explanation=decision.sentence,
     )
+
+
+def _patient(event: Event, dossier: Dossier | None) -> PatientId | None:
+    """Whom the request is about: named by it, or found by what it names."""
+    return event.patient or (dossier.ins if dossier else None)
 
 
 def refused(event: Event, decision: Decision, dossier: Dossier | None) -> Event:
@@ -68,7 +75,14 @@ def mismatched(event: Event, dossier: Dossier | None) -> Event:
 
 def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
     """One event for what was done or disclosed, and one for each reason why something asked for stayed hidden."""
-    done = replace(decided(event, passage.decision, passage.dossier), objects=tuple(passage.objects))
+    done = replace(
+        decided(event, passage.decision, passage.dossier),
+        objects=tuple(passage.objects),
+        event_action=passage.event_action,
+    )
+    if passage.merged is not None:  # ITI TF-2 3.44.5.1: an update of one record, and the delete of the other
+        patient, key = passage.merged
+        return (done, replace(done, id=str(uuid.uuid4()), patient=patient, dossier=key, event_action="D"))
     hidden = tuple(
         replace(
             done,
@@ -95,6 +109,7 @@ def failed(event: Event, passage: Passage | None, outcome: Outcome, reason: str)
         event,
         outcome=outcome,
         dossier=dossier.key if dossier else "",
+        patient=_patient(event, dossier),
         objects=tuple(passage.objects) if passage else (),
         rule="demande" if outcome is Outcome.MINOR_FAILURE else "serveur",
         explanation=reason,
@@ -112,6 +127,7 @@ def unauthenticated(call: Call, reason: str, now: datetime, requester: Requester
         patient=requester.patient if requester else None,
         rule="message" if requester else "authentification",
         explanation=reason,
+        operator=call.operator,
     )
 
 

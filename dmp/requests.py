@@ -28,7 +28,7 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRequest:
-    """One document asked for by ITI-43."""
+    """One document asked for by ITI-43, or to be removed by ITI-86."""
 
     repository_unique_id: str
     document_unique_id: str
@@ -37,9 +37,15 @@ class DocumentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One document that may be read. `size` is in bytes; `chunks` yields exactly that many."""
+    """One document that may be read. `size` is in bytes; `chunks` yields exactly that many.
+
+    A document made on demand has an identifier of its own, and a repository where it is kept ('' when it is not).
+    Source: ITI TF-2 3.43.4.2.2.
+    """
 
     request: DocumentRequest
     mime_type: str
     size: int
     chunks: Iterator[bytes]
+    new_repository_unique_id: str = ""
+    new_document_unique_id: str = ""

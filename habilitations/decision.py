@@ -43,6 +43,8 @@ __all__ = [
     "explain_type",
     "is_health_professional",
     "own_documents",
+    "patient_copy",
+    "whole_dossier",
 ]
 
 _OWN_NOTES = frozenset({Note.AUTEUR, Note.SES_DOCUMENTS})
@@ -276,6 +278,30 @@ def own_documents(requester: Requester, dossier: str) -> Scope:
         invisible_representatives=reach,
         statuses=frozenset(AvailabilityStatus),
     )
+
+
+def whole_dossier(dossier: str) -> Scope:
+    """Every document of `dossier` but deleted ones: for an operator who moves it to another server, for nobody else."""
+    everything = Reach.ALL
+    return Scope(
+        patient=dossier,
+        types=EVERY_TYPE,
+        reach=everything,
+        masked=everything,
+        invisible_patient=everything,
+        invisible_representatives=everything,
+        statuses=frozenset(AvailabilityStatus) - {AvailabilityStatus.DELETED},
+    )
+
+
+def patient_copy(dossier: str, *, for_representative: bool = False) -> Scope:
+    """What a patient sees of their own `dossier`: masked documents too, not those that still must be announced.
+
+    With `for_representative` also without what a minor keeps from their legal representatives.
+    Source: CI-SIS TRE_A07 (INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX).
+    """
+    hidden = Reach.NONE if for_representative else Reach.ALL
+    return replace(whole_dossier(dossier), invisible_patient=Reach.NONE, invisible_representatives=hidden)
 
 
 def explain_entry(decision: Decision, entry: DocumentEntry, custody: Custody) -> Refusal:

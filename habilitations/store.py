@@ -230,6 +230,24 @@ class HabilitationsStore:
         """Records that the patient is opposed to the feeding of the dossier, or no longer."""
         self._oppose(dossier, self._oppositions(dossier)[0], opposed)
 
+    def unite(self, merged: str, into: str) -> None:
+        """What the patient said in the dossier `merged` goes to `into` as far as it shuts out; what it lets in ends.
+
+        Blockings of both hold, against authorisations and médecins traitants of `into` too; switches and opposition
+        hold as the stricter of both.
+        """
+        for holder, start in self._connection.execute(
+            sa.select(BLOCKINGS.c.holder, BLOCKINGS.c.starts).where(BLOCKINGS.c.dossier == merged)
+        ).all():
+            self.revoke(into, holder)
+            if not self._blocked(into, holder):
+                self._connection.execute(sa.insert(BLOCKINGS).values(dossier=into, holder=holder, starts=start))
+        ours, theirs = self._oppositions(into), self._oppositions(merged)
+        if theirs != (Switches(), False):
+            self._oppose(into, _stricter(ours[0], theirs[0]), ours[1] or theirs[1])
+        for table in (AUTHORISATIONS, MEDECINS_TRAITANTS, BLOCKINGS, OPPOSITIONS):
+            self._connection.execute(sa.delete(table).where(table.c.dossier == merged))
+
     def _oppositions(self, dossier: str) -> tuple[Switches, bool]:
         row = self._connection.execute(_OPPOSITIONS_OF, {"dossier": dossier}).one_or_none()
         return _opposed(row) if row else (Switches(), False)
@@ -258,3 +276,9 @@ def _opposed(row: sa.Row[Any]) -> tuple[Switches, bool]:
     if row.feeding is None:
         return Switches(), False
     return Switches(row.centre_15, row.bris_de_glace, row.masques_en_urgence), row.feeding
+
+
+def _stricter(one: Switches, other: Switches) -> Switches:
+    centre_15, bris_de_glace = one.centre_15 and other.centre_15, one.bris_de_glace and other.bris_de_glace
+    masques = one.masques_en_urgence and other.masques_en_urgence and (centre_15 or bris_de_glace)
+    return Switches(centre_15, bris_de_glace, masques)

@@ -9,6 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
+from identities.demographics import (
+    BIRTH_QUALIFIER,
+    FAMILY,
+    GIVEN,
+    LEGAL_USE,
+    NOTHING_SAID,
+    Demographics,
+    Part,
+    PersonName,
+)
 from identities.requester import PatientId
 
 
@@ -17,6 +27,7 @@ class DossierStatus(Enum):
 
     OPEN = "active"
     CLOSED = "terminated"
+    MERGED = "merged"  # into another dossier: kept so that its history can be followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,43 @@ class Traits:
     birth_place: str = ""
     used_family: str = ""
     used_given: str = ""
+    birth_time: str = ""  # as a source said it, of any precision: YYYY[MM[DD[hhmm[ss]]]]
+    demographics: Demographics = NOTHING_SAID
+
+    @property
+    def birth_text(self) -> str:
+        """The birth date or time as a DTM; '' when nobody said."""
+        return self.birth_time or (f"{self.birth_date:%Y%m%d}" if self.birth_date else "")
+
+    @property
+    def names(self) -> tuple[PersonName, ...]:
+        """The names that a source said, the legal one first; else those of the INS."""
+        if self.demographics.names:
+            return self.demographics.names
+        birth = _name(self.birth_family, self.birth_given, BIRTH_QUALIFIER, LEGAL_USE)
+        used = _name(self.used_family, self.used_given)
+        return tuple(name for name in (birth, used) if name.parts)
+
+    def over(self, former: Traits) -> Traits:
+        """These traits where they say something, the former ones where they do not."""
+        said, before = self.demographics, former.demographics
+        named, born = (self if self.names else former), (self if self.birth_text else former)
+        return Traits(
+            birth_family=named.birth_family,
+            birth_given=named.birth_given,
+            birth_date=born.birth_date,
+            sex=self.sex or former.sex,
+            birth_place=self.birth_place or former.birth_place,
+            used_family=named.used_family,
+            used_given=named.used_given,
+            birth_time=born.birth_time,
+            demographics=Demographics(
+                names=named.demographics.names,
+                addresses=said.addresses or before.addresses,
+                telecoms=said.telecoms or before.telecoms,
+                mothers_maiden_name=said.mothers_maiden_name or before.mothers_maiden_name,
+            ),
+        )
 
     @property
     def born(self) -> date:
@@ -55,3 +103,8 @@ class Dossier:
     def ins(self) -> PatientId:
         """The current identifier."""
         return self.identifiers[0]
+
+
+def _name(family: str, given: str, qualifier: str = "", use: str = "") -> PersonName:
+    said = (Part(FAMILY, family, qualifier), Part(GIVEN, given))
+    return PersonName(tuple(part for part in said if part.text), use)

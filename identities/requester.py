@@ -70,3 +70,8 @@ class Requester:
     assertion_id: str = ""
     lps: str = ""  # name and version of the software
     certificate_subject: str = ""  # RFC 4514 name of the signing certificate
+    # Of a user whom XUA names. Source: ITI TF-2 3.40.4.1.2 and 3.40.4.2.
+    alias: str = ""  # SPProvidedID
+    issuer: str = ""  # entity ID of the X-Assertion Provider
+    purpose: str = ""  # code of PurposeOfUse, of the OID purpose_system
+    purpose_system: str = ""

@@ -12,29 +12,22 @@ from datetime import datetime
 from lxml import etree
 
 from identities.requester import Authentication, ModeAcces, PatientId
-from ihe.certificate_identity import CertificateError, load_der_certificate
 from ihe.distinguished_name import DistinguishedName, read_distinguished_name
 from ihe.errors import AuthenticationError
-from ihe.signature import DS, X509_CERTIFICATE, SignatureError, base64_bytes
+from ihe.saml import HL7, PURPOSE, RESOURCE_ID, ROLE, SAML, SUBJECT_ID, Confirmation, Reader, Window, check_parts
 from schemas import oids, xml
 from schemas.domain import AssertionProfile
 from schemas.value_sets import ValueSets
 
-SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
-HL7 = "urn:hl7-org:v3"
 X509_SUBJECT_NAME = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
 SMARTCARD_PKI = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
 
 # Attribute names. Source: VIHF; XSPA SAML profile 1.0 §2.
 STRUCTURE = "Identifiant_Structure"
 SECTOR = "Secteur_Activite"
-SUBJECT_ID = "urn:oasis:names:tc:xspa:1.0:subject:subject-id"
-ROLE = "urn:oasis:names:tc:xacml:2.0:subject:role"
 VERSION = "VIHF_Version"
 MODE = "Authentification_Mode"
-RESOURCE_ID = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
 RESOURCE_URN = "Ressource_URN"
-PURPOSE = "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse"
 REASON = "Mode_Acces_Raison"
 CONFIDENTIALITY = "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code"
 LPS_NAME, LPS_VERSION = "LPS_Nom", "LPS_Version"
@@ -48,29 +41,10 @@ _PROFESSION_SYSTEMS = frozenset({oids.PROFESSION, oids.ROLE_NON_PS})
 _SPECIALTY_SYSTEMS = frozenset({oids.SPECIALITE_MEDECIN, oids.SECTION_PHARMACIEN, oids.ROLE_PRISE_CHARGE})
 _REQUIRED_SPECIALTY = {MEDECIN: oids.SPECIALITE_MEDECIN, PHARMACIEN: oids.SECTION_PHARMACIEN}
 
-INVALID = "wsse:InvalidSecurityToken"  # WSS SOAP Message Security 1.1 §12
-
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _CODE = re.compile(r"[0-9A-Za-z_.-]{1,64}")
-_OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*)){1,30}")
 _PATIENT_ID = re.compile(r"[0-9A-Za-z]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When something holds; None for no limit."""
-
-    not_before: datetime | None = None
-    not_on_or_after: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """A SubjectConfirmation. `holders` are the DER certificates of a holder-of-key."""
-
-    method: str
-    window: Window
-    holders: tuple[bytes, ...]
+_PARTS = frozenset({"Issuer", "Subject", "Conditions", "Advice", "AuthnStatement", "AttributeStatement"})
+_reader = Reader("VIHF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +78,29 @@ class Assertion:
 def read_assertion(canonical: bytes, profile: AssertionProfile) -> Assertion:
     """The claims in the canonical bytes that a signature covers. Raises AuthenticationError (InvalidSecurityToken)."""
     root = xml.parse(canonical)
-    if any(not isinstance(node.tag, str) for node in root.iter()):
-        raise _invalid("assertion", "elements and text only", "a processing instruction")
-    if root.get("Version") != "2.0":
-        raise _invalid("assertion", "SAML Version 2.0", "another")
-    allowed = {"Issuer", "Subject", "Conditions", "Advice", "AuthnStatement", "AttributeStatement"}
-    if any(child.tag not in {f"{{{SAML}}}{name}" for name in allowed} for child in root):
-        raise _invalid("assertion", ", ".join(sorted(allowed)), "another element")
-    subject, statement = _child(root, "Subject"), _child(root, "AuthnStatement")
-    conditions = _optional(root, "Conditions")
-    attributes = _Attributes(_child(root, "AttributeStatement"))
+    check_parts(_reader, root, _PARTS)
+    subject, statement = _reader.child(root, "Subject"), _reader.child(root, "AuthnStatement")
+    conditions = _reader.optional(root, "Conditions")
+    attributes = _Attributes(_reader.child(root, "AttributeStatement"))
     attributes.one_of(VERSION, set(profile.versions))
     attributes.one_of(RESOURCE_URN, {DMP_URN})
     mode = Authentication(attributes.one_of(MODE, {each.value for each in Authentication if each.french}))
     profession, profession_system, specialty = _roles(attributes.elements(ROLE, "Role"))
     mode_acces, motif = _access(attributes)
-    windows = [Window(None, _instant(statement, "SessionNotOnOrAfter"))]
+    windows = [Window(None, _reader.instant(statement, "SessionNotOnOrAfter"))]
     if conditions is not None:
-        windows.append(_window(conditions))
+        windows.append(_reader.window(conditions))
     return Assertion(
         id=root.get("ID", ""),
-        issue_instant=_required_instant(root, "IssueInstant"),
-        issuer=_issuer(_child(root, "Issuer")),
-        name_id=_text(_child(subject, "NameID")),
-        authn_instant=_required_instant(statement, "AuthnInstant"),
-        authn_context=_authn_context(_child(statement, "AuthnContext")),
+        issue_instant=_reader.required_instant(root, "IssueInstant"),
+        issuer=_issuer(_reader.child(root, "Issuer")),
+        name_id=_reader.text(_reader.child(subject, "NameID")),
+        authn_instant=_reader.required_instant(statement, "AuthnInstant"),
+        authn_context=_authn_context(_reader.child(statement, "AuthnContext")),
         windows=tuple(windows),
-        audiences=_audiences(conditions),
-        one_time_use=conditions is not None and _optional(conditions, "OneTimeUse") is not None,
-        confirmations=tuple(_confirmation(each) for each in subject.findall(f"{{{SAML}}}SubjectConfirmation")),
+        audiences=_reader.audiences(conditions),
+        one_time_use=conditions is not None and _reader.optional(conditions, "OneTimeUse") is not None,
+        confirmations=_reader.confirmations(subject),
         structure_id=attributes.text(STRUCTURE),
         sector=_sector(attributes.text(SECTOR)),
         subject_name=attributes.text(SUBJECT_ID, optional=mode is Authentication.DIRECTE),
@@ -142,7 +110,7 @@ def read_assertion(canonical: bytes, profile: AssertionProfile) -> Assertion:
         authentication=mode,
         mode_acces=mode_acces,
         motif=motif,
-        patient=_patient(attributes.text(RESOURCE_ID, optional=True)),
+        patient=_reader.patient(attributes.text(RESOURCE_ID, optional=True), _PATIENT_ID),
         secret_connection=_secret_connection(attributes.text(CONFIDENTIALITY, optional=True)),
         lps=" ".join(filter(None, (attributes.text(name, optional=True) for name in (LPS_NAME, LPS_VERSION)))),
     )
@@ -175,7 +143,7 @@ class _Attributes:
     def text(self, name: str, *, optional: bool = False) -> str:
         """The text of a single value. '' for an optional attribute that is absent or empty."""
         values = self._values.get(name, [])
-        text = _text(values[0], empty=True) if len(values) == 1 else ""
+        text = _reader.text(values[0], empty=True) if len(values) == 1 else ""
         if len(values) > 1 or not (text or optional):
             raise _invalid(f"attribute {name}", "one value", "several" if len(values) > 1 else "none")
         return text
@@ -227,25 +195,6 @@ def _sector(text: str) -> str:
     return code
 
 
-def _patient(text: str) -> PatientId | None:
-    """Source: ITI TF-3 Table 4.2.3.1.7-2 (CX)."""
-    if not text:
-        return None
-    components = text.split("^")
-    authority = components[3].split("&") if len(components) >= 4 else []
-    if (
-        not _PATIENT_ID.fullmatch(components[0])
-        or any(components[1:3])
-        or len(authority) != 3
-        or authority[0]
-        or not _OID.fullmatch(authority[1])
-        or authority[2] != "ISO"
-        or (len(components) > 4 and components[4] not in ("", "NH"))
-    ):
-        raise _invalid(f"attribute {RESOURCE_ID}", "a CX id^^^&OID&ISO^NH", "something else")
-    return PatientId(components[0], authority[1])
-
-
 def _secret_connection(text: str) -> bool:
     if text not in ("", SECRET_CONNECTION):
         raise _invalid(f"attribute {CONFIDENTIALITY}", SECRET_CONNECTION, "another value")
@@ -256,90 +205,18 @@ def _issuer(issuer: etree._Element) -> DistinguishedName:
     if issuer.get("Format") != X509_SUBJECT_NAME:
         raise _invalid("Issuer", f"Format {X509_SUBJECT_NAME}", "another")
     try:
-        return read_distinguished_name(_text(issuer))
+        return read_distinguished_name(_reader.text(issuer))
     except ValueError as error:
         raise _invalid("Issuer", str(error), "something else") from None
 
 
 def _authn_context(context: etree._Element) -> str:
     for name in ("AuthnContextClassRef", "AuthnContextDeclRef"):
-        reference = _optional(context, name)
+        reference = _reader.optional(context, name)
         if reference is not None:
-            return _text(reference)
-    _child(context, "AuthnContextDecl")
+            return _reader.text(reference)
+    _reader.child(context, "AuthnContextDecl")
     return ""
-
-
-def _audiences(conditions: etree._Element | None) -> tuple[tuple[str, ...], ...]:
-    if conditions is None:
-        return ()
-    known = {f"{{{SAML}}}{name}" for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")}
-    if any(condition.tag not in known for condition in conditions):
-        raise _invalid("Conditions", "conditions of SAML 2.0 core", "another")
-    restrictions = conditions.findall(f"{{{SAML}}}AudienceRestriction")
-    return tuple(tuple(_text(audience) for audience in restriction) for restriction in restrictions)
-
-
-def _confirmation(confirmation: etree._Element) -> Confirmation:
-    data = _optional(confirmation, "SubjectConfirmationData")
-    if data is None:
-        return Confirmation(confirmation.get("Method", ""), Window(), ())
-    holders = tuple(_holder(each) for each in data.findall(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{X509_CERTIFICATE}"))
-    return Confirmation(confirmation.get("Method", ""), _window(data), holders)
-
-
-def _holder(element: etree._Element) -> bytes:
-    try:
-        der = base64_bytes(element)
-        load_der_certificate(der)
-    except (SignatureError, CertificateError):
-        raise _invalid("SubjectConfirmationData", "an X.509 certificate in base64", "something else") from None
-    return der
-
-
-def _window(element: etree._Element) -> Window:
-    return Window(_instant(element, "NotBefore"), _instant(element, "NotOnOrAfter"))
-
-
-def _required_instant(element: etree._Element, attribute: str) -> datetime:
-    value = _instant(element, attribute)
-    if value is None:
-        raise _invalid(f"{xml.local_name(element.tag)} {attribute}", "xs:dateTime with a zone", "none")
-    return value
-
-
-def _instant(element: etree._Element, attribute: str) -> datetime | None:
-    text = element.get(attribute)
-    if text is None:
-        return None
-    try:
-        if not _INSTANT.fullmatch(text):
-            raise ValueError
-        return datetime.fromisoformat(text)
-    except ValueError:
-        expected = "xs:dateTime with a zone"
-        raise _invalid(f"{xml.local_name(element.tag)} {attribute}", expected, "something else") from None
-
-
-def _child(parent: etree._Element, name: str) -> etree._Element:
-    found = _optional(parent, name)
-    if found is None:
-        raise _invalid(xml.local_name(parent.tag), f"one {name}", "none")
-    return found
-
-
-def _optional(parent: etree._Element, name: str) -> etree._Element | None:
-    found = parent.findall(f"{{{SAML}}}{name}")
-    if len(found) > 1:
-        raise _invalid(xml.local_name(parent.tag), f"one {name}", str(len(found)))
-    return found[0] if found else None
-
-
-def _text(element: etree._Element, *, empty: bool = False) -> str:
-    text = (element.text or "").strip()
-    if len(element) or not (text or empty):
-        raise _invalid(xml.local_name(element.tag), "text", "elements" if len(element) else "none")
-    return text
 
 
 def _code(element: etree._Element, attribute: str) -> str:
@@ -355,4 +232,4 @@ def _shown(text: str) -> str:
 
 
 def _invalid(what: str, expected: str, got: str) -> AuthenticationError:
-    return AuthenticationError(f"VIHF {what}: expected {expected}, got {got}", INVALID)
+    return _reader.invalid(what, expected, got)

@@ -24,7 +24,7 @@ PS_ID_NAT = re.compile(r"[0134568][0-9A-Z]{8,14}(?:/[0-9A-Za-z._-]{1,64})?|[0-4]
 STRUCT_ID_NAT = re.compile(r"[0-4][0-9A-Z-]{8,16}")
 
 # What cryptography raises for a certificate that it cannot read, wholly or in a part that is read lazily.
-_UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 class CertificateError(Exception):
@@ -76,7 +76,7 @@ def identity(certificate: x509.Certificate) -> CertificateIdentity:
     """Whom `certificate` names, without believing it. Raises CertificateError when it names nobody in particular."""
     try:
         return _identity(certificate)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise CertificateError("a certificate that can be read to the end", "a malformed one") from None
 
 
@@ -84,7 +84,7 @@ def load_der_certificate(der: bytes) -> x509.Certificate:
     """The certificate in `der`. Raises CertificateError."""
     try:
         return x509.load_der_x509_certificate(der)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise CertificateError("a DER X.509 certificate", "other bytes") from None
 
 
@@ -96,7 +96,7 @@ def leaf_first(certificates: Sequence[x509.Certificate]) -> tuple[x509.Certifica
     try:
         issuers = {each.issuer.public_bytes() for each in certificates if each.subject != each.issuer}
         leaves = [each for each in certificates if each.subject.public_bytes() not in issuers]
-    except _UNREADABLE:
+    except UNREADABLE:
         raise CertificateError("certificates whose names can be read", "others") from None
     if len(leaves) != 1:
         raise CertificateError("one signing certificate", str(len(leaves)))

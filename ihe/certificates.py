@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from ihe.certificate_identity import (
+    UNREADABLE,
     CertificateError,
     CertificateIdentity,
     Kind,
@@ -55,6 +56,23 @@ class TrustStoreError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Chained:
+    """A certificate whose chain and revocation were checked; to be believed from `not_before` to `not_after` only.
+
+    `authority` is the CN of the CA that issued it.
+    """
+
+    certificate: x509.Certificate
+    authority: str
+    not_before: datetime
+    not_after: datetime
+
+    def check(self, instant: datetime) -> None:
+        """Raises CertificateError when `instant` is outside the validity of the chain or of its CRLs."""
+        _check_validity(self.not_before, self.not_after, instant)
+
+
+@dataclass(frozen=True, slots=True)
 class Trusted:
     """An identity whose chain and revocation were checked; to be believed from `not_before` to `not_after` only."""
 
@@ -76,6 +94,7 @@ class _State:
     anchors: Store
     authorities: tuple[x509.Certificate, ...]
     revocations: dict[bytes, x509.CertificateRevocationList] | None  # by DER of the issuer's name
+    chained: dict[bytes, Chained] = field(default_factory=dict)  # by SHA-256, as `known`
     known: dict[bytes, Trusted] = field(default_factory=dict)
 
 
@@ -152,6 +171,26 @@ class TrustStore:
         known.check(instant)
         return known
 
+    def chained(
+        self, certificate: x509.Certificate, intermediates: Sequence[x509.Certificate] = (), *, instant: datetime
+    ) -> Chained:
+        """`certificate`, whomever it names, believed at `instant`: path to an anchor, and revocation. Raises
+        CertificateError."""
+        self.refresh()
+        state = self._state
+        fingerprint = certificate.fingerprint(hashes.SHA256())
+        chained = state.chained.get(fingerprint)
+        if chained is None:
+            try:
+                chained = self._chain(state, certificate, intermediates, instant)
+            except UNREADABLE:
+                raise CertificateError("a certificate that can be read to the end", "a malformed one") from None
+            if len(state.chained) >= _KNOWN_CAPACITY:
+                state.chained.clear()
+            state.chained[fingerprint] = chained
+        chained.check(instant)
+        return chained
+
     def _examine(
         self,
         state: _State,
@@ -160,6 +199,18 @@ class TrustStore:
         instant: datetime,
     ) -> Trusted:
         holder = identity(certificate)
+        chained = self._chain(state, certificate, intermediates, instant)
+        if not self._roles[holder.kind].search(chained.authority):
+            raise CertificateError(f"a {holder.kind.value} certified by a CA for such", "a CA for others")
+        return Trusted(holder, certificate, chained.not_before, chained.not_after)
+
+    def _chain(
+        self,
+        state: _State,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate],
+        instant: datetime,
+    ) -> Chained:
         _check_validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc, instant)
         policy = PolicyBuilder().store(state.anchors).time(instant)
         # Cards have no subjectAltName and their own EKU: the end entity's profile is checked here, not by the WebPKI's.
@@ -171,12 +222,10 @@ class TrustStore:
         except VerificationError:
             raise CertificateError("a certificate issued under a configured CA", "one without such a chain") from None
         authority = attribute(chain[1], NameOID.COMMON_NAME) if len(chain) > 1 else ""
-        if not self._roles[holder.kind].search(authority):
-            raise CertificateError(f"a {holder.kind.value} certified by a CA for such", "a CA for others")
         deadlines = [each.not_valid_after_utc for each in chain]
         if state.revocations is not None:
             deadlines += [self._unrevoked(each, state.revocations, instant) for each in chain[:-1]]
-        return Trusted(holder, certificate, max(each.not_valid_before_utc for each in chain), min(deadlines))
+        return Chained(certificate, authority, max(each.not_valid_before_utc for each in chain), min(deadlines))
 
     def _unrevoked(
         self, certificate: x509.Certificate, revocations: dict[bytes, x509.CertificateRevocationList], instant: datetime

@@ -10,32 +10,60 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from audit.event import Call
-from dmp.ports import Staged
+from dmp.patient_search import Aliases, Matches, Question
+from dmp.patients import Said
+from dmp.ports import Clock, Staged
 from dmp.requests import DocumentRequest, Lot, Opened
-from identities.requester import Requester
+from identities.patient_query import PatientQuery
+from identities.requester import PatientId, Requester
 from ihe.mime import Limits
+from ihe.reply import NoOutbox, Outbox
 from ihe.soap import Header
 from registry.errors import Finding
-from registry.metadata import RegistryObject, Submission
-from registry.stored_query import StoredQuery
+from registry.metadata import Submission
+from registry.stored_query import StoredQuery, Told
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of the connection. `certificate` is that of the TLS client (DER), None without one.
+
+    `local` is plain HTTP that never left this machine.
+    """
+
+    certificate: bytes | None = None
+    local: bool = False
 
 
 class Authenticate(Protocol):
-    """Who asks, from the header of an envelope and the TLS client certificate (DER). Raises AuthenticationError."""
+    """Who asks, from the header of an envelope and the other end of the connection. Raises AuthenticationError."""
 
-    def __call__(self, header: Header, certificate: bytes | None, call: Call, /) -> Requester: ...
+    def __call__(self, header: Header, peer: Peer, call: Call, /) -> Requester: ...
 
 
 class Search(Protocol):
-    """ITI-18. `query_id` is AdhocQuery/@id, `raw` the request element as received."""
+    """ITI-18 and ITI-51. `query_id` is AdhocQuery/@id, `raw` the request element as received."""
 
     def __call__(
         self, requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes, /
-    ) -> tuple[RegistryObject, ...]: ...
+    ) -> tuple[Told, ...]: ...
 
 
 Register = Callable[[Requester, Call, Submission, tuple[Finding, ...]], tuple[Finding, ...]]
 """A submission without documents, and what the door found wrong with it; gives the warnings."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientPorts:
+    """ITI-44, ITI-45 and ITI-47: as `dmp.patients` and `dmp.patient_search` have them."""
+
+    feed: Callable[[Requester, Call, Said], tuple[Finding, ...]]
+    merge: Callable[[Requester, Call, Said, PatientId], tuple[Finding, ...]]
+    identifiers_of: Callable[[Requester, Call, PatientId, Sequence[str], Question], Aliases]
+    find: Callable[[Requester, Call, PatientQuery, Sequence[str], int | None, Question], Matches]
+    proceed: Callable[[Requester, Call, Question, int | None, int | None], Matches]
+    cancel: Callable[[Requester, Call, Question], None]
+    now: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +80,9 @@ class Door:
     open: Callable[[Requester, Call, Sequence[DocumentRequest]], Sequence[Opened | Finding]]
     remove_metadata: Callable[[Requester, Call, Sequence[str]], tuple[Finding, ...]]
     remove_documents: Callable[[Requester, Call, Sequence[DocumentRequest]], tuple[Finding, ...]]
+    patients: PatientPorts
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
-    peer_certificate: Callable[[dict[str, Any]], bytes | None]
+    peer: Callable[[dict[str, Any]], Peer]
+    outbox: Outbox = field(default_factory=NoOutbox)
     limits: Limits = field(default_factory=Limits)

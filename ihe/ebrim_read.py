@@ -12,7 +12,7 @@ import re
 from lxml import etree
 
 from ihe import identifiers as ids
-from ihe.ebrim_object import CLASSIFICATION, EbrimObject, check_id, slots
+from ihe.ebrim_object import CLASSIFICATION, MAX_VALUE, EbrimObject, check_id, slots
 from ihe.identifiers import LCM, RIM
 from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.metadata import (
@@ -39,7 +39,7 @@ _REGISTRY_PACKAGE = f"{{{RIM}}}RegistryPackage"
 _ASSOCIATION = f"{{{RIM}}}Association"
 _OBJECT_REF = f"{{{RIM}}}ObjectRef"
 _PACKAGE_NODES = frozenset({ids.SUBMISSION_SET_NODE, ids.FOLDER_NODE})
-_STATUSES = {status.value: status for status in AvailabilityStatus} | {"": AvailabilityStatus.APPROVED}
+_STATUSES = {status.value: status for status in AvailabilityStatus}
 _OBJECT_TYPES = {kind.value: kind for kind in ObjectType}
 _ASSOCIATION_TYPES: dict[str, AssociationType | None] = {kind.value: kind for kind in AssociationType}
 _NO_CODE = Code("", "")
@@ -68,25 +68,26 @@ def read_submission(request: etree._Element) -> tuple[Submission, tuple[Finding,
         entries=tuple(found for found in objects if isinstance(found, DocumentEntry)),
         folders=tuple(found for found in objects if isinstance(found, Folder)),
         associations=tuple(found for found in objects if isinstance(found, Association)),
+        limited=_limited(registry_objects),
     )
     return submission, findings
+
+
+def _limited(registry_objects: etree._Element) -> frozenset[str]:
+    """The ids of the objects flagged limitedMetadata, inside them or beside. Source: ITI TF-3 4.2.3.2.29."""
+    return frozenset(
+        classification.get("classifiedObject", "")
+        for classification in registry_objects.iter(CLASSIFICATION)
+        if classification.get("classificationNode") in ids.LIMITED_NODES
+    )
 
 
 def read_objects(registry_objects: etree._Element) -> tuple[tuple[RegistryObject, ...], tuple[Finding, ...]]:
     """The objects of a rim:RegistryObjectList in its order, and what is structurally wrong with them."""
     findings: list[Finding] = []
     nodes = _package_nodes(registry_objects, findings)
-    objects: list[RegistryObject] = []
-    seen: set[str] = set()
-    for element in registry_objects:
-        found = _read_object(element, nodes, findings)
-        if found is None:
-            continue
-        if found.entry_uuid and found.entry_uuid in seen:
-            _wrong(findings, "id", "a different id on every object", found.entry_uuid[:64])
-        seen.add(found.entry_uuid)
-        objects.append(found)
-    return tuple(objects), tuple(findings)
+    found = (_read_object(element, nodes, findings) for element in registry_objects)
+    return tuple(item for item in found if item is not None), tuple(findings)
 
 
 def _wrong(findings: list[Finding], attribute: str, expected: str, got: str) -> None:
@@ -100,11 +101,20 @@ def _read_object(element: etree._Element, nodes: dict[str, set[str]], findings: 
         case str() as tag if tag == _REGISTRY_PACKAGE:
             return _package(element, nodes, findings)
         case str() as tag if tag == _ASSOCIATION:
-            return _association(EbrimObject(element, "Association", findings))
+            return _association(EbrimObject(element, "Association", findings, _nameless(element)))
         case str() as tag if tag not in (CLASSIFICATION, _OBJECT_REF):
             expected = "ExtrinsicObject, RegistryPackage, Association, Classification or ObjectRef"
             _wrong(findings, "RegistryObjectList", expected, local_name(tag)[:64])
     return None
+
+
+def _nameless(element: etree._Element) -> str:
+    """What to call an Association without id: the standard requires one, and its examples have none.
+
+    Source: ITI TF-3 4.2.2 and 4.2.2.1.1.
+    """
+    parent = element.getparent()
+    return f"Association[{parent.index(element) + 1 if parent is not None else 1}]"
 
 
 def _package_nodes(registry_objects: etree._Element, findings: list[Finding]) -> dict[str, set[str]]:
@@ -239,8 +249,8 @@ def _association(raw: EbrimObject) -> Association | None:
 
 
 def _status(raw: EbrimObject) -> AvailabilityStatus:
-    given = raw.element.get("status", "")
-    return raw.member("availabilityStatus", given, _STATUSES, AvailabilityStatus.APPROVED)
+    """What a submission says of it counts for nothing. Source: ITI TF-3 4.2.3.2.2."""
+    return _STATUSES.get(raw.element.get("status", ""), AvailabilityStatus.APPROVED)
 
 
 def _size(raw: EbrimObject) -> int | None:
@@ -257,6 +267,9 @@ def _size(raw: EbrimObject) -> int | None:
 def _uri(raw: EbrimObject) -> str:
     """A long URI comes in several values, `1|...`, `2|...`. Source: ITI TF-3 4.2.3.2.28."""
     values = raw.many("URI")
+    longest = max(map(len, values), default=0)
+    if longest > MAX_VALUE:
+        raw.wrong("URI", f"values of at most {MAX_VALUE} characters", str(longest))
     if len(values) < 2:
         return values[0] if values else ""
     pieces = [_URI_PIECE.match(value) for value in values]

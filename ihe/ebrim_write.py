@@ -25,6 +25,7 @@ from registry.metadata import (
     Slots,
     SubmissionSet,
 )
+from registry.stored_query import Told
 
 _PARTS = uuid.UUID("7c0e6f5a-9d0b-5c55-8a4b-3a1f6f0c9b11")  # ours: name space of the ids of Classifications and such
 _URI_PIECE = MAX_VALUE - 6
@@ -35,7 +36,7 @@ def write_objects(objects: Iterable[RegistryObject]) -> bytes:
     return "".join(map(write_object, objects)).encode()
 
 
-def write_references(objects: Iterable[RegistryObject]) -> bytes:
+def write_references(objects: Iterable[Told]) -> bytes:
     """The content of a rim:RegistryObjectList, ids only (ObjectRef)."""
     return "".join(
         f'<rim:ObjectRef id="{attribute(found.entry_uuid)}"'

@@ -1,4 +1,4 @@
-"""The SOAP endpoints of the IHE door: /ihe/registry and /ihe/repository, each with ?wsdl.
+"""The SOAP endpoints of the IHE door: /ihe/registry, /ihe/repository and /ihe/patients, each with ?wsdl.
 
 Source: ITI TF-2 Appendix V.3; SOAP 1.2 Part 2 §7 (HTTP binding).
 """
@@ -21,14 +21,21 @@ from ihe.door import Door
 from ihe.errors import TOLD, fault_of, internal_fault
 from ihe.exchange import Exchange
 from ihe.mime import CHUNK_BYTES, Outgoing, PackageError, Readable
-from ihe.soap import SOAP_CONTENT_TYPE, Fault, write_fault
+from ihe.soap import SOAP_CONTENT_TYPE, EndpointReference, write_fault
 from ihe.transactions import Actor
 from ihe.wsdl import write_wsdl
+from repository.errors import RepositoryUnavailable
 
 REGISTRY_PATH = "/ihe/registry"
 REPOSITORY_PATH = "/ihe/repository"
+PATIENTS_PATH = "/ihe/patients"
 REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
 MAX_DRAINED_BYTES = 4 * 1024 * 1024  # of a refused request, so that its sender gets to read the fault
+_ACTORS = {
+    REGISTRY_PATH: Actor.DOCUMENT_REGISTRY,
+    REPOSITORY_PATH: Actor.DOCUMENT_REPOSITORY,
+    PATIENTS_PATH: Actor.PIX_MANAGER,
+}
 
 _log = logging.getLogger("dmp.ihe")
 
@@ -65,7 +72,7 @@ class _Body:
 def blueprint(door: Door) -> Blueprint:
     """The endpoints, bound to the ports of `door`."""
     routes = Blueprint("ihe", __name__)
-    for path, actor in ((REGISTRY_PATH, Actor.DOCUMENT_REGISTRY), (REPOSITORY_PATH, Actor.DOCUMENT_REPOSITORY)):
+    for path, actor in _ACTORS.items():
         name = actor.name.lower()
         routes.add_url_rule(path, f"{name}_wsdl", _wsdl(actor), methods=["GET"])
         routes.add_url_rule(path, name, _endpoint(door, actor), methods=["POST"])
@@ -90,8 +97,10 @@ def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
             door=door,
             actor=actor,
             content_type=request.headers.get("Content-Type", ""),
+            content_encoding=request.headers.get("Content-Encoding", ""),
             boundary=f"uuid-{uuid.uuid4()}",
-            peer_certificate=lambda: door.peer_certificate(environ),
+            answer_id=f"urn:uuid:{uuid.uuid4()}",
+            peer=lambda: door.peer(environ),
             call=Call(
                 transaction="",
                 request_id=g.ihe_request_id,
@@ -102,11 +111,13 @@ def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
         body = _Body(request.stream)
         try:
             with exchange:
-                return _response(exchange.answer(body, request.content_length))
+                answered = exchange.answer(body, request.content_length)
         except TOLD as error:
+            if isinstance(error, RepositoryUnavailable):
+                _log.error("request %s: %s", g.ihe_request_id, error.diagnostics())
             body.drain()
-            failure = exchange.failure(error)
-            return _response(failure) if failure else _fault(fault_of(error), exchange.relates_to)
+            return _failed(exchange, error)
+        return _sent(exchange, exchange.routes.reply, answered)
 
     return answer
 
@@ -121,15 +132,25 @@ def _unexpected(error: Exception) -> Response | HTTPException:
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     _log.error("request %s failed: %s at %s", request_id, type(error).__name__, " < ".join(reversed(frames)))
-    return _fault(internal_fault(request_id), "")
+    told = internal_fault(request_id)
+    return Response(write_fault(told), told.status, content_type=SOAP_CONTENT_TYPE)
 
 
-def _response(outgoing: Outgoing) -> Response:
-    response = Response(outgoing.chunks, content_type=outgoing.content_type, direct_passthrough=True)
-    response.content_length = outgoing.length
+def _failed(exchange: Exchange, error: Exception) -> Response:
+    failure = exchange.failure(error)
+    if failure is not None:
+        return _sent(exchange, exchange.routes.reply, failure)
+    told = fault_of(error) or internal_fault(g.ihe_request_id)
+    return _sent(exchange, exchange.routes.fault, exchange.fault(told), told.status)
+
+
+def _sent(exchange: Exchange, endpoint: EndpointReference, outgoing: Outgoing, status: int = 200) -> Response:
+    """The response with `outgoing`, or an empty one when that goes elsewhere. Source: RFC 9110 §15.3.3 (202)."""
+    back = exchange.send(endpoint, outgoing)
+    if back is None:
+        accepted = Response(status=202)
+        del accepted.headers["Content-Type"]
+        return accepted
+    response = Response(back.chunks, status, content_type=back.content_type, direct_passthrough=True)
+    response.content_length = back.length
     return response
-
-
-def _fault(fault: Fault | None, relates_to: str) -> Response:
-    told = fault or internal_fault(g.ihe_request_id)
-    return Response(write_fault(told, relates_to), told.status, content_type=SOAP_CONTENT_TYPE)

@@ -12,8 +12,8 @@ from dmp.errors import AccessRefused
 from ihe.base64_stream import Base64Error
 from ihe.mime import PackageError
 from ihe.soap import Fault, FaultCode, SoapError
-from registry.errors import Finding, RegistryError
-from repository.errors import ContentTooLarge
+from registry.errors import ErrorCode, Finding, RegistryError
+from repository.errors import ContentTooLarge, RepositoryFull, RepositoryUnavailable
 from schemas.xml import XmlError
 
 
@@ -34,6 +34,7 @@ TOLD = (
     XmlError,
     RegistryError,
     AccessRefused,
+    RepositoryUnavailable,
 )
 """Every error that `fault_of` or `findings_of` knows; anything else is an internal fault."""
 
@@ -62,6 +63,10 @@ def findings_of(error: Exception) -> tuple[Finding, ...] | None:
             return error.findings
         case AccessRefused():
             return (error.finding,)
+        case RepositoryFull():
+            return (Finding(ErrorCode.XDSRepositoryOutOfResources, f"repository: {error.diagnostics()}"),)
+        case RepositoryUnavailable():
+            return (Finding(ErrorCode.XDSRepositoryError, f"repository: {error.diagnostics()}"),)
         case _:
             return None
 

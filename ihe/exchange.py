@@ -18,12 +18,26 @@ from audit.event import Call
 from dmp.ports import Staged
 from dmp.requests import DocumentRequest
 from identities.requester import Requester
-from ihe.door import Door
+from ihe.door import Door, Peer
 from ihe.errors import AuthenticationError, findings_of, reason_of
+from ihe.hl7v3 import Message
 from ihe.mime import Outgoing, PackageError, Readable
 from ihe.mtom import is_packaged, read_package, write_package
+from ihe.reply import Routes, exchange_key, routes
 from ihe.services import SERVICES
-from ihe.soap import SOAP_CONTENT_TYPE, Header, action_not_supported, read_body, read_header, write_envelope
+from ihe.soap import (
+    SOAP_CONTENT_TYPE,
+    EndpointReference,
+    Fault,
+    Header,
+    Reply,
+    SoapError,
+    action_not_supported,
+    read_body,
+    read_header,
+    write_envelope,
+    write_fault,
+)
 from ihe.transactions import Actor, Transaction
 
 
@@ -34,14 +48,18 @@ class Exchange:
     door: Door
     actor: Actor
     content_type: str
+    content_encoding: str
     boundary: str  # of the answer
-    peer_certificate: Callable[[], bytes | None]
+    answer_id: str  # MessageID of an answer that leaves by another connection
+    peer: Callable[[], Peer]
     call: Call
     header: Header | None = None
     transaction: Transaction | None = None
     requester: Requester | None = None
+    routes: Routes = field(default_factory=Routes)  # until the requester is known, everything goes back at once
     documents: dict[str, Staged] = field(default_factory=dict)  # that came with the request, by entry id
     wanted: tuple[DocumentRequest, ...] = ()  # what ITI-43 asks for
+    message: Message | None = None  # the HL7 V3 interaction that came
     reached_hall: bool = False
     _staged: list[Staged] = field(default_factory=list)
 
@@ -58,10 +76,12 @@ class Exchange:
         if not self.reached_hall and isinstance(error, Exception):
             self.door.refused(self.call, reason_of(error), self.requester)
 
-    @property
-    def relates_to(self) -> str:
-        """The MessageID that the answer relates to, as far as it could be read."""
-        return self.header.message_id if self.header else ""
+    def addressed(self, endpoint: EndpointReference) -> Reply:
+        """How a message to `endpoint` is addressed, as far as the request could be read."""
+        relates_to = self.header.message_id if self.header else ""
+        if not endpoint.elsewhere:
+            return Reply(relates_to, parameters=endpoint.parameters)
+        return Reply(relates_to, endpoint.address, self.answer_id, endpoint.parameters)
 
     @property
     def packaged(self) -> bool:
@@ -79,6 +99,8 @@ class Exchange:
         limit = self.door.limits.total_bytes
         if content_length is not None and content_length > limit:
             raise PackageError(f"a body of at most {limit} bytes", str(content_length), 413)
+        if self.content_encoding.strip().lower() not in ("", "identity"):
+            raise PackageError("a body without Content-Encoding", self.content_encoding[:40], 415)
         package = read_package(self.content_type, stream, self._stage, self.door.limits, self._admit)
         self.documents = package.documents
         body = read_body(package.root)
@@ -96,27 +118,56 @@ class Exchange:
     def enveloped(self, body: bytes) -> Outgoing:
         """An answer in the encoding of the request."""
         action = self.transaction.response_action if self.transaction else ""
-        envelope = write_envelope(action, self.relates_to, body)
-        if self.packaged:
-            return write_package(self.boundary, envelope)
-        return Outgoing(SOAP_CONTENT_TYPE, len(envelope), iter([envelope]))
+        envelope = write_envelope(action, self.addressed(self.routes.reply), body)
+        return write_package(self.boundary, envelope) if self.packaged else _simple(envelope)
+
+    def fault(self, fault: Fault) -> Outgoing:
+        """A fault, in simple SOAP."""
+        return _simple(write_fault(fault, self.addressed(self.routes.fault)))
+
+    def send(self, endpoint: EndpointReference, outgoing: Outgoing) -> Outgoing | None:
+        """What goes back on the connection: `outgoing` itself, or None when it leaves by another one, or nowhere."""
+        if endpoint.elsewhere:
+            self.door.outbox.post(endpoint.address, outgoing, self._key())
+        return None if endpoint.elsewhere or endpoint.nowhere else outgoing
 
     def _admit(self, root: etree._Element) -> None:
         """Header, action, requester, in this order: the first thing done with an envelope."""
-        certificate = self.peer_certificate()
-        self.call = replace(self.call, client_certificate=_subject(certificate))
+        peer = self.peer()
+        self.call = replace(self.call, client_certificate=_subject(peer.certificate))
         self.header = header = read_header(root)
         self.call = replace(self.call, message_id=header.message_id)
-        self.transaction = next((served for served in self.actor.value if served.action == header.action), None)
+        action = "".join(header.action.split())  # ITI TF-2 3.47.4.2.3.1.1 prints one with a space in it
+        self.transaction = next((served for served in self.actor.value if served.action == action), None)
         if self.transaction is None:
             raise action_not_supported(header.action)
         self.call = replace(self.call, transaction=self.transaction.number)
-        self.requester = self.door.authenticate(header, certificate, self.call)
+        self.requester = self.door.authenticate(header, peer, self.call)
+        self.routes = self._routed(header)
+
+    def _routed(self, header: Header) -> Routes:
+        """Where answers go. Raises SoapError, also for a request that was carried out before.
+
+        Source: Web Services Addressing 1.0, Core §3.2 (a message may be sent twice), SOAP Binding §6.4.1.4.
+        """
+        chosen = routes(header, self.door.outbox)
+        if chosen.elsewhere and self.door.outbox.seen(self._key()):
+            subcodes = ("wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID")
+            raise SoapError("a new wsa:MessageID", "one whose answer is on its way", subcodes=subcodes)
+        return chosen
+
+    def _key(self) -> str:
+        sender = self.call.client_certificate or self.call.client_address
+        return exchange_key(sender, self.header.message_id if self.header else "")
 
     def _stage(self) -> Staged:
         staged = self.door.stage()
         self._staged.append(staged)
         return staged
+
+
+def _simple(envelope: bytes) -> Outgoing:
+    return Outgoing(SOAP_CONTENT_TYPE, len(envelope), iter([envelope]))
 
 
 def _subject(certificate: bytes | None) -> str:

@@ -7,16 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ihe.assertion import DMP_URN, INVALID, Assertion, Confirmation, Window
+from ihe.assertion import DMP_URN, Assertion
 from ihe.errors import AuthenticationError
+from ihe.saml import BEARER, EXPIRED, HOLDER_OF_KEY, INVALID, SENDER_VOUCHES, Confirmation
 from schemas.domain import AssertionProfile
-
-# Source: SAML 2.0 profiles §3.
-BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-HOLDER_OF_KEY = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"
-SENDER_VOUCHES = "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches"
-
-EXPIRED = "wsse:MessageExpired"  # WSS SOAP Message Security 1.1 §12
 
 
 def check_freshness(assertion: Assertion, profile: AssertionProfile, client_certificate: bytes, now: datetime) -> None:
@@ -31,7 +25,7 @@ def check_freshness(assertion: Assertion, profile: AssertionProfile, client_cert
     if assertion.issue_instant < now - validity - skew:
         reason = f"VIHF: expected an assertion made within {profile.validity_seconds} s, got an older one"
         raise AuthenticationError(reason, EXPIRED)
-    if not all(_holds(window, now, skew) for window in assertion.windows):
+    if not all(window.holds(now, skew) for window in assertion.windows):
         raise AuthenticationError("VIHF: expected Conditions that hold now, got others", EXPIRED)
     if any(DMP_URN not in audiences for audiences in assertion.audiences):
         reason = f"VIHF AudienceRestriction: expected {DMP_URN}, got other audiences"
@@ -51,15 +45,10 @@ def expires(assertion: Assertion, profile: AssertionProfile) -> datetime:
 
 def _confirms(confirmation: Confirmation, client_certificate: bytes, now: datetime, skew: timedelta) -> bool:
     """Source: SAML 2.0 profiles 3.1 (holder of key), 3.2 (sender vouches), 3.3 and 4.1.4.2 (bearer: NotOnOrAfter)."""
-    if not _holds(confirmation.window, now, skew):
+    if not confirmation.window.holds(now, skew):
         return False
     if confirmation.method == BEARER:
         return confirmation.window.not_on_or_after is not None
     if confirmation.method == HOLDER_OF_KEY:
         return client_certificate in confirmation.holders
     return confirmation.method == SENDER_VOUCHES
-
-
-def _holds(window: Window, now: datetime, skew: timedelta) -> bool:
-    begun = window.not_before is None or window.not_before <= now + skew
-    return begun and (window.not_on_or_after is None or now - skew < window.not_on_or_after)

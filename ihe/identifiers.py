@@ -13,9 +13,11 @@ RS = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0"
 LCM = "urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
 QUERY = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0"
 XDS = "urn:ihe:iti:xds-b:2007"
+RMD = "urn:ihe:iti:rmd:2017"
 
 # --- WS-Addressing. Source: Web Services Addressing 1.0, Core §2.1 and SOAP Binding §6.
 WSA_ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
+WSA_NONE = "http://www.w3.org/2005/08/addressing/none"
 WSA_FAULT_ACTION = "http://www.w3.org/2005/08/addressing/fault"
 SOAP_FAULT_ACTION = "http://www.w3.org/2005/08/addressing/soap/fault"
 
@@ -31,6 +33,17 @@ REGISTER_ON_DEMAND_RESPONSE = "urn:ihe:iti:2010:RegisterOnDemandDocumentResponse
 REMOVE_METADATA = "urn:ihe:iti:2010:DeleteDocumentSet"  # ITI-62, under its old name
 REMOVE_DOCUMENTS = "urn:ihe:iti:2017:RemoveDocuments"  # ITI-86
 RESTRICTED_UPDATE = "urn:ihe:iti:2018:RestrictedUpdateDocumentSet"  # ITI-92
+# ITI TF-2 3.44.4.1.3.1, 3.45.4.1.3.1, 3.47.4.2.3.1: the interaction's name in a namespace
+PATIENT_ADDED = "urn:hl7-org:v3:PRPA_IN201301UV02"  # ITI-44
+PATIENT_REVISED = "urn:hl7-org:v3:PRPA_IN201302UV02"  # ITI-44
+PATIENTS_MERGED = "urn:hl7-org:v3:PRPA_IN201304UV02"  # ITI-44
+PATIENT_ACKNOWLEDGED = "urn:hl7-org:v3:MCCI_IN000002UV01"
+IDENTIFIERS_QUERY = "urn:hl7-org:v3:PRPA_IN201309UV02"  # ITI-45
+IDENTIFIERS_RESPONSE = "urn:hl7-org:v3:PRPA_IN201310UV02"
+PATIENTS_QUERY = "urn:hl7-org:v3:PRPA_IN201305UV02"  # ITI-47
+PATIENTS_RESPONSE = "urn:hl7-org:v3:PRPA_IN201306UV02"
+PATIENTS_CONTINUED = "urn:hl7-org:v3:QUQI_IN000003UV01_Continue"
+PATIENTS_CANCELLED = "urn:hl7-org:v3:QUQI_IN000003UV01_Cancel"
 
 # --- Response status. Source: ITI TF-3 4.2.4.2.
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
@@ -68,6 +81,15 @@ FOLDER_NODE = "urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2"
 FOLDER_CODE = "urn:uuid:1ba97051-7806-41a8-a48b-8fce7af683c5"
 FOLDER_PATIENT_ID = "urn:uuid:f64ffdf0-4b97-4e06-b79f-a52b38ec2f8a"
 FOLDER_UNIQUE_ID = "urn:uuid:75df8f67-9973-4fbe-a900-df66cefecc5a"
+
+# --- limitedMetadata, as a classificationNode. Source: ITI TF-3 4.2.3.2.29, 4.2.3.3.13, 4.2.3.4.10.
+LIMITED_NODES = frozenset(
+    {
+        "urn:uuid:ab9b591b-83ab-4d03-8f5d-f93b1fb92e85",  # DocumentEntry
+        "urn:uuid:5003a9db-8d8d-49e6-bf0c-990e34ac7707",  # SubmissionSet
+        "urn:uuid:2c144a76-29a9-4b7c-af54-b25409fe7d03",  # Folder
+    }
+)
 
 # --- Association. Source: ITI TF-3 4.2.2.2.7.
 ASSOCIATION_DOCUMENTATION = "urn:uuid:abd807a3-4432-4053-87b4-fd82c643d1f3"

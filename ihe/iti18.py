@@ -1,6 +1,6 @@
-"""ITI-18 Registry Stored Query: the request read, the answer written.
+"""ITI-18 Registry Stored Query, and ITI-51 Multi-Patient Stored Query: the request read, the answer written.
 
-Source: ITI TF-2 3.18.4.1.2 and 3.18.4.1.3; ebRS 3.0 §6 (AdhocQueryRequest, AdhocQueryResponse).
+Source: ITI TF-2 3.18.4.1.2, 3.18.4.1.3 and 3.51.4.1.2; ebRS 3.0 §6 (AdhocQueryRequest, AdhocQueryResponse).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ihe.identifiers import FAILURE, QUERY, RIM, SUCCESS
 from ihe.registry_response import NAMESPACES, error_list
 from ihe.soap import SoapError
 from registry.errors import ErrorCode, Finding, RegistryError
-from registry.metadata import RegistryObject
-from registry.stored_query import ReturnType, StoredQuery, read_stored_query
+from registry.stored_query import ObjectReference, ReturnType, StoredQuery, Told
+from registry.stored_query_coding import read_stored_query
 from schemas.xml import local_name
 
 REQUEST = f"{{{QUERY}}}AdhocQueryRequest"
@@ -35,8 +35,12 @@ class Question:
     raw: bytes
 
 
-def read_question(body: etree._Element) -> Question:
-    """The stored query of a request. Raises SoapError for another element, RegistryError for a query that cannot be."""
+def read_question(body: etree._Element, *, multi_patient: bool = False) -> Question:
+    """The stored query of a request; `multi_patient` says that ITI-51 carries it.
+
+    `AdhocQuery/@home` and `$homeCommunityId` are accepted: they route a query, and here it has arrived. Raises
+    SoapError for another element, RegistryError for a query that cannot be.
+    """
     option, adhoc = body.find(_RESPONSE_OPTION), body.find(_ADHOC_QUERY)
     if body.tag != REQUEST or option is None or adhoc is None:
         got = local_name(body.tag)[:64] if body.tag != REQUEST else "one of them missing"
@@ -48,14 +52,15 @@ def read_question(body: etree._Element) -> Question:
             ErrorCode.XDSRegistryError, "returnType", expected=expected, got=asked[:64] or "none"
         )
     query_id = adhoc.get("id", "")
-    query = read_stored_query(query_id, slots(adhoc), _RETURN_TYPES[asked])
+    query = read_stored_query(query_id, slots(adhoc), _RETURN_TYPES[asked], multi_patient=multi_patient)
     return Question(query, query_id, etree.tostring(body, encoding="UTF-8", with_tail=False))
 
 
-def write_answer(objects: Iterable[RegistryObject], return_type: ReturnType) -> bytes:
-    """What was found; a RegistryObjectList without content when that is nothing."""
-    write = write_references if return_type is ReturnType.OBJECT_REF else write_objects
-    return _response(SUCCESS, (), write(objects))
+def write_answer(found: Iterable[Told], return_type: ReturnType) -> bytes:
+    """What was found, of that return type; a RegistryObjectList without content when that is nothing."""
+    if return_type is ReturnType.OBJECT_REF:
+        return _response(SUCCESS, (), write_references(found))
+    return _response(SUCCESS, (), write_objects(each for each in found if not isinstance(each, ObjectReference)))
 
 
 def write_failure(findings: Iterable[Finding]) -> bytes:

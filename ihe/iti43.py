@@ -31,10 +31,15 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,12
 
 def read_retrieve(body: etree._Element) -> tuple[DocumentRequest, ...]:
     """The documents asked for, in the order of the request. Raises SoapError."""
-    asked = body.findall(_DOCUMENT_REQUEST) if body.tag == REQUEST else []
+    return read_document_requests(body, REQUEST)
+
+
+def read_document_requests(body: etree._Element, request: str) -> tuple[DocumentRequest, ...]:
+    """The documents that a request of that tag names, in its order. Raises SoapError."""
+    asked = body.findall(_DOCUMENT_REQUEST) if body.tag == request else []
     if not 1 <= len(asked) <= MAX_REQUESTS:
-        got = local_name(body.tag)[:64] if body.tag != REQUEST else f"{len(asked)}"
-        raise SoapError(f"xds:RetrieveDocumentSetRequest with 1 to {MAX_REQUESTS} DocumentRequest", got)
+        got = local_name(body.tag)[:64] if body.tag != request else f"{len(asked)}"
+        raise SoapError(f"{local_name(request)} with 1 to {MAX_REQUESTS} xds:DocumentRequest", got)
     return tuple(map(_document_request, asked))
 
 
@@ -111,12 +116,15 @@ def _around(opened: Sequence[Opened], findings: Sequence[Finding], frame: tuple[
 
 def _described(found: Opened) -> str:
     home = found.request.home_community_id
+    repository, document = found.new_repository_unique_id, found.new_document_unique_id
     return (
         "<xds:DocumentResponse>"
         + (f"<xds:HomeCommunityId>{text(home)}</xds:HomeCommunityId>" if home else "")
         + f"<xds:RepositoryUniqueId>{text(found.request.repository_unique_id)}</xds:RepositoryUniqueId>"
         f"<xds:DocumentUniqueId>{text(found.request.document_unique_id)}</xds:DocumentUniqueId>"
-        f"<xds:mimeType>{text(found.mime_type)}</xds:mimeType>"
+        + (f"<xds:NewRepositoryUniqueId>{text(repository)}</xds:NewRepositoryUniqueId>" if repository else "")
+        + (f"<xds:NewDocumentUniqueId>{text(document)}</xds:NewDocumentUniqueId>" if document else "")
+        + f"<xds:mimeType>{text(found.mime_type)}</xds:mimeType>"
     )
 
 

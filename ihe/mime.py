@@ -1,22 +1,32 @@
 """multipart/related on the wire: parts in, one after the other, chunk by chunk; parts out, with a known length.
 
-Source: RFC 2045, RFC 2046 §5.1 (multipart), RFC 2387 (multipart/related).
+Source: RFC 2045 (headers, transfer encodings), RFC 2046 §5.1 (multipart), RFC 2387 (multipart/related), RFC 5322 §2.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import binascii
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
+
+from ihe.base64_stream import Base64Decoder
 
 CHUNK_BYTES = 64 * 1024
 SOAP_XML = "application/soap+xml"
 XOP_XML = "application/xop+xml"
 MULTIPART = "multipart/related"
 MAX_BOUNDARY = 70  # RFC 2046 §5.1.1
+MAX_PREAMBLE_BYTES = 4096
+MAX_QUOTED_LINE_BYTES = 4096  # RFC 2045 §6.7 has them end after 76 characters
+
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 §5.1.1, bchars
+_FIELD_NAME = re.compile(rb"[!-9;-~]+")  # RFC 5322 §2.2
+_FOLD = re.compile(rb"\r\n([ \t])")  # RFC 5322 §2.2.3
+_MALFORMED = ("multipart/related with the boundary of Content-Type", "malformed MIME")
 
 
 class PackageError(Exception):
@@ -58,10 +68,6 @@ class Part:
     chunks: Iterator[bytes]
 
 
-_END = object()
-_Event = dict[str, str] | bytes | object
-
-
 def content_type(header: str) -> tuple[str, dict[str, str]]:
     """Media type and parameters, in lower case but for the values of parameters."""
     media_type, parameters = parse_options_header(header)
@@ -84,94 +90,151 @@ def parts(boundary: str, stream: Readable, limits: Limits) -> Iterator[Part]:
     """The parts of a multipart body. Raises PackageError for anything malformed, truncated or beyond the limits."""
     if len(boundary) > MAX_BOUNDARY:
         raise PackageError(f"a boundary of at most {MAX_BOUNDARY} characters", str(len(boundary)))
-    events = _events(boundary, stream, limits)
-    for count, event in enumerate(iter(lambda: next(events, _END), _END)):
-        if not isinstance(event, dict):
-            raise PackageError("headers before the bytes of a part", "bytes")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise PackageError("a boundary in the characters of RFC 2046", "others")
+    reader = _Reader(boundary, pieces(stream, limits))
+    for _ in reader.until_delimiter(MAX_PREAMBLE_BYTES):  # a preamble means nothing
+        pass
+    count = 0
+    while reader.another_part():
         if count > limits.documents:
             raise PackageError(f"at most {limits.documents} documents", "more")
-        chunks = _until_end(events)
-        yield Part(event, chunks)
+        chunks = reader.until_delimiter()
+        yield Part(reader.headers(limits), chunks)
         for _ in chunks:  # what the consumer left
             pass
+        count += 1
+    reader.drain()
 
 
-def _until_end(events: Iterator[_Event]) -> Iterator[bytes]:
-    for event in events:
-        if not isinstance(event, bytes):
-            return
-        yield event
+class _Reader:
+    """The bytes of a multipart body, in the order in which they come. Holds a chunk and little more.
+
+    A delimiter is the line break before a boundary, too: the body is read as if it began with one.
+    """
+
+    def __init__(self, boundary: str, source: Iterator[bytes]) -> None:
+        self._delimiter = f"\r\n--{boundary}".encode("ascii")
+        self._source = source
+        self._held = bytearray(b"\r\n")
+
+    def until_delimiter(self, limit: int | None = None) -> Iterator[bytes]:
+        """What stands before the next delimiter, which is consumed. Raises PackageError beyond `limit` bytes."""
+        total = 0
+        while True:
+            found = self._held.find(self._delimiter)
+            end = found if found >= 0 else max(0, len(self._held) - len(self._delimiter) + 1)
+            total += end
+            if limit is not None and total > limit:
+                raise PackageError(*_MALFORMED)
+            if end:
+                yield bytes(self._held[:end])
+            if found >= 0:
+                del self._held[: found + len(self._delimiter)]
+                return
+            del self._held[:end]
+            self._more()
+
+    def another_part(self) -> bool:
+        """Whether a part follows the delimiter just consumed. Source: RFC 2046 §5.1.1 (transport-padding)."""
+        if self._starts_with(b"--"):
+            return False
+        line = self._line(CHUNK_BYTES)
+        if line.strip(b" \t"):
+            raise PackageError(*_MALFORMED)
+        return True
+
+    def headers(self, limits: Limits) -> dict[str, str]:
+        """The header fields of a part, by lower-case name, unfolded, and the empty line after them."""
+        found: dict[str, str] = {}
+        while line := self._field(limits.header_bytes):
+            name, colon, value = line.partition(b":")
+            if not colon or not _FIELD_NAME.fullmatch(name.rstrip(b" \t")):
+                raise PackageError(*_MALFORMED)
+            key = name.rstrip(b" \t").decode("ascii").lower()
+            if key in found:
+                raise PackageError("every header of a part once", f"{key[:40]} twice")
+            if len(found) >= limits.headers:
+                raise PackageError(f"at most {limits.headers} headers on a part", "more")
+            found[key] = value.decode("latin-1").strip()
+        if self._starts_with(self._delimiter[2:]):
+            self._held[:0] = b"\r\n"  # a part without a body: the empty line is the delimiter's own line break
+        return found
+
+    def drain(self) -> None:
+        """Reads the epilogue, which means nothing, to its end."""
+        self._held.clear()
+        for _ in self._source:
+            pass
+
+    def _field(self, limit: int) -> bytes:
+        """A header line with those that continue it; b'' for the empty line after the last."""
+        field = self._line(limit)
+        while field and (self._starts_with(b" ") or self._starts_with(b"\t")):
+            field += b"\r\n" + self._line(limit)
+            if len(field) > limit:
+                raise PackageError(f"headers of at most {limit} bytes", "a longer one")
+        return _FOLD.sub(rb"\1", field)
+
+    def _line(self, limit: int) -> bytes:
+        """The next line, without its CRLF."""
+        start = 0
+        while (found := self._held.find(b"\r\n", start)) < 0:
+            if len(self._held) > limit:
+                raise PackageError(f"lines of at most {limit} bytes outside the bytes of parts", "a longer one")
+            start = max(0, len(self._held) - 1)
+            self._more()
+        if found > limit:
+            raise PackageError(f"lines of at most {limit} bytes outside the bytes of parts", "a longer one")
+        line = bytes(self._held[:found])
+        del self._held[: found + 2]
+        return line
+
+    def _starts_with(self, prefix: bytes) -> bool:
+        while len(self._held) < len(prefix) and prefix.startswith(self._held):
+            self._more()
+        return self._held.startswith(prefix)
+
+    def _more(self) -> None:
+        piece = next(self._source, b"")
+        if not piece:
+            raise PackageError("a closing boundary at the end of the body", "a truncated body")
+        self._held += piece
 
 
-def _events(boundary: str, stream: Readable, limits: Limits) -> Iterator[_Event]:
-    """Headers, then bytes, then the end of the part, for each part."""
-    collector = _Collector()
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": collector.part_begin,
-            "on_header_field": collector.header_field,
-            "on_header_value": collector.header_value,
-            "on_header_end": collector.header_end,
-            "on_headers_finished": collector.headers_finished,
-            "on_part_data": collector.part_data,
-            "on_part_end": collector.part_end,
-            "on_end": collector.end,
-        },
-        max_header_count=limits.headers,
-        max_header_size=limits.header_bytes,
-    )
-    for piece in pieces(stream, limits):
-        try:
-            parser.write(piece)
-        except FormParserError:
-            raise PackageError("multipart/related with the boundary of Content-Type", "malformed MIME") from None
-        yield from collector.taken()
-    if not collector.ended:
-        raise PackageError("a closing boundary at the end of the body", "a truncated body")
+def decoded(part: Part) -> Iterator[bytes]:
+    """The bytes of a part, its transfer encoding undone. Raises PackageError, Base64Error. Source: RFC 2045 §6."""
+    encoding = part.headers.get("content-transfer-encoding", "binary").lower()
+    if encoding in ("binary", "8bit", "7bit"):
+        return part.chunks
+    if encoding == "base64":
+        return _from_base64(part.chunks)
+    if encoding == "quoted-printable":
+        return _from_quoted_printable(part.chunks)
+    raise PackageError("a Content-Transfer-Encoding of RFC 2045", encoding[:40])
 
 
-class _Collector:
-    """Callbacks of the parser in, events out."""
+def _from_base64(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    ready: list[bytes] = []
+    take: Callable[[bytes], None] = ready.append
+    decoder = Base64Decoder(take)
+    for chunk in chunks:
+        decoder.feed(chunk.decode("latin-1"))
+        yield from ready
+        ready.clear()
+    decoder.close()
 
-    def __init__(self) -> None:
-        self.ended = False
-        self._events: list[_Event] = []
-        self._headers: dict[str, str] = {}
-        self._name, self._value = bytearray(), bytearray()
 
-    def taken(self) -> list[_Event]:
-        events, self._events = self._events, []
-        return events
-
-    def part_begin(self) -> None:
-        self._headers = {}
-
-    def header_field(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-
-    def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def header_end(self) -> None:
-        name = self._name.decode("latin-1").lower()
-        if name in self._headers:
-            raise PackageError("every header of a part once", f"{name[:40]} twice")
-        self._headers[name] = self._value.decode("latin-1").strip()
-        self._name.clear()
-        self._value.clear()
-
-    def headers_finished(self) -> None:
-        self._events.append(self._headers)
-
-    def part_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(data[start:end])
-
-    def part_end(self) -> None:
-        self._events.append(_END)
-
-    def end(self) -> None:
-        self.ended = True
+def _from_quoted_printable(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Line by line: an escape never goes over the end of one. Source: RFC 2045 §6.7."""
+    held = b""
+    for chunk in chunks:
+        whole, newline, held = (held + chunk).rpartition(b"\n")
+        if len(held) > MAX_QUOTED_LINE_BYTES:
+            raise PackageError(f"quoted-printable lines of at most {MAX_QUOTED_LINE_BYTES} bytes", "a longer one")
+        if newline:
+            yield binascii.a2b_qp(whole + newline)
+    yield binascii.a2b_qp(held)
 
 
 @dataclass(frozen=True, slots=True)

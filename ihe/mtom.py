@@ -29,6 +29,7 @@ from ihe.mime import (
     Part,
     Readable,
     content_type,
+    decoded,
     parts,
     pieces,
     write_related,
@@ -43,6 +44,7 @@ _INCLUDE = f"{{{XOP}}}Include"
 _DOCUMENT_PATH = ("Envelope", "Body", "ProvideAndRegisterDocumentSetRequest", "Document")
 _DOCUMENTS = f"{BODY}/{{{XDS}}}ProvideAndRegisterDocumentSetRequest/{{{XDS}}}Document"
 _BODY_START = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)Body[\s/>]")
+_CHARSETS = frozenset({"utf-8", "us-ascii", "utf-16", "utf-16le", "utf-16be"})
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
@@ -80,6 +82,7 @@ def read_package(
     media_type, parameters = content_type(header)
     assembly = _Assembly(stage, limits, on_root)
     if media_type == SOAP_XML:
+        _check_charset(parameters)
         assembly.read_root(pieces(stream, limits))
     elif media_type == MULTIPART:
         _read_related(parameters, stream, limits, assembly)
@@ -108,12 +111,12 @@ def _read_related(parameters: dict[str, str], stream: Readable, limits: Limits, 
         name = _content_id(part.headers.get("content-id", ""))
         is_root = not assembly.has_root and (start is None or name == start)
         assembly.claim(name, is_root=is_root)
-        _check_encoding(part)
+        chunks = decoded(part)
         if is_root:
             _check_root(part)
-            assembly.read_root(part.chunks)
+            assembly.read_root(chunks)
         else:
-            assembly.read_part(name, part.chunks)
+            assembly.read_part(name, chunks)
 
 
 def _check_parameters(parameters: dict[str, str]) -> None:
@@ -128,20 +131,22 @@ def _check_parameters(parameters: dict[str, str]) -> None:
         raise PackageError(f'start-info="{SOAP_XML}" in Content-Type', info[:80], 415)
 
 
-def _check_encoding(part: Part) -> None:
-    encoding = part.headers.get("content-transfer-encoding", "binary").lower()
-    if encoding not in ("binary", "8bit", "7bit"):
-        raise PackageError("Content-Transfer-Encoding binary", encoding[:40])
-
-
 def _check_root(part: Part) -> None:
     media_type, parameters = content_type(part.headers.get("content-type", ""))
     inner = _media_type(parameters.get("type", SOAP_XML))
     if (media_type, inner) != (XOP_XML, SOAP_XML):
         raise PackageError(f'{XOP_XML}; type="{SOAP_XML}" as root part', f"{media_type}; {inner}"[:120])
-    charset = parameters.get("charset", "utf-8").lower()
-    if charset != "utf-8":
-        raise PackageError("charset UTF-8 in the root part", charset[:40])
+    _check_charset(parameters)
+
+
+def _check_charset(parameters: dict[str, str]) -> None:
+    """The encodings that every XML processor reads; which one it is, the bytes say.
+
+    Source: SOAP 1.2 Part 1 §5 (infoset), RFC 7303 §3 (a byte order mark comes before charset).
+    """
+    charset = parameters.get("charset", "utf-8").strip().lower()
+    if charset not in _CHARSETS:
+        raise PackageError("charset UTF-8 or UTF-16 for an envelope", charset[:40], 415)
 
 
 def _media_type(value: str) -> str:
@@ -300,9 +305,10 @@ class _Assembly(Generic[S]):
         text = document.get("id") in self.inline or (document.text or "").strip()
         if len(document) != 1 or text or (include.tail or "").strip():
             raise PackageError("base64 text or one xop:Include in Document", "both")
-        href = include.get("href", "")
-        content_id = _PERCENT.sub(lambda escape: chr(int(escape[1], 16)), href.removeprefix("cid:"))
-        if not href.startswith("cid:") or not content_id:
+        href = include.get("href", "").strip()
+        scheme, _, escaped = href.partition(":")
+        content_id = _PERCENT.sub(lambda escape: chr(int(escape[1], 16)), escaped)
+        if scheme.lower() != "cid" or not content_id:
             raise PackageError("an href cid: in xop:Include", href[:40] or "none")
         if content_id in self.names.values():
             raise PackageError("a different href in every xop:Include", "the same one twice")

@@ -14,6 +14,7 @@ from lxml import etree
 from dmp.requests import Lot
 from ihe import iti18, iti41, iti42, iti43, iti62, iti86
 from ihe.mime import Outgoing
+from ihe.patient_services import PATIENT_SERVICES
 from ihe.registry_response import write_registry_response
 from ihe.soap import frame
 from ihe.transactions import Transaction
@@ -36,7 +37,7 @@ class Service:
 
 
 def _search(exchange: Exchange, body: etree._Element) -> Outgoing:
-    question = iti18.read_question(body)
+    question = iti18.read_question(body, multi_patient=exchange.transaction is Transaction.ITI_51)
     requester = exchange.known()
     exchange.reached_hall = True
     found = exchange.door.search(requester, exchange.call, question.query, question.query_id, question.raw)
@@ -77,7 +78,7 @@ def _retrieve(exchange: Exchange, body: etree._Element) -> Outgoing:
     exchange.wanted = iti43.read_retrieve(body)
     exchange.reached_hall = True
     results = exchange.door.open(requester, exchange.call, exchange.wanted)
-    around = frame(Transaction.ITI_43.response_action, exchange.relates_to)
+    around = frame(Transaction.ITI_43.response_action, exchange.addressed(exchange.routes.reply))
     if exchange.packaged:
         return iti43.write_opened(results, around, exchange.boundary)
     return iti43.write_opened_inline(results, around)
@@ -120,4 +121,5 @@ SERVICES = {
     Transaction.ITI_62: Service(_remove_metadata, _registry_failure),
     Transaction.ITI_86: Service(_remove_documents, _registry_failure),
     Transaction.ITI_92: Service(_register, _registry_failure),
+    **{transaction: Service(*both) for transaction, both in PATIENT_SERVICES.items()},
 }

@@ -17,6 +17,13 @@ class Transaction(Enum):
     ITI_41 = ("ITI-41", identifiers.PROVIDE_AND_REGISTER, "")
     ITI_42 = ("ITI-42", identifiers.REGISTER_DOCUMENT_SET, "")
     ITI_43 = ("ITI-43", identifiers.RETRIEVE_DOCUMENT_SET, "")
+    ITI_44_ADD = ("ITI-44", identifiers.PATIENT_ADDED, identifiers.PATIENT_ACKNOWLEDGED)
+    ITI_44_REVISE = ("ITI-44", identifiers.PATIENT_REVISED, identifiers.PATIENT_ACKNOWLEDGED)
+    ITI_44_MERGE = ("ITI-44", identifiers.PATIENTS_MERGED, identifiers.PATIENT_ACKNOWLEDGED)
+    ITI_45 = ("ITI-45", identifiers.IDENTIFIERS_QUERY, identifiers.IDENTIFIERS_RESPONSE)
+    ITI_47 = ("ITI-47", identifiers.PATIENTS_QUERY, identifiers.PATIENTS_RESPONSE)
+    ITI_47_CONTINUE = ("ITI-47", identifiers.PATIENTS_CONTINUED, identifiers.PATIENTS_RESPONSE)
+    ITI_47_CANCEL = ("ITI-47", identifiers.PATIENTS_CANCELLED, identifiers.PATIENT_ACKNOWLEDGED)
     ITI_51 = ("ITI-51", identifiers.MULTI_PATIENT_STORED_QUERY, "")
     ITI_57 = ("ITI-57", identifiers.UPDATE_DOCUMENT_SET, "")
     ITI_61 = ("ITI-61", identifiers.REGISTER_ON_DEMAND_ENTRY, identifiers.REGISTER_ON_DEMAND_RESPONSE)
@@ -43,6 +50,9 @@ class Actor(Enum):
     DOCUMENT_REGISTRY = (
         Transaction.ITI_18,
         Transaction.ITI_42,
+        Transaction.ITI_44_ADD,
+        Transaction.ITI_44_REVISE,
+        Transaction.ITI_44_MERGE,
         Transaction.ITI_51,
         Transaction.ITI_57,
         Transaction.ITI_61,
@@ -50,3 +60,12 @@ class Actor(Enum):
         Transaction.ITI_92,
     )
     DOCUMENT_REPOSITORY = (Transaction.ITI_41, Transaction.ITI_43, Transaction.ITI_86)
+    PIX_MANAGER = (  # and Patient Demographics Supplier
+        Transaction.ITI_44_ADD,
+        Transaction.ITI_44_REVISE,
+        Transaction.ITI_44_MERGE,
+        Transaction.ITI_45,
+        Transaction.ITI_47,
+        Transaction.ITI_47_CONTINUE,
+        Transaction.ITI_47_CANCEL,
+    )

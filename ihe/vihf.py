@@ -1,19 +1,13 @@
 """VIHF: who sends a request, by the SAML 2.0 assertion in its WS-Security header and the TLS client certificate.
 
-    locate: exactly one Assertion in the whole envelope, at Header/Security  -> verify: pinned signature profile,
-    canonical bytes -> read: claims from those bytes only -> trust: chain, CRL, signature certificate -> fresh ->
-    bound: assertion, signer and TLS client speak of the same person or structure -> not a replay -> Requester
+    verified (ihe.signed_assertion) -> fresh -> the signer may sign, and is the Issuer -> bound: assertion, signer and
+    TLS client speak of the same person or structure -> not a replay -> Requester
 
 Source: CI-SIS, volet Transport synchrone; GIE SESAM-Vitale, DMP-Compatibilité; OASIS WSS SAML Token Profile 1.1.
 """
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from lxml import etree
@@ -22,7 +16,7 @@ from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from identities.requester import Authentication, Requester
-from ihe.assertion import INVALID, SAML, SMARTCARD_PKI, Assertion, read_assertion
+from ihe.assertion import SMARTCARD_PKI, Assertion, read_assertion
 from ihe.certificate_identity import PS_ID_NAT, STRUCT_ID_NAT
 from ihe.certificates import (
     CertificateError,
@@ -34,50 +28,14 @@ from ihe.certificates import (
 )
 from ihe.errors import AuthenticationError
 from ihe.freshness import check_freshness, expires
-from ihe.identifiers import SOAP_12, WSSE
-from ihe.replay import AssertionUse, ReplayError, ReplayGuard, assertion_key, check_use
-from ihe.signature import (
-    ALGORITHMS,
-    DIGESTS,
-    NCNAME,
-    EnvelopedSignature,
-    SignatureError,
-    UnsupportedAlgorithmError,
-    parse_standalone,
-    read_enveloped,
-    verify_enveloped,
-)
-from schemas import oids, xml
+from ihe.replay import ReplayGuard
+from ihe.saml import INVALID
+from ihe.signature import ALGORITHMS, DIGESTS, EnvelopedSignature, SignatureError, verify_enveloped
+from ihe.signed_assertion import CACHE_CAPACITY, FAILED_AUTHENTICATION, AssertionVerifier, Profile, Verified, Verifier
+from schemas import oids
 from schemas.domain import AssertionProfile, Replay
 
-MAX_BYTES = 64 * 1024
-MAX_ELEMENTS = 200
-CACHE_CAPACITY = 4096
-
-# Fault subcodes. Source: WSS SOAP Message Security 1.1 §12; GIE SESAM-Vitale DMP message examples v02.05.
-INVALID_SECURITY, FAILED_CHECK = "wsse:InvalidSecurity", "wsse:FailedCheck"
-UNSUPPORTED_ALGORITHM, FAILED_AUTHENTICATION = "wsse:UnsupportedAlgorithm", "wsse:FailedAuthentication"
-INVALID_CERTIFICATE = "DMPInvalidCertificate"
-
-Verifier = Callable[[EnvelopedSignature], bytes]
-"""Gives the canonical bytes that a signature covers, or raises SignatureError."""
-
-_NAMESPACES = {"soap": SOAP_12, "wsse": WSSE, "saml": SAML}
-_SECURITY = etree.XPath("/soap:Envelope/soap:Header/wsse:Security", namespaces=_NAMESPACES)
-_ASSERTIONS = etree.XPath("//saml:Assertion | //saml:EncryptedAssertion", namespaces=_NAMESPACES)
-_ATTRIBUTES_EQUAL = etree.XPath("//@*[. = $value]")
-_SIZE = etree.XPath("count(descendant-or-self::*)")
-
-
-@dataclass(slots=True)
-class _Verified:
-    """An assertion whose signature and signer were found good under `epoch` of the trust store."""
-
-    epoch: int
-    assertion: Assertion
-    signer: Trusted
-    digest: str
-    admitted: set[str] = field(default_factory=set)  # fingerprints of TLS clients that the replay guard let pass
+INVALID_CERTIFICATE = "DMPInvalidCertificate"  # GIE SESAM-Vitale DMP message examples v02.05
 
 
 class VihfAuthenticator:
@@ -95,10 +53,14 @@ class VihfAuthenticator:
         verify: Verifier = verify_enveloped,
         cache_capacity: int = CACHE_CAPACITY,
     ) -> None:
-        self._trust, self._profile, self._replay, self._verify = trust, profile, replay, verify
-        self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
-        self._cache_capacity = cache_capacity
-        self._lock = threading.Lock()
+        self._trust, self._profile = trust, profile
+        shape = Profile(
+            name="VIHF",
+            believe=lambda signed, now: trust.trusted(signed.certificate, signed.intermediates, instant=now),
+            read=lambda canonical: read_assertion(canonical, profile),
+            untrusted=INVALID_CERTIFICATE,
+        )
+        self._verifier = AssertionVerifier(shape, trust, replay, verify=verify, cache_capacity=cache_capacity)
 
     def authenticate(self, envelope: etree._Element, client_certificate_der: bytes | None, now: datetime) -> Requester:
         """Who sends the message whose root is `envelope`, over TLS with that client certificate.
@@ -107,7 +69,7 @@ class VihfAuthenticator:
         """
         if client_certificate_der is None:
             raise AuthenticationError("TLS: expected a client certificate, got none", FAILED_AUTHENTICATION)
-        verified = self._verified(_locate(envelope), now)
+        verified = self._verifier.verified(envelope, now)
         assertion, signer = verified.assertion, verified.signer.identity
         check_freshness(assertion, self._profile, client_certificate_der, now)
         client = self._client(client_certificate_der, now)
@@ -115,41 +77,6 @@ class VihfAuthenticator:
         _check_binding(assertion, signer, client)
         self._check_replay(verified, client, now)
         return _requester(assertion, signer)
-
-    def _verified(self, element: etree._Element, now: datetime) -> _Verified:
-        """The verified assertion in `element`, remembered by the SHA-256 of its bytes while the trust store stands."""
-        raw = etree.tostring(element, with_tail=False)
-        if len(raw) > MAX_BYTES:
-            raise AuthenticationError(f"VIHF: expected at most {MAX_BYTES} bytes, got {len(raw)}", INVALID_SECURITY)
-        key, epoch = hashlib.sha256(raw).digest(), self._trust.epoch
-        with self._lock:
-            known = self._cache.get(key)
-            if known is not None:
-                self._cache.move_to_end(key)
-        try:
-            if known is not None and known.epoch == epoch:
-                known.signer.check(now)
-                return known
-            verified = self._examine(raw, epoch, now)
-        except UnsupportedAlgorithmError as error:
-            raise AuthenticationError(f"VIHF signature: {error}", UNSUPPORTED_ALGORITHM) from None
-        except SignatureError as error:
-            raise AuthenticationError(f"VIHF signature: {error}", FAILED_CHECK) from None
-        except CertificateError as error:
-            raise AuthenticationError(f"VIHF signing certificate: {error}", INVALID_CERTIFICATE) from None
-        with self._lock:
-            self._cache[key] = verified
-            if len(self._cache) > self._cache_capacity:
-                self._cache.popitem(last=False)
-        return verified
-
-    def _examine(self, raw: bytes, epoch: int, now: datetime) -> _Verified:
-        root = parse_standalone(raw)
-        signed = read_enveloped(root, root.get("ID", ""))
-        canonical = self._verify(signed)
-        signer = self._trust.trusted(signed.certificate, signed.intermediates, instant=now)
-        assertion = read_assertion(canonical, self._profile)
-        return _Verified(epoch, assertion, signer, hashlib.sha256(canonical).hexdigest())
 
     def _client(self, der: bytes, now: datetime) -> CertificateIdentity:
         try:
@@ -160,22 +87,15 @@ class VihfAuthenticator:
             raise AuthenticationError("Not a valid authentication certificate", INVALID_CERTIFICATE)
         return client
 
-    def _check_replay(self, verified: _Verified, client: CertificateIdentity, now: datetime) -> None:
-        once = self._profile.replay is Replay.ONCE or verified.assertion.one_time_use
-        fingerprint = client.fingerprint.hex()
-        if fingerprint in verified.admitted and not once:
-            return
-        use = AssertionUse(
-            key=assertion_key(verified.signer.identity.subject, verified.assertion.id),
-            digest=verified.digest,
-            client=fingerprint,
+    def _check_replay(self, verified: Verified[Assertion, Trusted], client: CertificateIdentity, now: datetime) -> None:
+        self._verifier.check_use(
+            verified,
+            issuer=verified.signer.identity.subject,
+            client=client.fingerprint.hex(),
             expires=expires(verified.assertion, self._profile),
+            once=self._profile.replay is Replay.ONCE,
+            now=now,
         )
-        try:
-            check_use(use, self._replay.remember(use, now), once=once)
-        except ReplayError as error:
-            raise AuthenticationError(f"VIHF: {error}", FAILED_AUTHENTICATION) from None
-        verified.admitted.add(fingerprint)
 
 
 def verify_with_signxml(signed: EnvelopedSignature) -> bytes:
@@ -196,32 +116,6 @@ def verify_with_signxml(signed: EnvelopedSignature) -> bytes:
     if not isinstance(result, VerifyResult):
         raise SignatureError("one Reference", "several")
     return result.signed_data
-
-
-def _locate(envelope: etree._Element) -> etree._Element:
-    """The one assertion of the message. Raises AuthenticationError for any other number, place or identifier.
-
-    Looking at the whole envelope, body included, is what defeats signature wrapping.
-    """
-    assertions, headers = _ASSERTIONS(envelope), _SECURITY(envelope)
-    if len(assertions) != 1 or len(headers) != 1:
-        got = f"{len(assertions)} and {len(headers)}"
-        expected = "one Assertion in the envelope and one wsse:Security in its Header"
-        raise AuthenticationError(f"VIHF: expected {expected}, got {got}", INVALID_SECURITY)
-    assertion: etree._Element = assertions[0]
-    if assertion.getparent() is not headers[0] or assertion.tag != f"{{{SAML}}}Assertion":
-        raise AuthenticationError("VIHF: expected the Assertion in wsse:Security, got it elsewhere", INVALID_SECURITY)
-    if _SIZE(assertion) > MAX_ELEMENTS:
-        raise AuthenticationError(f"VIHF: expected at most {MAX_ELEMENTS} elements, got more", INVALID_SECURITY)
-    identifier = assertion.get("ID", "")
-    same = [each for each in _ATTRIBUTES_EQUAL(envelope, value=identifier) if _is_id(each.attrname)]
-    if len(identifier) > 256 or not NCNAME.fullmatch(identifier) or len(same) != 1:
-        raise AuthenticationError("VIHF: expected an NCName as ID, unique in the envelope, got another", INVALID)
-    return assertion
-
-
-def _is_id(attribute: str) -> bool:
-    return xml.local_name(attribute).lower() in ("id", "assertionid")
 
 
 def _check_signer(assertion: Assertion, signer: CertificateIdentity) -> None:

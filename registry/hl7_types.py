@@ -1,7 +1,8 @@
 """The HL7 v2 data types of XDS attributes, as far as IHE requires something of them.
 
-Extra components are the sender's business: CX of the DMP carries a type (`^NH`) and sometimes a date that IHE does not
-know. `*_fault` functions say what was expected, or None for a value in order.
+IHE leaves components of its types empty that others fill: CX of the DMP carries a type (`^NH`) and sometimes a date.
+Where a domain accepts them (`extra`), they are the sender's business. Trailing delimiters never count. `*_fault`
+functions say what was expected, or None for a value in order.
 
 Source: ITI TF-3 Table 4.2.3.1.7-2 (data types); HL7 v2.5 chapter 2.A.
 """
@@ -14,32 +15,30 @@ from datetime import datetime
 from registry.metadata import DtmError, dtm_floor
 
 MAX_OID = 64  # ITI TF-3 Table 4.2.3.1.7-2 (OID)
-MAX_VALUE = 256  # a slot's Value. Source: ebRIM 3.0 §2.8 (LongName)
-MAX_UNIQUE_ID = 128  # ITI TF-3 4.2.3.2.26: OID of 64 characters, `^`, extension, 128 together
+MAX_VALUE = 256  # a slot's Value, an ExternalIdentifier's value. Source: ebRIM 3.0 §2.8 (LongName)
 
-_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+\Z")
-_EXTENSION = re.compile(r"[\x21-\x5d\x5f-\x7e]+\Z")  # printable, without `^`
+_OID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+\Z")
+_OID_WITH_ZEROS = re.compile(r"[0-9]+(\.[0-9]+)+\Z")
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
 
-
-def is_oid(text: str) -> bool:
-    """Whether `text` is an OID in dotted form, of at most 64 characters."""
-    return len(text) <= MAX_OID and _OID.match(text) is not None
-
-
-def oid_fault(text: str) -> str | None:
-    return None if is_oid(text) else f"an OID of at most {MAX_OID} characters"
+_CX = (1, 4)  # components that IHE knows, from 1
+_CXI = (1, 4, 5, 6)  # CXi.6: homeCommunityId (CP-ITI-1292)
+_XON = (1, 6, 10)
 
 
-def unique_id_fault(text: str, *, extension: bool) -> str | None:
-    """`OID`, or `OID^extension` where `extension` allows it."""
-    oid, caret, rest = text.partition("^")
-    if not extension:
-        return oid_fault(text)
-    if is_oid(oid) and len(text) <= MAX_UNIQUE_ID and (not caret or _EXTENSION.match(rest)):
-        return None
-    return f"an OID, or OID^extension, of at most {MAX_UNIQUE_ID} characters"
+def is_oid(text: str, *, zeros: bool = True) -> bool:
+    """Whether `text` is an OID in dotted form, of at most 64 characters; `zeros` lets an arc begin with 0."""
+    return len(text) <= MAX_OID and (_OID_WITH_ZEROS if zeros else _OID).match(text) is not None
+
+
+def oid_fault(text: str, *, zeros: bool = False) -> str | None:
+    return None if is_oid(text, zeros=zeros) else f"an OID of at most {MAX_OID} characters"
+
+
+def identifier_fault(text: str) -> str | None:
+    """An Identifier is opaque, but no longer than what holds it. Source: ITI TF-3 4.2.3.2.26."""
+    return None if 0 < len(text) <= MAX_VALUE else f"an identifier of at most {MAX_VALUE} characters"
 
 
 def dtm_fault(text: str) -> str | None:
@@ -58,12 +57,20 @@ def cx_key(text: str) -> tuple[str, str]:
     return parts[0], authority[1] if len(authority) > 1 else ""
 
 
-def cx_fault(text: str) -> str | None:
+def cx_fault(text: str, *, extra: bool = True) -> str | None:
     """`id^^^&OID&ISO`."""
     parts = text.split("^")
-    if len(parts) > 3 and parts[0] and not parts[1] and not parts[2] and _hd_fault(parts[3]) is None:
+    sound = len(parts) > 3 and parts[0] and not parts[1] and not parts[2] and _is_authority(parts[3])
+    return None if sound and (extra or _only(parts, _CX)) else "a CX id^^^&OID&ISO"
+
+
+def cxi_fault(text: str) -> str | None:
+    """`id^^^[authority]^type`, where the authority is `name`, or `&OID&ISO`."""
+    parts = [*text.split("^"), "", "", "", ""]
+    named = "&" not in parts[3] or _is_authority(parts[3])
+    if parts[0] and parts[4] and named and _only(parts, _CXI):
         return None
-    return "a CX id^^^&OID&ISO"
+    return "a CXi id^^^&OID&ISO^type"
 
 
 def xcn_fault(text: str) -> str | None:
@@ -71,26 +78,41 @@ def xcn_fault(text: str) -> str | None:
     parts = text.split("^")
     named = bool(parts[0] or (len(parts) > 1 and parts[1]))
     authority = parts[8] if len(parts) > 8 else ""
-    if named and (not authority or _hd_fault(authority) is None):
+    if named and (not authority or _is_authority(authority)):
         return None
     return "an XCN with an identifier or a family name, and &OID&ISO as XCN.9 if there is one"
 
 
-def xon_fault(text: str) -> str | None:
+def xon_fault(text: str, *, extra: bool = True) -> str | None:
     """A name; and an identifier that is an OID, or that XON.6 gives an authority."""
     parts = text.split("^")
     authority = parts[5] if len(parts) > 5 else ""
     identifier = parts[9] if len(parts) > 9 else ""
-    sound = not authority or _hd_fault(authority) is None
-    if parts[0] and sound and (not identifier or authority or is_oid(identifier)):
+    sound = not authority or _is_authority(authority)
+    if parts[0] and sound and (not identifier or authority or is_oid(identifier)) and (extra or _only(parts, _XON)):
         return None
     return "an XON with a name, and &OID&ISO as XON.6 for an identifier in XON.10"
 
 
-def _hd_fault(text: str) -> str | None:
+def recipient_fault(text: str, *, extra: bool = True) -> str | None:
+    """`XON|XCN|XTN`, one of them at least. Source: ITI TF-3 4.2.3.3.7."""
+    parts = text.split("|")
+    faults = [xon_fault(parts[0], extra=extra) if parts[0] else None]
+    faults += [xcn_fault(person) for person in parts[1:2] if person]
+    if len(parts) <= 3 and any(parts) and not any(faults):
+        return None
+    return "XON|XCN|XTN, one of them at least"
+
+
+def _is_authority(text: str) -> bool:
     """`&OID&ISO`."""
     parts = text.split("&")
-    return None if len(parts) == 3 and not parts[0] and is_oid(parts[1]) and parts[2] == "ISO" else "&OID&ISO"
+    return len(parts) == 3 and not parts[0] and is_oid(parts[1]) and parts[2] == "ISO"
+
+
+def _only(parts: list[str], known: tuple[int, ...]) -> bool:
+    """Whether no other component than those `known` has a value."""
+    return not any(part for number, part in enumerate(parts, start=1) if number not in known)
 
 
 def shape(text: str) -> str:

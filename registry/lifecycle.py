@@ -19,12 +19,14 @@ from datetime import datetime
 from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.existing import URN_UUID, DocumentVersion, Existing, canonical_id, is_uuid, time_ordered_uuid
 from registry.hl7_types import MAX_VALUE, cx_key
+from registry.kinds import SubmissionKind
 from registry.metadata import (
     Association,
     AssociationType,
     AvailabilityStatus,
     DocumentEntry,
     Folder,
+    ObjectType,
     RegistryObject,
     Submission,
     SubmissionSet,
@@ -59,7 +61,7 @@ class Effects:
 
 def canonical(submission: Submission) -> Submission:
     """The submission with each UUID in lower case, wherever one stands."""
-    return _renamed(submission, canonical_id)
+    return renamed(submission, canonical_id)
 
 
 def admit(
@@ -69,8 +71,12 @@ def admit(
     versions: Mapping[str, DocumentVersion],
     same_unique_id: SameUniqueId,
     received: datetime,
+    kind: SubmissionKind = SubmissionKind.REGISTER,
+    references_across: bool = False,
 ) -> Effects:
     """What `submission`, received at `received` (UTC), does. `versions` is keyed by the submission's own entry ids.
+
+    `references_across` lets a submission set hold documents of another patient by reference.
 
     Raises RegistryError with every fault found.
     Source: ITI TF-2 3.42.4.1.3.
@@ -78,20 +84,20 @@ def admit(
     submission = canonical(submission)
     versions = {canonical_id(entry_id): version for entry_id, version in versions.items()}
     findings = [
-        *_identity(submission, existing, same_unique_id),
+        *identity_faults(submission, existing, same_unique_id, kind),
         *_versions(submission, versions, existing),
         *_patients(submission),
-        *membership_faults(submission, existing),
+        *membership_faults(submission, existing, references_across=references_across),
         *relationship_faults(submission, existing),
     ]
     if findings:
         raise RegistryError(findings)
     propagated, updated = _propagation(submission, existing)
     complete = replace(submission, associations=(*submission.associations, *propagated))
-    ids = _ids(complete, received)
+    ids = resolved_ids(complete, received)
     last_update_time = received.strftime("%Y%m%d%H%M%S")
     return Effects(
-        submission=_approved(_renamed(complete, lambda name: ids.get(name, name)), last_update_time),
+        submission=_approved(renamed(complete, lambda name: ids.get(name, name)), last_update_time),
         ids=ids,
         deprecated=_deprecated(submission, existing),
         versions={ids[entry_id]: version for entry_id, version in versions.items()},
@@ -104,7 +110,12 @@ def admit(
 # --- Identity: ids, uniqueIds, versions, patients ---------------------------------------------------------------------
 
 
-def _identity(submission: Submission, existing: Existing, policy: SameUniqueId) -> Iterator[Finding]:
+def identity_faults(
+    submission: Submission,
+    existing: Existing,
+    policy: SameUniqueId,
+    kind: SubmissionKind = SubmissionKind.REGISTER,
+) -> Iterator[Finding]:
     """Source: ITI TF-2 3.42.4.1.3.3; ITI TF-3 4.2.3.1.5."""
     metadata_error = ErrorCode.XDSRegistryMetadataError
     for name, count in Counter(item.entry_uuid for item in objects(submission)).items():
@@ -115,31 +126,58 @@ def _identity(submission: Submission, existing: Existing, policy: SameUniqueId) 
         if name in existing.entry_uuids:
             expected = "a UUID that no registered object has"
             yield finding(metadata_error, "id", expected=expected, got=name, location=name)
-    for unique_id, count in Counter(item.unique_id for item in identified(submission)).items():
-        if count > 1:
-            error = ErrorCode.XDSRegistryDuplicateUniqueIdInMessage
-            yield finding(error, "uniqueId", expected="a uniqueId of its own", got=f"{count} times {unique_id}")
+    yield from _repeated(submission, kind)
     entry_unique_ids = {entry.unique_id for entry in existing.same_unique_id}
     packages: tuple[SubmissionSet | Folder, ...] = (submission.submission_set, *submission.folders)
     for package in packages:
         if package.unique_id in existing.package_unique_ids | entry_unique_ids:
-            kind = type(package).__name__
+            attribute = f"{type(package).__name__}.uniqueId"
             error = ErrorCode.XDSDuplicateUniqueIdInRegistry
             expected = "a uniqueId that no registered object has"
-            yield finding(
-                error, f"{kind}.uniqueId", expected=expected, got=package.unique_id, location=package.entry_uuid
-            )
+            yield finding(error, attribute, expected=expected, got=package.unique_id, location=package.entry_uuid)
     for entry in submission.entries:
         yield from _same_document(entry, existing, policy)
 
 
+def _repeated(submission: Submission, kind: SubmissionKind) -> Iterator[Finding]:
+    """A uniqueId stands once. In ITI-41 the repository sees first that two documents share one.
+
+    Source: ITI TF-3 Table 4.2.4.1-2 (the code indicates where the error was detected).
+    """
+    seen: dict[str, bool] = {}  # uniqueId -> whether that of a document
+    items: tuple[DocumentEntry | SubmissionSet | Folder, ...] = (
+        *submission.entries,
+        submission.submission_set,
+        *submission.folders,
+    )
+    for item in items:
+        document, unique_id = isinstance(item, DocumentEntry), item.unique_id
+        if unique_id and unique_id in seen:
+            error = ErrorCode.XDSRegistryDuplicateUniqueIdInMessage
+            if document and seen[unique_id] and kind is SubmissionKind.PROVIDE:
+                error = ErrorCode.XDSRepositoryDuplicateUniqueIdInMessage
+            attribute, expected = f"{type(item).__name__}.uniqueId", "a uniqueId of its own"
+            yield finding(error, attribute, expected=expected, got=f"{unique_id} again", location=item.entry_uuid)
+        seen.setdefault(unique_id, document)
+
+
 def _same_document(entry: DocumentEntry, existing: Existing, policy: SameUniqueId) -> Iterator[Finding]:
-    """A uniqueId that is already there. Source: ITI TF-2 3.42.4.1.3.3.1; CI-SIS, Structuration minimale (same id)."""
+    """A uniqueId that is already there.
+
+    Documents on demand share one among themselves, never with stable documents.
+    Source: ITI TF-2 3.42.4.1.3.3.1 and 3.61.4.1.3; CI-SIS, Structuration minimale (same id).
+    """
     if entry.unique_id in existing.package_unique_ids:
         yield _taken(entry, "that of a submission set or folder")
         return
     for registered in existing.same_unique_id:
         if registered.unique_id != entry.unique_id:
+            continue
+        if ObjectType.ON_DEMAND in (entry.object_type, registered.object_type):
+            if entry.object_type is not registered.object_type:
+                there = registered.object_type.name.replace("_", "-").title()
+                yield _taken(entry, f"that of a registered {there} DocumentEntry")
+                return
             continue
         if policy is SameUniqueId.REFUSE and registered.patient != existing.patient:
             # Whether the content is the same is no business of who knows another patient's identifier.
@@ -192,13 +230,14 @@ def _versions(submission: Submission, versions: Mapping[str, DocumentVersion], e
 
 def _patients(submission: Submission) -> Iterator[Finding]:
     """One patient in one submission. Source: ITI TF-2 3.42.4.1.3.3.5."""
-    patient = cx_key(submission.submission_set.patient_id)
+    patient = submission.submission_set.patient_id
     for item in identified(submission):
-        if cx_key(item.patient_id) != patient:
-            kind = type(item).__name__
-            expected = "that of the SubmissionSet"
+        # One that is wanting is no other patient's: whether it is required, `registry.validation` says.
+        if patient and item.patient_id and cx_key(item.patient_id) != cx_key(patient):
+            expected, got = f"that of the SubmissionSet, {patient[:MAX_VALUE]}", item.patient_id[:MAX_VALUE]
+            attribute = f"{type(item).__name__}.patientId"
             error = ErrorCode.XDSPatientIdDoesNotMatch
-            yield finding(error, f"{kind}.patientId", expected=expected, got="another", location=item.entry_uuid)
+            yield finding(error, attribute, expected=expected, got=got, location=item.entry_uuid)
 
 
 # --- Effects ----------------------------------------------------------------------------------------------------------
@@ -232,7 +271,7 @@ def _new_unique_ids(submission: Submission, existing: Existing) -> tuple[str, ..
     return tuple(item.unique_id for item in identified(submission) if item.unique_id not in known)
 
 
-def _ids(submission: Submission, received: datetime) -> dict[str, str]:
+def resolved_ids(submission: Submission, received: datetime) -> dict[str, str]:
     """The UUID of each object: the one it has, or a new one for a symbolic id."""
     names = [item.entry_uuid for item in objects(submission)]
     return {name: name if is_uuid(name) else time_ordered_uuid(received, ordinal) for ordinal, name in enumerate(names)}
@@ -271,7 +310,7 @@ def objects(submission: Submission) -> tuple[RegistryObject, ...]:
     return (*identified(submission), *submission.associations)
 
 
-def _renamed(submission: Submission, rename: Callable[[str], str]) -> Submission:
+def renamed(submission: Submission, rename: Callable[[str], str]) -> Submission:
     """The submission with each id, and each reference to one, as `rename` says."""
     own = submission.submission_set
     return Submission(

@@ -37,7 +37,7 @@ class ObjectType(Enum):
 
 
 class AssociationType(Enum):
-    """Source: ITI TF-3 4.2.2.2 and 4.2.2.1."""
+    """Source: ITI TF-3 4.2.2.2 and 4.2.2.1; the last two, which tell what to do: XDS Metadata Update 3.57.4.1.3.1."""
 
     HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
     RPLC = "urn:ihe:iti:2007:AssociationType:RPLC"
@@ -46,6 +46,8 @@ class AssociationType(Enum):
     XFRM_RPLC = "urn:ihe:iti:2007:AssociationType:XFRM_RPLC"
     SIGNS = "urn:ihe:iti:2007:AssociationType:signs"
     IS_SNAPSHOT_OF = "urn:ihe:iti:2010:AssociationType:IsSnapshotOf"
+    UPDATE_AVAILABILITY_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
+    SUBMIT_ASSOCIATION = "urn:ihe:iti:2010:AssociationType:SubmitAssociation"
 
 
 class DtmError(ValueError):
@@ -199,3 +201,4 @@ class Submission:
     entries: tuple[DocumentEntry, ...] = ()
     folders: tuple[Folder, ...] = ()
     associations: tuple[Association, ...] = ()
+    limited: frozenset[str] = frozenset()  # ids of the objects flagged limitedMetadata (ITI TF-3 4.2.3.2.29)

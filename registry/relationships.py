@@ -22,10 +22,12 @@ from registry.metadata import (
 
 ORIGINAL = "Original"  # ITI TF-3 4.2.1.4, slot SubmissionSetStatus
 REFERENCE = "Reference"
+PREVIOUS_VERSION = "PreviousVersion"  # XDS Metadata Update, ITI TF-2 3.57.4.1.3.1.3.3
 
 REPLACING = frozenset({AssociationType.RPLC, AssociationType.XFRM_RPLC})
 DERIVING = frozenset({AssociationType.APND, AssociationType.XFRM})
 TRANSFORMING = frozenset({AssociationType.XFRM, AssociationType.XFRM_RPLC})
+OPERATIONS = frozenset({AssociationType.UPDATE_AVAILABILITY_STATUS, AssociationType.SUBMIT_ASSOCIATION})
 _REGISTERED_TARGET = REPLACING | {AssociationType.IS_SNAPSHOT_OF}
 
 
@@ -33,7 +35,9 @@ def is_membership(item: Association) -> bool:
     return item.type is AssociationType.HAS_MEMBER
 
 
-def membership_faults(submission: Submission, existing: Existing) -> Iterator[Finding]:
+def membership_faults(
+    submission: Submission, existing: Existing, *, references_across: bool = False
+) -> Iterator[Finding]:
     """HasMember: what a submission set holds, and what goes into folders. Source: ITI TF-3 4.2.1.4, 4.2.2.1."""
     own = submission.submission_set.entry_uuid
     entries = {entry.entry_uuid for entry in submission.entries}
@@ -41,6 +45,7 @@ def membership_faults(submission: Submission, existing: Existing) -> Iterator[Fi
     memberships = [item for item in submission.associations if is_membership(item)]
     held = Counter(item.target for item in memberships if item.source == own)
     new = entries | folders | {item.entry_uuid for item in memberships if item.source != own}
+    others = ({own} | {item.entry_uuid for item in submission.associations}) - new
     for item_id in (*entries, *folders):
         if held[item_id] != 1:
             expected, got = "one HasMember from the SubmissionSet", f"{held[item_id]}"
@@ -49,33 +54,54 @@ def membership_faults(submission: Submission, existing: Existing) -> Iterator[Fi
         if item.documentation is not None:
             yield _misbuilt(item.entry_uuid, "HasMember", "no association documentation", "one")
         if item.source == own:
-            yield from _set_member(item, entries, new, existing)
+            yield from _set_member(item, entries, new, others, existing, references_across=references_across)
         elif item.source in folders or item.source in existing.folders:
-            yield from _folder_member(item, held[item.entry_uuid], entries, existing)
+            yield from _folder_member(item, held[item.entry_uuid], entries, folders | others, existing)
         elif is_uuid(item.source) and item.source not in entries:
             yield _unresolved(item, "sourceObject", item.source)
         else:
             yield _misbuilt(item.entry_uuid, "sourceObject of HasMember", "the SubmissionSet or a Folder", item.source)
 
 
-def _set_member(item: Association, entries: set[str], new: set[str], existing: Existing) -> Iterator[Finding]:
-    """A new object of the submission, or by reference a document that is already there."""
+def _set_member(
+    item: Association,
+    entries: set[str],
+    new: set[str],
+    others: set[str],
+    existing: Existing,
+    *,
+    references_across: bool,
+) -> Iterator[Finding]:
+    """A new object of the submission, or by reference an Approved document that is already there.
+
+    No set holds the `others` of the submission, nor a folder that is already there.
+    Source: ITI TF-3 4.2.2.1.1, 4.2.2.1.2, 4.2.2.1.4; 4.2.2 (a deprecated DocumentEntry is referenced no more).
+    """
     if item.target in new:
         if item.target in entries and item.submission_set_status != ORIGINAL:
             got = item.submission_set_status or "none"
             yield _misbuilt(item.entry_uuid, "SubmissionSetStatus of a new document", ORIGINAL, got)
         return
+    if item.target in others or item.target in existing.folders:
+        expected = "a DocumentEntry, or a Folder or HasMember of the submission"
+        yield _misbuilt(item.entry_uuid, "targetObject of HasMember", expected, item.target)
+        return
     registered = existing.entries.get(item.target)
     if registered is None:
         yield _unresolved(item, "targetObject", item.target)
         return
+    if registered.availability_status is not AvailabilityStatus.APPROVED:
+        yield _not_approved(item, "DocumentEntry", registered.availability_status)
     if item.submission_set_status != REFERENCE:
         got = item.submission_set_status or "none"
         yield _misbuilt(item.entry_uuid, "SubmissionSetStatus of a registered document", REFERENCE, got)
-    yield from _same_patient(item, registered.patient, existing)
+    if not references_across:
+        yield from _same_patient(item, registered.patient, existing)
 
 
-def _folder_member(item: Association, held: int, entries: set[str], existing: Existing) -> Iterator[Finding]:
+def _folder_member(
+    item: Association, held: int, entries: set[str], others: set[str], existing: Existing
+) -> Iterator[Finding]:
     """A document that enters a folder: both Approved, of one patient, and the membership held by the submission set."""
     if held != 1:
         yield _misbuilt(item.entry_uuid, "HasMember of a Folder", "one HasMember from the SubmissionSet", f"{held}")
@@ -85,6 +111,9 @@ def _folder_member(item: Association, held: int, entries: set[str], existing: Ex
         if folder.availability_status is not AvailabilityStatus.APPROVED:
             yield _not_approved(item, "Folder", folder.availability_status)
     if item.target in entries:
+        return
+    if item.target in others or item.target in existing.folders:
+        yield _misbuilt(item.entry_uuid, "targetObject of HasMember", "a DocumentEntry", item.target)
         return
     registered = existing.entries.get(item.target)
     if registered is None:
@@ -98,7 +127,10 @@ def _folder_member(item: Association, held: int, entries: set[str], existing: Ex
 def relationship_faults(submission: Submission, existing: Existing) -> Iterator[Finding]:
     """RPLC, XFRM, APND, XFRM_RPLC, signs, IsSnapshotOf. Source: ITI TF-3 4.2.2.2; ITI TF-2 3.42.4.1.3.3.3."""
     entries = {entry.entry_uuid: entry for entry in submission.entries}
-    relationships = [item for item in submission.associations if not is_membership(item)]
+    yield from _operations(submission)
+    relationships = [
+        item for item in submission.associations if not is_membership(item) and item.type not in OPERATIONS
+    ]
     replaced = Counter(item.target for item in relationships if item.type in REPLACING)
     deprecated = {*replaced, *(each for target in replaced for each in existing.derived.get(target, ()))}
     transformed = {item.source for item in relationships if item.type in TRANSFORMING}
@@ -123,6 +155,15 @@ def relationship_faults(submission: Submission, existing: Existing) -> Iterator[
         twice = item.type in REPLACING and replaced[item.target] > 1
         if twice or (item.type in DERIVING and item.target in deprecated):
             yield _deprecated_target(item, "one that the same submission replaces")
+
+
+def _operations(submission: Submission) -> Iterator[Finding]:
+    """What has a meaning in an update only. Source: XDS Metadata Update, ITI TF-2 3.57.4.1.3.1."""
+    for item in submission.associations:
+        if item.type in OPERATIONS:
+            yield _misbuilt(item.entry_uuid, "associationType", "one that is no update", item.type.value)
+        if any(name == PREVIOUS_VERSION for name, _ in item.extra_slots):
+            yield _misbuilt(item.entry_uuid, PREVIOUS_VERSION, "no such Slot outside of an update", "one")
 
 
 def _circles(relationships: list[Association]) -> Iterator[Finding]:

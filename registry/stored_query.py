@@ -1,41 +1,43 @@
-"""Registry stored queries: what may be asked, and how the question is coded in slots.
+"""Registry stored queries: what may be asked, each as a frozen dataclass. `registry.stored_query_coding` reads them.
 
-A query is a frozen dataclass and one row of `_QUERIES`, which names its parameters; reading and writing follow from the
-row. Alternatives within a slot are OR; a slot repeated is AND, for the attributes that allow it.
+Alternatives within a slot are OR; a slot repeated is AND, for the attributes that allow it: a tuple of tuples.
 
-Source: ITI TF-2 3.18.4.1.2.3 (coding) and 3.18.4.1.2.3.7 (queries and parameters).
+Source: ITI TF-2 3.18.4.1.2.3.7 (queries and parameters), 3.51.4.1.2.1 (multi-patient queries); XDS Metadata Update
+3.18.4.1.2.3.5.1 ($MetadataLevel).
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any
+from enum import Enum
+from typing import ClassVar
 
-from registry.errors import ErrorCode, Finding, RegistryError, finding
-from registry.existing import canonical_id
-from registry.metadata import AssociationType, AvailabilityStatus, Code, DtmError, ObjectType, dtm_floor
+from registry.metadata import AssociationType, AvailabilityStatus, Code, ObjectType, RegistryObject
 
-MAX_VALUES = 10_000  # of one query: as many as one answer has objects; databases limit the values of a statement
-MAX_SLOTS = 32  # of one name: each is a condition of the statement
-
-_OLD_STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"  # in the standard's own samples
-_STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
+EVERY_VERSION = 2  # the $MetadataLevel of a consumer that knows of metadata update
 
 
 class ReturnType(Enum):
-    """Source: ITI TF-2 3.18.4.1.2.2."""
+    """Source: ITI TF-2 3.18.4.1.2.3.1."""
 
     LEAF_CLASS = "LeafClass"
     OBJECT_REF = "ObjectRef"
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectReference:
+    """What an ObjectRef answer tells of an object. Source: ITI TF-2 3.18.4.1.2.3.1."""
+
+    entry_uuid: str
+    home_community_id: str = ""
+
+
+Told = RegistryObject | ObjectReference
+
+
+@dataclass(frozen=True, slots=True)
 class TimeRange:
-    """`start` <= time < `stop`, as DTM of 14 digits; '' leaves a side open. Source: ITI TF-2 3.18.4.1.2.3.7.1."""
+    """`start` <= time < `stop`, as DTM of 14 digits; '' leaves a side open. Source: ITI TF-2 3.18.4.1.2.3.3."""
 
     start: str = ""
     stop: str = ""
@@ -43,29 +45,47 @@ class TimeRange:
 
 ANY_TIME = TimeRange()
 Codes = tuple[Code, ...]  # any of them
+Statuses = tuple[AvailabilityStatus, ...]
+STABLE_ONLY = (ObjectType.STABLE,)  # ITI TF-2 3.18.4.1.2.3.6.2: what no value means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredQuery:
-    """One stored query."""
+    """One stored query.
+
+    Below `EVERY_VERSION`, a DocumentEntry or Folder that is not the latest version is not told, unless its entryUUID is
+    asked for, nor a Deprecated Association. Source: XDS Metadata Update 3.18.4.1.2.3.5.1.1.
+    """
+
+    multi_patient: ClassVar[bool] = False  # a query of ITI-51, not of ITI-18
 
     return_type: ReturnType
+    metadata_level: int = 1
+    association_statuses: Statuses = (AvailabilityStatus.APPROVED,)
 
     @property
     def patient(self) -> str | None:
         """The patient of the query as a CX, where the query names one."""
         return None
 
+    @property
+    def every_version(self) -> bool:
+        return self.metadata_level >= EVERY_VERSION
+
+    @property
+    def told_statuses(self) -> Statuses:
+        """The statuses of the Associations that may be told."""
+        return self.association_statuses if self.every_version else (AvailabilityStatus.APPROVED,)
+
+
+# --- By attributes ----------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindDocuments(StoredQuery):
-    """DocumentEntries of a patient by their attributes. `author_persons` are LIKE patterns.
+class DocumentCriteria(StoredQuery):
+    """What FindDocuments and its variants filter by. `author_persons` and `reference_ids` are LIKE patterns."""
 
-    Source: ITI TF-2 3.18.4.1.2.3.7.1.
-    """
-
-    patient_id: str
-    statuses: tuple[AvailabilityStatus, ...]
+    statuses: Statuses
     class_codes: Codes = ()
     type_codes: Codes = ()
     practice_setting_codes: Codes = ()
@@ -73,11 +93,19 @@ class FindDocuments(StoredQuery):
     format_codes: Codes = ()
     event_codes: tuple[Codes, ...] = ()
     confidentiality_codes: tuple[Codes, ...] = ()
-    creation_time: TimeRange = ANY_TIME
+    creation_time: TimeRange = ANY_TIME  # of Stable entries
     service_start_time: TimeRange = ANY_TIME
     service_stop_time: TimeRange = ANY_TIME
     author_persons: tuple[str, ...] = ()
-    object_types: tuple[ObjectType, ...] = (ObjectType.STABLE,)
+    reference_ids: tuple[tuple[str, ...], ...] = ()  # of the queries that have it
+    object_types: tuple[ObjectType, ...] = STABLE_ONLY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindDocuments(DocumentCriteria):
+    """DocumentEntries of a patient. Source: ITI TF-2 3.18.4.1.2.3.7.1."""
+
+    patient_id: str
 
     @property
     def patient(self) -> str | None:
@@ -85,11 +113,130 @@ class FindDocuments(StoredQuery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindDocumentsByReferenceId(FindDocuments):
+    """DocumentEntries of a patient by `reference_ids`. Source: ITI TF-2 3.18.4.1.2.3.7.14."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindDocumentsExclude(FindDocuments):
+    """DocumentEntries of a patient that have none of what is excluded: each criterion is given, or its opposite.
+
+    Source: CP-ITI-1323 (ITI TF-2 3.18.4.1.2.3.7.15).
+    """
+
+    excluded_class_codes: Codes = ()
+    excluded_type_codes: Codes = ()
+    excluded_practice_setting_codes: Codes = ()
+    excluded_healthcare_facility_type_codes: Codes = ()
+    excluded_format_codes: Codes = ()
+    excluded_event_codes: tuple[Codes, ...] = ()
+    excluded_confidentiality_codes: tuple[Codes, ...] = ()
+    excluded_author_persons: tuple[str, ...] = ()
+    excluded_reference_ids: tuple[tuple[str, ...], ...] = ()
+    excluded_object_types: tuple[ObjectType, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindDocumentsForMultiplePatients(DocumentCriteria):
+    """DocumentEntries of these patients, or of every patient. Source: ITI TF-2 3.51.4.1.2.1.1."""
+
+    multi_patient: ClassVar[bool] = True
+
+    patient_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindDocumentsByReferenceIdForMultiplePatients(FindDocumentsForMultiplePatients):
+    """The same by `reference_ids`. Source: ITI TF-2 3.51.4.1.2.1 and 3.18.4.1.2.3.7.14."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSubmissionSets(StoredQuery):
+    """SubmissionSets of a patient. `author_person` is a LIKE pattern. Source: ITI TF-2 3.18.4.1.2.3.7.2."""
+
+    patient_id: str
+    statuses: Statuses
+    source_ids: tuple[str, ...] = ()
+    submission_time: TimeRange = ANY_TIME
+    author_person: str = ""
+    content_types: Codes = ()
+
+    @property
+    def patient(self) -> str | None:
+        return self.patient_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderCriteria(StoredQuery):
+    """What FindFolders and its variant filter by."""
+
+    statuses: Statuses
+    last_update_time: TimeRange = ANY_TIME
+    codes: tuple[Codes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindFolders(FolderCriteria):
+    """Folders of a patient. Source: ITI TF-2 3.18.4.1.2.3.7.3."""
+
+    patient_id: str
+
+    @property
+    def patient(self) -> str | None:
+        return self.patient_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindFoldersForMultiplePatients(FolderCriteria):
+    """Folders of these patients, or of every patient. Source: ITI TF-2 3.51.4.1.2.1.2."""
+
+    multi_patient: ClassVar[bool] = True
+
+    patient_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAll(StoredQuery):
+    """All that is registered of a patient, by status, and the Associations that touch it.
+
+    Source: ITI TF-2 3.18.4.1.2.3.7.4.
+    """
+
+    patient_id: str
+    document_statuses: Statuses
+    submission_set_statuses: Statuses
+    folder_statuses: Statuses
+    format_codes: Codes = ()
+    confidentiality_codes: tuple[Codes, ...] = ()
+    object_types: tuple[ObjectType, ...] = STABLE_ONLY
+
+    @property
+    def patient(self) -> str | None:
+        return self.patient_id
+
+
+MultiPatientQuery = FindDocumentsForMultiplePatients | FindFoldersForMultiplePatients
+
+
+# --- By identifier ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetDocuments(StoredQuery):
-    """DocumentEntries by entryUUID or by uniqueId. Source: ITI TF-2 3.18.4.1.2.3.7.5."""
+    """DocumentEntries by entryUUID, by uniqueId or by logicalID. Source: ITI TF-2 3.18.4.1.2.3.7.5; Metadata Update."""
 
     entry_uuids: tuple[str, ...] = ()
     unique_ids: tuple[str, ...] = ()
+    logical_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetFolders(StoredQuery):
+    """Folders by entryUUID, by uniqueId or by logicalID. Source: ITI TF-2 3.18.4.1.2.3.7.6; Metadata Update."""
+
+    entry_uuids: tuple[str, ...] = ()
+    unique_ids: tuple[str, ...] = ()
+    logical_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +247,47 @@ class GetAssociations(StoredQuery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetDocumentsAndAssociations(StoredQuery):
+    """DocumentEntries, and the Associations that have one at an end. Source: ITI TF-2 3.18.4.1.2.3.7.8."""
+
+    entry_uuids: tuple[str, ...] = ()
+    unique_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetSubmissionSets(StoredQuery):
     """SubmissionSets that hold one of `uuids`, and the HasMember that say so. Source: ITI TF-2 3.18.4.1.2.3.7.9."""
 
     uuids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetContents(StoredQuery):
+    """A package and what it holds; the other attributes limit its documents, not what else it holds."""
+
+    entry_uuid: str = ""
+    unique_id: str = ""
+    format_codes: Codes = ()
+    confidentiality_codes: tuple[Codes, ...] = ()
+    object_types: tuple[ObjectType, ...] = STABLE_ONLY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSubmissionSetAndContents(GetContents):
+    """Source: ITI TF-2 3.18.4.1.2.3.7.10."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetFolderAndContents(GetContents):
+    """Source: ITI TF-2 3.18.4.1.2.3.7.11."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetFoldersForDocument(StoredQuery):
+    """The Folders that hold a document. Source: ITI TF-2 3.18.4.1.2.3.7.12."""
+
+    entry_uuid: str = ""
+    unique_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,288 +297,4 @@ class GetRelatedDocuments(StoredQuery):
     association_types: tuple[AssociationType, ...]
     entry_uuid: str = ""
     unique_id: str = ""
-    object_types: tuple[ObjectType, ...] = (ObjectType.STABLE,)
-
-
-# --- The table --------------------------------------------------------------------------------------------------------
-
-
-class _Many(Enum):
-    """How often a parameter may come."""
-
-    ONE = auto()  # one value
-    ANY = auto()  # several values, any of which matches
-    ALL = auto()  # as ANY, and the slot may be repeated: each must match
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How one value of a parameter is coded. `read` gives None for a value that the standard lets us ignore."""
-
-    read: Callable[[str], Any]
-    write: Callable[[Any], str]
-    expected: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    """One parameter of a query: its slot, the field it fills, how it is coded. Each side of a time range has a slot."""
-
-    slot: str
-    field: str
-    kind: _Kind
-    many: _Many = _Many.ANY
-    required: bool = False
-    side: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    id: str
-    query: type[StoredQuery]
-    parameters: tuple[_Parameter, ...]
-    either: tuple[str, str] | None = None  # two slots of which exactly one must be there
-
-
-def _read_code(text: str) -> Code:
-    code, _, rest = text.partition("^")
-    empty, caret, scheme = rest.partition("^")
-    if not (code and caret and scheme) or empty or "^" in scheme:
-        raise ValueError
-    return Code(code, scheme)
-
-
-def _member(kind: type[Enum]) -> Callable[[str], Enum | None]:
-    known: Mapping[str, Enum] = {item.value: item for item in kind}
-    return known.get
-
-
-def _read_status(text: str) -> AvailabilityStatus | None:
-    text = _STATUS + text.removeprefix(_OLD_STATUS) if text.startswith(_OLD_STATUS) else text
-    try:
-        return AvailabilityStatus(text)
-    except ValueError:
-        return None
-
-
-def _value(item: Enum) -> str:
-    return str(item.value)
-
-
-_TEXT = _Kind(lambda text: text or None, str, "a text")
-_UUID = _Kind(lambda text: canonical_id(text) or None, str, "a UUID")
-_CODE = _Kind(_read_code, lambda code: f"{code.code}^^{code.scheme}", "a code^^scheme")
-_DTM = _Kind(dtm_floor, str, "a time YYYY[MM[DD[hh[mm[ss]]]]]")
-_STATUSES = _Kind(_read_status, _value, "an availabilityStatus")
-_OBJECT_TYPES = _Kind(_member(ObjectType), _value, "an objectType")
-_ASSOCIATION_TYPES = _Kind(_member(AssociationType), _value, "an association type")
-
-
-def _times(slot: str, field: str) -> tuple[_Parameter, _Parameter]:
-    start = _Parameter(f"{slot}From", field, _DTM, _Many.ONE, side="start")
-    return start, _Parameter(f"{slot}To", field, _DTM, _Many.ONE, side="stop")
-
-
-_ENTRY = "$XDSDocumentEntry"
-_OBJECT_TYPE = _Parameter(f"{_ENTRY}Type", "object_types", _OBJECT_TYPES)
-_UUIDS = _Parameter("$uuid", "uuids", _UUID, required=True)
-
-_QUERIES = (
-    _Row(
-        "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d",
-        FindDocuments,
-        (
-            _Parameter(f"{_ENTRY}PatientId", "patient_id", _TEXT, _Many.ONE, required=True),
-            _Parameter(f"{_ENTRY}ClassCode", "class_codes", _CODE),
-            _Parameter(f"{_ENTRY}TypeCode", "type_codes", _CODE),
-            _Parameter(f"{_ENTRY}PracticeSettingCode", "practice_setting_codes", _CODE),
-            *_times(f"{_ENTRY}CreationTime", "creation_time"),
-            *_times(f"{_ENTRY}ServiceStartTime", "service_start_time"),
-            *_times(f"{_ENTRY}ServiceStopTime", "service_stop_time"),
-            _Parameter(f"{_ENTRY}HealthcareFacilityTypeCode", "healthcare_facility_type_codes", _CODE),
-            _Parameter(f"{_ENTRY}EventCodeList", "event_codes", _CODE, _Many.ALL),
-            _Parameter(f"{_ENTRY}ConfidentialityCode", "confidentiality_codes", _CODE, _Many.ALL),
-            _Parameter(f"{_ENTRY}AuthorPerson", "author_persons", _TEXT),
-            _Parameter(f"{_ENTRY}FormatCode", "format_codes", _CODE),
-            _Parameter(f"{_ENTRY}Status", "statuses", _STATUSES, required=True),
-            _OBJECT_TYPE,
-        ),
-    ),
-    _Row(
-        "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4",
-        GetDocuments,
-        (
-            _Parameter(f"{_ENTRY}EntryUUID", "entry_uuids", _UUID),
-            _Parameter(f"{_ENTRY}UniqueId", "unique_ids", _TEXT),
-        ),
-        either=(f"{_ENTRY}EntryUUID", f"{_ENTRY}UniqueId"),
-    ),
-    _Row("urn:uuid:a7ae438b-4bc2-4642-93e9-be891f7bb155", GetAssociations, (_UUIDS,)),
-    _Row("urn:uuid:51224314-5390-4169-9b91-b1980040715a", GetSubmissionSets, (_UUIDS,)),
-    _Row(
-        "urn:uuid:d90e5407-b356-4d91-a89f-873917b4b0e6",
-        GetRelatedDocuments,
-        (
-            _Parameter(f"{_ENTRY}EntryUUID", "entry_uuid", _UUID, _Many.ONE),
-            _Parameter(f"{_ENTRY}UniqueId", "unique_id", _TEXT, _Many.ONE),
-            _Parameter("$AssociationTypes", "association_types", _ASSOCIATION_TYPES, required=True),
-            _OBJECT_TYPE,
-        ),
-        either=(f"{_ENTRY}EntryUUID", f"{_ENTRY}UniqueId"),
-    ),
-)
-_BY_ID = {row.id: row for row in _QUERIES}
-_BY_CLASS = {row.query: row for row in _QUERIES}
-
-
-# --- Reading ----------------------------------------------------------------------------------------------------------
-
-
-def read_stored_query(
-    query_id: str, slots: Sequence[tuple[str, Sequence[str]]], return_type: ReturnType
-) -> StoredQuery:
-    """The query that `slots` code: (name, texts of the Value elements), in message order; a name may come again.
-
-    Parameters of no query (`$MetadataLevel`, `$homeCommunityId`) are left aside; the separate code scheme slots of
-    XDS.a are refused with the codes that need them. Raises RegistryError with every fault found: XDSUnknownStoredQuery,
-    XDSStoredQueryMissingParam, XDSStoredQueryParamNumber, or XDSRegistryError for a value that is not coded as it must.
-    Source: ITI TF-2 3.18.4.1.2.3 and 3.18.4.1.3.
-    """
-    row = _BY_ID.get(canonical_id(query_id))
-    if row is None:
-        code = ErrorCode.XDSUnknownStoredQuery
-        known = ", ".join(item.query.__name__ for item in _QUERIES)
-        raise RegistryError.single(code, "AdhocQuery/@id", expected=f"one of {known}", got=query_id[:64])
-    if findings := _too_much(slots):
-        raise RegistryError(findings)
-    fields: dict[str, Any] = {}
-    for parameter in row.parameters:
-        given = [values for name, values in slots if name == parameter.slot]
-        read = _read_parameter(parameter, given, findings)
-        if parameter.side and read:
-            sides = {parameter.side: read}
-            before: TimeRange = fields.get(parameter.field, ANY_TIME)
-            fields[parameter.field] = TimeRange(
-                start=sides.get("start", before.start), stop=sides.get("stop", before.stop)
-            )
-        elif read is not None:
-            fields[parameter.field] = read
-    if row.either is not None:
-        findings += _not_either(row.either, {name for name, values in slots if any(map(str.strip, values))})
-    if findings:
-        raise RegistryError(findings)
-    return row.query(return_type=return_type, **fields)
-
-
-def _too_much(slots: Sequence[tuple[str, Sequence[str]]]) -> list[Finding]:
-    """What no statement could hold. Commas are counted, before anything is read of the values."""
-    code, names = ErrorCode.XDSStoredQueryParamNumber, Counter(name for name, _ in slots)
-    many = {name[:64]: count for name, count in names.items() if count > MAX_SLOTS}
-    found = [finding(code, name, expected=f"at most {MAX_SLOTS} slots", got=str(many[name])) for name in many]
-    values = sum(1 + value.count(",") for _, texts in slots for value in texts)
-    if values > MAX_VALUES:
-        found.append(finding(code, "AdhocQuery", expected=f"at most {MAX_VALUES} values", got=str(values)))
-    return found
-
-
-def _not_either(either: tuple[str, str], given: set[str]) -> list[Finding]:
-    count = len(given & set(either))
-    if count == 1:
-        return []
-    code = ErrorCode.XDSStoredQueryParamNumber if count else ErrorCode.XDSStoredQueryMissingParam
-    return [finding(code, " or ".join(either), expected="one of them", got="both" if count else "none")]
-
-
-def _read_parameter(parameter: _Parameter, given: list[Sequence[str]], findings: list[Finding]) -> Any:
-    """The field's value, or None when the parameter is not there or at fault."""
-    faults = len(findings)
-    if len(given) > 1 and parameter.many is not _Many.ALL:
-        got = f"{len(given)} slots"
-        findings.append(_wrong_number(parameter, "one slot", got))
-        return None
-    alternatives = [_read_values(parameter, values, findings) for values in given]
-    if len(findings) > faults:
-        return None
-    read = [tuple(item for item in values if item is not None) for values in alternatives]
-    if parameter.required and not any(read):
-        code = ErrorCode.XDSStoredQueryMissingParam
-        expected = f"a slot with {parameter.kind.expected}"
-        got = "only values that are not known" if any(alternatives) else "none"
-        findings.append(finding(code, parameter.slot, expected=expected, got=got))
-        return None
-    if not any(alternatives):
-        return None
-    if parameter.many is _Many.ALL:
-        return tuple(group for group in read if group)
-    if parameter.many is _Many.ANY:
-        return read[0]
-    if len(read[0]) > 1:
-        findings.append(_wrong_number(parameter, "one value", f"{len(read[0])}"))
-        return None
-    return read[0][0] if read[0] else None
-
-
-def _wrong_number(parameter: _Parameter, expected: str, got: str) -> Finding:
-    return finding(ErrorCode.XDSStoredQueryParamNumber, parameter.slot, expected=expected, got=got)
-
-
-def _read_values(parameter: _Parameter, values: Sequence[str], findings: list[Finding]) -> list[Any]:
-    read: list[Any] = []
-    for value in values:
-        texts = _split(value)
-        if texts is None:
-            findings.append(_miscoded(parameter, "'...' or ('...','...')"))
-            continue
-        for text in texts:
-            try:
-                read.append(parameter.kind.read(text))
-            except (DtmError, ValueError):
-                findings.append(_miscoded(parameter, parameter.kind.expected))
-    return read
-
-
-def _miscoded(parameter: _Parameter, expected: str) -> Finding:
-    return finding(ErrorCode.XDSRegistryError, parameter.slot, expected=expected, got="a value coded otherwise")
-
-
-_LITERAL = r"(?:'(?:[^']|'')*'|[0-9]+)"
-_LIST = re.compile(rf"\s*(?:{_LITERAL}|\(\s*{_LITERAL}(?:\s*,\s*{_LITERAL})*\s*\))\s*\Z")
-_LITERALS = re.compile(_LITERAL)
-
-
-def _split(value: str) -> list[str] | None:
-    """The literals of one Value: a quoted text, a number, or a list of them in parentheses; None for anything else."""
-    if not value.strip():
-        return []
-    if not _LIST.match(value):
-        return None
-    return [item[1:-1].replace("''", "'") if item.startswith("'") else item for item in _LITERALS.findall(value)]
-
-
-# --- Writing ----------------------------------------------------------------------------------------------------------
-
-
-def write_stored_query(query: StoredQuery) -> tuple[str, list[tuple[str, list[str]]]]:
-    """The query's id and the slots that code it, one literal to a Value, so that each Value stays short.
-
-    Source: ITI TF-2 3.18.4.1.2.3.
-    """
-    row = _BY_CLASS[type(query)]
-    slots: list[tuple[str, list[str]]] = []
-    for parameter in row.parameters:
-        content = getattr(query, parameter.field)
-        if parameter.side:
-            content = getattr(content, parameter.side)
-        if parameter.many is _Many.ONE:
-            groups = [[_literal(parameter, content)]] if content else []
-        elif parameter.many is _Many.ANY:
-            groups = [[f"({_literal(parameter, item)})" for item in content]] if content else []
-        else:
-            groups = [[f"({_literal(parameter, item)})" for item in group] for group in content]
-        slots += [(parameter.slot, values) for values in groups]
-    return row.id, slots
-
-
-def _literal(parameter: _Parameter, item: Any) -> str:
-    text = parameter.kind.write(item)
-    return text if parameter.kind is _DTM else "'" + text.replace("'", "''") + "'"
+    object_types: tuple[ObjectType, ...] = STABLE_ONLY

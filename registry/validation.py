@@ -3,130 +3,83 @@
 Run on complete metadata: after the repository has set hash, size and repositoryUniqueId. Display names are never
 judged. Of identifying attributes the shape is told, not the value.
 
-Where the domain wants CDA header and metadata to agree, what every CDA header of the CI-SIS has is required here as
-well: authors, a legal authenticator, a title, the start of the service.
-
-Source: ITI TF-3 Tables 4.2.3.2-1, 4.2.3.3-1, 4.2.3.4-1 (attributes) and 4.3.1.1-3 (optionality); CI-SIS, volet Partage
-de documents de santé, for the French domain.
+Source: ITI TF-3 Tables 4.2.3.2-1, 4.2.3.3-1, 4.2.3.4-1 (attributes) and 4.3.1-3 (optionality); ITI TF-2 3.42.4.1.3.3;
+CI-SIS, volet Partage de documents de santé, for the French domain.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from registry.errors import ErrorCode, Finding, finding
-from registry.hl7_types import (
-    MAX_VALUE,
-    cx_fault,
-    cx_key,
-    dtm_fault,
-    oid_fault,
-    shape,
-    unique_id_fault,
-    xcn_fault,
-    xon_fault,
-)
-from registry.metadata import Author, Code, DocumentEntry, Folder, ObjectType, Slots, Submission, SubmissionSet
-from schemas.domain import Domain, SameUniqueId
+from registry.hl7_types import cxi_fault, dtm_fault, identifier_fault, recipient_fault
+from registry.kinds import SubmissionKind
+from registry.metadata import DocumentEntry, Folder, ObjectType, Submission, SubmissionSet
+from registry.object_report import IsCode, ObjectReport, language_fault, mime_type_fault, sha1_fault, slot_faults
+from registry.optionality import NOT_OF_ON_DEMAND, required
+from schemas.domain import Domain, UniqueIdForm
 
-IsCode = Callable[[str, Code], bool]
-
-MAX_CONFIDENTIALITY_CODES = 4  # CI-SIS, Partage de documents: N, R or V, and the three visibility codes
-
-_SHA1 = re.compile(r"[0-9a-fA-F]{40}\Z")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")  # RFC 5646 §2.1
-_MIME_TYPE = re.compile(r"[!#$&^_.+A-Za-z0-9-]+/[!#$&^_.+A-Za-z0-9-]+\Z")  # RFC 6838 §4.2
+__all__ = ["IsCode", "validate"]
 
 
-def validate(submission: Submission, domain: Domain, is_code: IsCode) -> tuple[Finding, ...]:
+def validate(
+    submission: Submission, domain: Domain, is_code: IsCode, kind: SubmissionKind | None = None
+) -> tuple[Finding, ...]:
     """Every fault of the metadata of `submission`, or nothing.
 
     `is_code(attribute, code)` says whether the domain's tables have that code for that attribute (`type_code` ...); it
-    is asked of the attributes that `domain.codes` names.
+    is asked of the attributes that `domain.codes` names. `kind` is None for a metadata update, which has documents of
+    any type.
     """
+    limited = submission.limited if domain.metadata.limited and kind is SubmissionKind.PROVIDE else frozenset()
+    reports: list[_SetReport | _EntryReport | _FolderReport] = [
+        _SetReport(submission.submission_set, domain, is_code, limited),
+        *(_EntryReport(entry, domain, is_code, limited) for entry in submission.entries),
+        *(_FolderReport(folder, domain, is_code, limited) for folder in submission.folders),
+    ]
     return (
-        *_SetReport(submission.submission_set, domain, is_code).findings(),
-        *(found for entry in submission.entries for found in _EntryReport(entry, domain, is_code).findings()),
-        *(found for folder in submission.folders for found in _FolderReport(folder, domain, is_code).findings()),
-        *(
-            found
-            for item in submission.associations
-            for found in _repeated_slots("Association", item.extra_slots, item.entry_uuid)
-        ),
+        *(found for report in reports for found in report.findings()),
+        *_associations(submission, domain, is_code),
+        *_flags(submission, limited),
+        *(_types(submission, kind) if kind is not None else ()),
     )
 
 
-class _Report:
-    """The faults of one object; `kind` is its name as printed, `location` its id."""
-
-    def __init__(self, kind: str, location: str, domain: Domain, is_code: IsCode) -> None:
-        self.kind, self.location, self.domain, self.is_code = kind, location, domain, is_code
-
-    def fault(
-        self, attribute: str, expected: str, got: str, code: ErrorCode = ErrorCode.XDSRegistryMetadataError
-    ) -> Finding:
-        got = got[:80] or "nothing"
-        return finding(code, f"{self.kind}.{attribute}", expected=expected, got=got, location=self.location)
-
-    def form(self, attribute: str, value: str, expected: str | None) -> Iterator[Finding]:
-        """A fault when a form was expected of `value`."""
-        if expected is not None:
-            yield self.fault(attribute, expected, value)
-
-    def person_form(self, attribute: str, value: str, expected: str | None) -> Iterator[Finding]:
-        """The same for an attribute that identifies somebody."""
-        if expected is not None:
-            yield self.fault(attribute, expected, shape(value))
-
-    def lengths(self, attribute: str, values: Iterable[str]) -> Iterator[Finding]:
-        """A Value is a LongName. Source: ebRIM 3.0 §2.8."""
-        for value in values:
-            if len(value) > MAX_VALUE:
-                yield self.fault(attribute, f"at most {MAX_VALUE} characters", str(len(value)))
-
-    def code(self, attribute: str, printed: str, code: Code) -> Iterator[Finding]:
-        yield from self.lengths(printed, (code.code, code.scheme))
-        got = f"{code.code} of {code.scheme}"
-        if not code.code or not code.scheme:
-            yield self.fault(printed, "a code and its scheme", got)
-        elif attribute in self.domain.codes and not self.is_code(attribute, code):
-            yield self.fault(printed, f"a code of {', '.join(self.domain.codes[attribute])}", got)
-
-    def patient(self, value: str) -> Iterator[Finding]:
-        expected = cx_fault(value)
-        yield from self.person_form("patientId", value, expected)
-        authority = cx_key(value)[1]
-        known = self.domain.patient_authorities
-        if expected is None and known and authority not in known:
-            code = ErrorCode.XDSUnknownPatientId
-            yield self.fault("patientId", f"an issuing authority among {', '.join(sorted(known))}", authority, code)
-
-    def authors(self, authors: tuple[Author, ...]) -> Iterator[Finding]:
-        """Source: ITI TF-3 4.2.3.1.4; CI-SIS: an author, with a person."""
-        if not authors and self.domain.cda_agreement:
-            yield self.fault("author", "at least one", "none")
-        for author in authors:
-            if not (author.person or author.institutions or author.telecommunications):
-                expected = "an authorPerson, authorInstitution or authorTelecommunication"
-                yield self.fault("author", expected, "none")
-            if author.person:
-                yield from self.person_form("author.authorPerson", author.person, xcn_fault(author.person))
-            elif self.domain.cda_agreement:
-                yield self.fault("author.authorPerson", "an XCN", "none")
-            for institution in author.institutions:
-                yield from self.person_form("author.authorInstitution", institution, xon_fault(institution))
-            values = (*author.institutions, *author.roles, *author.specialties, *author.telecommunications)
-            yield from self.lengths("author", (author.person, *values))
-            yield from _repeated_slots(f"{self.kind}.author", author.extra_slots, self.location)
+def _flags(submission: Submission, accepted: frozenset[str]) -> Iterator[Finding]:
+    """limitedMetadata is for those who say so to who takes it. Source: ITI TF-3 Table 4.3.1-3 (limitedMetadata, X)."""
+    for name in sorted(submission.limited - accepted):
+        code = ErrorCode.XDSRegistryMetadataError
+        yield finding(code, "limitedMetadata", expected="complete metadata", got="limitedMetadata", location=name)
 
 
-class _EntryReport(_Report):
+def _types(submission: Submission, kind: SubmissionKind) -> Iterator[Finding]:
+    """Documents of one type in each transaction. Source: ITI TF-2 3.42.4.1.2 and 3.61.4.1.2."""
+    code, expected = ErrorCode.XDSRegistryMetadataError, kind.object_type.value
+    for entry in submission.entries:
+        if entry.object_type is not kind.object_type:
+            got = entry.object_type.value
+            yield finding(code, "DocumentEntry.objectType", expected=expected, got=got, location=entry.entry_uuid)
+    if kind is SubmissionKind.REGISTER_ON_DEMAND and not submission.entries:
+        location = submission.submission_set.entry_uuid
+        yield finding(code, "DocumentEntry", expected="at least one that is on demand", got="none", location=location)
+
+
+def _associations(submission: Submission, domain: Domain, is_code: IsCode) -> Iterator[Finding]:
+    """Source: ITI TF-3 4.2.2.2 (association documentation), 4.2.3.1.6 (extra metadata)."""
+    for item in submission.associations:
+        report = ObjectReport("Association", item.entry_uuid, domain, is_code, frozenset())
+        if item.documentation is not None:
+            yield from report.code_list("documentation", "documentation", (item.documentation,))
+        yield from slot_faults("Association", item.extra_slots, item.entry_uuid)
+
+
+class _EntryReport(ObjectReport):
     """Source: ITI TF-3 Table 4.2.3.2-1."""
 
-    def __init__(self, entry: DocumentEntry, domain: Domain, is_code: IsCode) -> None:
-        super().__init__("DocumentEntry", entry.entry_uuid, domain, is_code)
+    def __init__(self, entry: DocumentEntry, domain: Domain, is_code: IsCode, limited: Iterable[str]) -> None:
+        self.on_demand = entry.object_type is ObjectType.ON_DEMAND
+        names = required(domain.metadata, limited=entry.entry_uuid in limited, on_demand=self.on_demand)
+        super().__init__("DocumentEntry", entry.entry_uuid, domain, is_code, names)
         self.entry = entry
 
     def findings(self) -> Iterator[Finding]:
@@ -135,34 +88,35 @@ class _EntryReport(_Report):
         yield from self._codes()
         yield from self._times()
         yield from self._people()
-        yield from _repeated_slots(self.kind, self.entry.extra_slots, self.location)
+        yield from slot_faults(self.kind, self.entry.extra_slots, self.location)
 
     def _identification(self) -> Iterator[Finding]:
         entry = self.entry
-        extension = self.domain.same_unique_id is not SameUniqueId.REFUSE
-        yield from self.form("uniqueId", entry.unique_id, unique_id_fault(entry.unique_id, extension=extension))
-        yield from self.form("repositoryUniqueId", entry.repository_unique_id, oid_fault(entry.repository_unique_id))
+        opaque = self.rules.unique_id is UniqueIdForm.IDENTIFIER
+        yield from self.form("uniqueId", entry.unique_id, identifier_fault if opaque else self.oid)
+        yield from self.form("repositoryUniqueId", entry.repository_unique_id, self.oid)
+        yield from self.home(entry.home_community_id)
         yield from self.patient(entry.patient_id)
-        yield from self.person_form("sourcePatientId", entry.source_patient_id, cx_fault(entry.source_patient_id))
-        if entry.object_type is not ObjectType.STABLE:
-            yield self.fault("objectType", ObjectType.STABLE.value, entry.object_type.value)
+        yield from self.private("sourcePatientId", entry.source_patient_id, self.cx)
 
     def _content(self) -> Iterator[Finding]:
         entry, domain = self.entry, self.domain
-        if domain.mime_types and entry.mime_type not in domain.mime_types:
-            yield self.fault("mimeType", f"one of {', '.join(sorted(domain.mime_types))}", entry.mime_type)
-        elif not _MIME_TYPE.match(entry.mime_type):
-            yield self.fault("mimeType", "a media type", entry.mime_type)
-        if domain.languages and entry.language_code not in domain.languages:
-            yield self.fault("languageCode", f"one of {', '.join(sorted(domain.languages))}", entry.language_code)
-        elif not _LANGUAGE.match(entry.language_code):
-            yield self.fault("languageCode", "a language tag of RFC 5646", entry.language_code)
-        if not _SHA1.match(entry.hash):
-            yield self.fault("hash", "a SHA-1 in hexadecimal", entry.hash)
+        yield from self.member("mimeType", entry.mime_type, domain.mime_types, mime_type_fault)
+        yield from self.member("languageCode", entry.language_code, domain.languages, language_fault)
+        yield from self.lengths("languageCode", (entry.language_code,))
+        yield from self.lengths("documentAvailability", (entry.document_availability,))
+        if self.wanted("title") and not entry.title:
+            yield self.fault("title", "a title", "none")
+        given = {"creationTime": entry.creation_time, "hash": entry.hash, "size": entry.size}
+        if self.on_demand:
+            for attribute, value in given.items():
+                if f"{self.kind}.{attribute}" in NOT_OF_ON_DEMAND and value not in ("", None):
+                    yield self.fault(attribute, "none in a document on demand", str(value))
+            return
+        yield from self.form("hash", entry.hash, sha1_fault)
         if entry.size is None or entry.size < 0:
             yield self.fault("size", "a number of bytes", "none" if entry.size is None else str(entry.size))
-        if not entry.title and domain.cda_agreement:
-            yield self.fault("title", "a title", "none")
+        yield from self.form("creationTime", entry.creation_time, dtm_fault)
 
     def _codes(self) -> Iterator[Finding]:
         entry = self.entry
@@ -173,82 +127,70 @@ class _EntryReport(_Report):
             "healthcare_facility_type_code", "healthcareFacilityTypeCode", entry.healthcare_facility_type_code
         )
         yield from self.code("practice_setting_code", "practiceSettingCode", entry.practice_setting_code)
-        count = len(entry.confidentiality_codes)
-        if not count:
-            yield self.fault("confidentialityCode", "at least one", "none")
-        elif count > MAX_CONFIDENTIALITY_CODES and self.domain.cda_agreement:
-            yield self.fault("confidentialityCode", f"at most {MAX_CONFIDENTIALITY_CODES}", str(count))
-        for code in entry.confidentiality_codes:
-            yield from self.code("confidentiality_codes", "confidentialityCode", code)
-        for code in entry.event_codes:
-            yield from self.code("event_codes", "eventCodeList", code)
+        yield from self.code_list("confidentiality_codes", "confidentialityCode", entry.confidentiality_codes)
+        most = self.rules.max_confidentiality_codes
+        if most and len(entry.confidentiality_codes) > most:
+            yield self.fault("confidentialityCode", f"at most {most}", str(len(entry.confidentiality_codes)))
+        yield from self.code_list("event_codes", "eventCodeList", entry.event_codes)
 
     def _times(self) -> Iterator[Finding]:
-        entry = self.entry
-        start, stop = entry.service_start_time, entry.service_stop_time
-        yield from self.form("creationTime", entry.creation_time, dtm_fault(entry.creation_time))
-        if start or self.domain.cda_agreement:
-            yield from self.form("serviceStartTime", start, dtm_fault(start))
-        if stop:
-            yield from self.form("serviceStopTime", stop, dtm_fault(stop))
+        start, stop = self.entry.service_start_time, self.entry.service_stop_time
+        yield from self.form("serviceStartTime", start, dtm_fault)
+        yield from self.form("serviceStopTime", stop, dtm_fault)
         precision = min(len(start), len(stop))
         if start[:precision] > stop[:precision]:
             yield self.fault("serviceStopTime", f"serviceStartTime {start} or later", stop)
 
     def _people(self) -> Iterator[Finding]:
-        yield from self.authors(self.entry.authors)
-        authenticator = self.entry.legal_authenticator
-        if authenticator or self.domain.cda_agreement:
-            yield from self.person_form("legalAuthenticator", authenticator, xcn_fault(authenticator))
-        yield from self.lengths("legalAuthenticator", (authenticator,))
-        yield from self.lengths("sourcePatientId", (self.entry.source_patient_id,))
-        yield from self.lengths("sourcePatientInfo", self.entry.source_patient_info)
-        yield from self.lengths("referenceIdList", self.entry.reference_ids)
+        entry = self.entry
+        yield from self.authors(entry.authors)
+        yield from self.private("legalAuthenticator", entry.legal_authenticator, self.xcn)
+        yield from self.lengths("legalAuthenticator", (entry.legal_authenticator,))
+        yield from self.lengths("sourcePatientId", (entry.source_patient_id,))
+        yield from self.lengths("sourcePatientInfo", entry.source_patient_info)
+        yield from self.lengths("referenceIdList", entry.reference_ids)
+        yield from self.each("referenceIdList", entry.reference_ids, cxi_fault)
 
 
-class _SetReport(_Report):
+class _SetReport(ObjectReport):
     """Source: ITI TF-3 Table 4.2.3.3-1."""
 
-    def __init__(self, submission_set: SubmissionSet, domain: Domain, is_code: IsCode) -> None:
-        super().__init__("SubmissionSet", submission_set.entry_uuid, domain, is_code)
-        self.submission_set = submission_set
+    def __init__(self, own: SubmissionSet, domain: Domain, is_code: IsCode, limited: Iterable[str]) -> None:
+        names = required(domain.metadata, limited=own.entry_uuid in limited)
+        super().__init__("SubmissionSet", own.entry_uuid, domain, is_code, names)
+        self.own = own
 
     def findings(self) -> Iterator[Finding]:
-        own = self.submission_set
-        yield from self.form("uniqueId", own.unique_id, oid_fault(own.unique_id))
-        yield from self.form("sourceId", own.source_id, oid_fault(own.source_id))
+        own = self.own
+        yield from self.form("uniqueId", own.unique_id, self.oid)
+        yield from self.form("sourceId", own.source_id, self.oid)
+        yield from self.home(own.home_community_id)
         yield from self.patient(own.patient_id)
-        yield from self.form("submissionTime", own.submission_time, dtm_fault(own.submission_time))
+        yield from self.form("submissionTime", own.submission_time, dtm_fault)
         yield from self.code("content_type_code", "contentTypeCode", own.content_type_code)
         yield from self.authors(own.authors)
+        yield from self.each("intendedRecipient", own.intended_recipients, self.recipient)
         yield from self.lengths("intendedRecipient", own.intended_recipients)
-        yield from _repeated_slots(self.kind, own.extra_slots, self.location)
+        yield from slot_faults(self.kind, own.extra_slots, self.location)
+
+    def recipient(self, text: str) -> str | None:
+        return recipient_fault(text, extra=self.rules.extra_components)
 
 
-class _FolderReport(_Report):
+class _FolderReport(ObjectReport):
     """Source: ITI TF-3 Table 4.2.3.4-1."""
 
-    def __init__(self, folder: Folder, domain: Domain, is_code: IsCode) -> None:
-        super().__init__("Folder", folder.entry_uuid, domain, is_code)
+    def __init__(self, folder: Folder, domain: Domain, is_code: IsCode, limited: Iterable[str]) -> None:
+        names = required(domain.metadata, limited=folder.entry_uuid in limited)
+        super().__init__("Folder", folder.entry_uuid, domain, is_code, names)
         self.folder = folder
 
     def findings(self) -> Iterator[Finding]:
         folder = self.folder
-        yield from self.form("uniqueId", folder.unique_id, oid_fault(folder.unique_id))
+        yield from self.form("uniqueId", folder.unique_id, self.oid)
+        yield from self.home(folder.home_community_id)
         yield from self.patient(folder.patient_id)
-        if not folder.codes:
-            yield self.fault("codeList", "at least one code", "none")
-        for code in folder.codes:
-            yield from self.code("folder_codes", "codeList", code)
-        if not folder.title:
+        yield from self.code_list("folder_codes", "codeList", folder.codes)
+        if self.wanted("title") and not folder.title:
             yield self.fault("title", "a title", "none")
-        yield from _repeated_slots(self.kind, folder.extra_slots, self.location)
-
-
-def _repeated_slots(kind: str, slots: Slots, location: str) -> Iterator[Finding]:
-    """A slot's name is unique within its object. Source: ITI TF-3 4.2.3.1.1; ebRIM 3.0 §2.8."""
-    for name, count in Counter(name for name, _ in slots).items():
-        if count > 1:
-            expected, got = "one slot of a name", f"{count} named {name[:64]}"
-            code = ErrorCode.XDSRegistryMetadataError
-            yield finding(code, f"{kind}/Slot", expected=expected, got=got, location=location)
+        yield from slot_faults(self.kind, folder.extra_slots, self.location)

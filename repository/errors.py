@@ -26,4 +26,8 @@ class ContentDamaged(RepositoryError):
 
 
 class RepositoryUnavailable(RepositoryError):
-    """The place where documents are kept cannot be used: full, read-only, failing or misconfigured."""
+    """The place where documents are kept cannot be used: read-only, failing or misconfigured."""
+
+
+class RepositoryFull(RepositoryUnavailable):
+    """There is no room left for documents."""

@@ -12,19 +12,21 @@ Source: POSIX.1-2017 rename(), fsync(), fdatasync(); RFC 2104 (HMAC).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import io
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from repository.content import Content
-from repository.errors import ContentDamaged, ContentMissing, ContentTooLarge, RepositoryUnavailable
+from repository.errors import ContentDamaged, ContentMissing, ContentTooLarge, RepositoryFull, RepositoryUnavailable
 
 MAX_CONTENT_BYTES = 150 * 1024 * 1024  # one document, unless the affinity domain says otherwise
 CHUNK_BYTES = 256 * 1024
@@ -32,9 +34,12 @@ KEY_BYTES = 32  # RFC 2104 §3: at least the length of the hash
 KEY_NAME = "names.key"
 INCOMING = "incoming"
 
+_NAME = re.compile(r"[0-9a-f]{64}\Z")
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # disk, quota, limit of the process
 _READ_ONLY, _PRIVATE, _PRIVATE_FOLDER = 0o400, 0o600, 0o700
 
 
@@ -85,6 +90,41 @@ class LocalFiles:
                         swept += 1
         return swept
 
+    def remove(self, content: Content) -> bool:
+        """Removes the bytes of `content`; False when they were not there. Raises RepositoryUnavailable.
+
+        The caller holds off whoever could record the same bytes at this moment.
+        """
+        return self._unlink(*self._place(content.sha256))
+
+    def orphans(self, addresses: Iterable[str], older_than: datetime) -> tuple[str, ...]:
+        """The names of kept documents, last written before `older_than`, that are none of `addresses` (SHA-256).
+
+        Takes some hundred bytes of memory for each address. Raises RepositoryUnavailable.
+        """
+        named = {bytes.fromhex(self._place(address)[1]) for address in addresses}
+        with _unavailable_on_failure("folders of documents"):
+            return tuple(
+                entry.name
+                for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]"))
+                for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
+                if _NAME.match(entry.name)
+                and bytes.fromhex(entry.name) not in named
+                and entry.stat(follow_symlinks=False).st_mtime < older_than.timestamp()
+            )
+
+    def sweep_kept(self, names: Iterable[str], older_than: datetime) -> int:
+        """Removes those of `orphans` that nobody kept again since; returns how many files.
+
+        The caller holds off whoever could record documents at this moment. Raises RepositoryUnavailable.
+        """
+        swept = 0
+        for name in names:
+            with suppress(FileNotFoundError):
+                written = (self.root / name[:2] / name).lstat().st_mtime
+                swept += written < older_than.timestamp() and self._unlink(name[:2], name)
+        return swept
+
     def publish(self, staged: str, sha256: str) -> None:
         """Gives the staged file its lasting name, and returns when it would survive a loss of power.
 
@@ -118,6 +158,17 @@ class LocalFiles:
     def _place(self, sha256: str) -> tuple[str, str]:
         name = hmac.digest(self._key, bytes.fromhex(sha256), "sha256").hex()
         return name[:2], name
+
+    def _unlink(self, folder: str, name: str) -> bool:
+        try:
+            with _unavailable_on_failure("a document that can be removed"), self.directory(folder) as inner:
+                os.unlink(name, dir_fd=inner)
+                os.fsync(inner)
+        except RepositoryUnavailable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+        return True
 
     def _open(self, content: Content) -> int:
         folder, name = self._place(content.sha256)
@@ -240,7 +291,8 @@ def _unavailable_on_failure(expected: str) -> Iterator[None]:
         yield
     except OSError as error:
         got = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise RepositoryUnavailable(expected, got) from error
+        kind = RepositoryFull if error.errno in _NO_ROOM else RepositoryUnavailable
+        raise kind(expected, got) from error
 
 
 def _make_root(root: Path) -> None:

@@ -32,6 +32,13 @@ class UnknownPatient(Enum):
     OPEN = "open"  # a dossier is opened, unless an identity source tells us the patients of that authority
 
 
+class UniqueIdForm(Enum):
+    """What a DocumentEntry.uniqueId looks like."""
+
+    OID = "oid"
+    IDENTIFIER = "identifier"  # ITI TF-3 4.2.3.2.26: an opaque string to all but its creator
+
+
 class SubmissionSignature(Enum):
     """Whether a submission must carry its XAdES signature document."""
 
@@ -63,7 +70,38 @@ class AssertionProfile:
     validity_seconds: int
     skew_seconds: int
     replay: Replay
-    audiences: frozenset[str] = frozenset()  # those that an assertion may be restricted to; of XUA only
+    # Of XUA only:
+    audiences: frozenset[str] = frozenset()  # those that an assertion may be restricted to; none: any
+    required: bool = False  # whether every request needs an assertion; if not, a node may ask for itself
+    signers: frozenset[str] = frozenset()  # SHA-256 (hex) of the certificates that may sign; none: any of the anchors
+    authn_contexts: frozenset[str] = frozenset()  # AuthnContextClassRef values beside those of SAML 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRules:
+    """What a domain asks of submitted metadata beside the standard, and what it lets pass.
+
+    `required` names attributes that ITI TF-3 Table 4.3.1-3 leaves optional, as `DocumentEntry.title`. `limited` accepts
+    objects flagged limitedMetadata in ITI-41. `extra_components` accepts components of HL7 types that IHE leaves empty,
+    `leading_zeros` arcs of an OID that begin with 0. `references_across` lets a submission set refer to the document of
+    another patient. No `max_confidentiality_codes` (0) means any number.
+    """
+
+    required: frozenset[str]
+    limited: bool
+    unique_id: UniqueIdForm
+    extra_components: bool
+    leading_zeros: bool
+    references_across: bool
+    max_confidentiality_codes: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """How much one answer to a stored query holds; more is XDSTooManyResults. Source: ITI TF-3 Table 4.2.4.1-2."""
+
+    most_objects: int  # of returnType LeafClass
+    most_references: int  # of returnType ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +124,8 @@ class Domain:
     max_document_bytes: int
     same_unique_id: SameUniqueId
     cda_agreement: bool
+    metadata: MetadataRules
+    queries: QueryLimits
     submission_signature: SubmissionSignature
     assertion: AssertionProfile
     matrice: str
@@ -124,6 +164,8 @@ def _domain(data: dict[str, Any]) -> Domain:
         max_document_bytes=int(documents["max_bytes"]),
         same_unique_id=SameUniqueId(documents["same_unique_id"]),
         cda_agreement=bool(documents["cda_agreement"]),
+        metadata=_metadata(data["metadata"]),
+        queries=_queries(data["queries"]),
         submission_signature=SubmissionSignature(documents["submission_signature"]),
         assertion=AssertionProfile(
             profile=Profile(assertion["profile"]),
@@ -132,6 +174,28 @@ def _domain(data: dict[str, Any]) -> Domain:
             skew_seconds=int(assertion["skew_seconds"]),
             replay=Replay(assertion["replay"]),
             audiences=frozenset(assertion.get("audiences", ())),
+            required=bool(assertion.get("required", False)),
+            signers=frozenset(each.replace(":", "").lower() for each in assertion.get("signers", ())),
+            authn_contexts=frozenset(assertion.get("authn_contexts", ())),
         ),
         matrice=str(data["habilitations"]["matrice"]),
     )
+
+
+def _metadata(metadata: dict[str, Any]) -> MetadataRules:
+    return MetadataRules(
+        required=frozenset(metadata["required"]),
+        limited=bool(metadata["limited"]),
+        unique_id=UniqueIdForm(metadata["unique_id"]),
+        extra_components=bool(metadata["extra_components"]),
+        leading_zeros=bool(metadata["leading_zeros"]),
+        references_across=bool(metadata["references_across"]),
+        max_confidentiality_codes=int(metadata["max_confidentiality_codes"]),
+    )
+
+
+def _queries(queries: dict[str, Any]) -> QueryLimits:
+    limits = QueryLimits(most_objects=int(queries["most_objects"]), most_references=int(queries["most_references"]))
+    if min(limits.most_objects, limits.most_references) < 1:
+        raise ValueError(f"queries: expected at least 1 result of an answer, got {limits}")
+    return limits

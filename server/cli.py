@@ -23,7 +23,9 @@ COMMANDS = {
     "patients": ("server.commands.patients", "app"),
     "directory": ("server.commands.directory", "app"),
     "audit": ("server.commands.audit", "app"),
+    "documents": ("server.commands.documents", "app"),
     "habilitations": ("server.commands.habilitations", "app"),
+    "xdm": ("server.commands.xdm", "app"),
     "lps": ("conformance.lps.commands", "app"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,11 +23,14 @@ from identities.store import IdentitiesStore
 from ihe.certificates import TrustStore, TrustStoreError
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.store import RegistryStore
+from registry.stored_query import ReturnType
 from repository.errors import RepositoryError
 from repository.files import LocalFiles
 from repository.store import RepositoryStore
 from schemas.domain import Domain
 from server.database import BusyError, Database, connect
+from server.notices import OutboxNotices
+from server.outbox import Outbox
 from server.settings import Settings, SettingsError
 
 SOURCE_ID = "open-dmp"
@@ -43,6 +46,7 @@ class BoundRooms:
     identities: IdentitiesStore
     rights: HabilitationsStore
     trail: AuditTrail
+    notices: OutboxNotices
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class House:
         return self.settings.domain
 
     @property
+    def _most(self) -> Mapping[ReturnType, int]:
+        limits = self.domain.queries
+        return {ReturnType.LEAF_CLASS: limits.most_objects, ReturnType.OBJECT_REF: limits.most_references}
+
+    @property
     def gate(self) -> Gate:
         """The one way into the rooms."""
         return Gate(self.unit_of_work, self.files, self.tables, now)
@@ -92,11 +101,12 @@ class House:
         """
         with self.database.transaction() as connection:
             yield BoundRooms(
-                registry=RegistryStore(connection),
+                registry=RegistryStore(connection, self._most),
                 documents=RepositoryStore(connection),
                 identities=IdentitiesStore(connection),
                 rights=HabilitationsStore(connection),
                 trail=AuditTrail(AuditStore(connection), self.source),
+                notices=OutboxNotices(connection, Outbox.of(self.settings, self.database)),
             )
 
     @contextmanager

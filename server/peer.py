@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from ihe.door import Peer
 from server.settings import Exposure
 
 Environ = dict[str, Any]
@@ -43,6 +44,12 @@ def mark(app: WsgiApp, exposure: Exposure) -> WsgiApp:
     return marked
 
 
+def peer(environ: Environ) -> Peer:
+    """The other end of a request's connection. Raises PeerError."""
+    local = environ.get(EXPOSURE) is Exposure.LOOPBACK and _is_loopback(environ.get("REMOTE_ADDR", ""))
+    return Peer(peer_certificate(environ), local)
+
+
 def peer_certificate(environ: Environ) -> bytes | None:
     """The verified certificate of the TLS client (DER), or None when it showed none. Raises PeerError."""
     exposure = environ.get(EXPOSURE)
@@ -64,6 +71,13 @@ def _address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return ""
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
 
 
 def _from_proxy(environ: Environ) -> bytes | None:

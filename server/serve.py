@@ -27,6 +27,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 
 from audit.transactions import APPLICATION_START, APPLICATION_STOP
 from server import logging as technical
+from server.courier import deliver
 from server.house import House
 from server.lifeline import die_with
 from server.migrations import check_revision
@@ -60,6 +61,8 @@ def serve(settings: Settings) -> None:
             children[_spawn(partial(_gunicorn, settings, exposure, listener))] = exposure.value
         if settings.unix is not None:
             children[_spawn(partial(_granian, settings, settings.unix))] = Exposure.PROXY.value
+        if settings.reply_to or settings.pix_consumers:
+            children[_spawn(partial(_courier, settings, listeners))] = "courier"
         for _, listener in listeners:
             listener.close()
         addresses = {exposure.value: str(_address(settings, exposure)) for exposure, _ in listeners}
@@ -252,6 +255,12 @@ def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket) -
         }
     listener.close()
     _Gunicorn(options, partial(_load, settings, exposure)).run()
+
+
+def _courier(settings: Settings, listeners: list[tuple[Exposure, socket.socket]]) -> None:
+    for _, listener in listeners:
+        listener.close()
+    deliver(settings)
 
 
 def _granian(settings: Settings, path: Path) -> None:

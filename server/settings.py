@@ -7,6 +7,7 @@ missing thing at once.
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from identities.id_nat import IdNatError, check_ps_id_nat, check_struct_id_nat
+from ihe.reply import Address as Url
+from ihe.reply import AddressError, read_address
 from schemas.domain import Domain, DomainError, Profile
 from schemas.domain import load as load_domain
 
@@ -61,11 +64,23 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class PixConsumer:
+    """Who is told of patients' changed identifiers: `address` is its URL as written."""
+
+    url: Url
+    address: str
+    authorities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a server runs with. Sizes in bytes; paths absolute.
 
     `ouverture_autorise` (PS_IdNat and Struct_IdNat values) and `ouverture_medecin_traitant` (PS_IdNat values) are let
     in when the operator opens a DMP and says nothing of who may enter. Nobody is, unless the settings say so.
+    `reply_to` lists the addresses, and what stands below them, to which answers may be sent on a connection of our own;
+    none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
+    after it the authorities that it is interested in, all of them when none is named.
     """
 
     home: Path
@@ -87,6 +102,8 @@ class Settings:
     log_level: str = "info"
     ouverture_autorise: tuple[str, ...] = ()
     ouverture_medecin_traitant: tuple[str, ...] = ()
+    reply_to: tuple[Url, ...] = ()
+    pix_consumers: tuple[PixConsumer, ...] = ()
 
     @property
     def sqlite(self) -> bool:
@@ -95,8 +112,18 @@ class Settings:
 
     @property
     def needs_anchors(self) -> bool:
-        """Whether something has to be verified against the anchors: TLS clients, or signed assertions."""
-        return self.https is not None or self.domain.assertion.profile is Profile.VIHF
+        """Whether something has to be verified against the anchors: TLS peers, ours or a proxy's, or assertions.
+
+        Anchors that are there are used: users of an IHE domain may come to a loopback address with assertions.
+        """
+        tls = self.https is not None or self.unix is not None or self.sends_by_tls
+        return tls or self.domain.assertion.profile is Profile.VIHF or self.ca.is_file()
+
+    @property
+    def sends_by_tls(self) -> bool:
+        """Whether answers or notices leave by connections on which this server shows its certificate."""
+        urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers))
+        return any(url.scheme == "https" for url in urls)
 
     def check_serving(self) -> None:
         """Raises SettingsError with everything that a server needs and does not have."""
@@ -110,7 +137,7 @@ class Settings:
         needed: dict[str, Path] = {}
         if self.needs_anchors:
             needed |= {"ca (anchors, PEM)": self.ca, "crl (revocation lists of every anchor, PEM)": self.crl}
-        if self.https is not None:
+        if self.https is not None or self.sends_by_tls:
             needed |= {"server_certificate (PEM)": self.server_certificate, "server_key (PEM)": self.server_key}
         problems += [f"{name}: {path} is missing" for name, path in needed.items() if not path.is_file()]
         if self.unix is not None and not self.unix.parent.is_dir():
@@ -182,6 +209,8 @@ class _Reader:
             "log_level": self._read("log_level", "info", _level),
             "ouverture_autorise": self._read("ouverture_autorise", (), _identifiers),
             "ouverture_medecin_traitant": self._read("ouverture_medecin_traitant", (), _persons),
+            "reply_to": self._read("reply_to", (), _urls),
+            "pix_consumers": self._read("pix_consumers", (), _pix_consumers),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
@@ -239,6 +268,36 @@ def _persons(value: object) -> tuple[str, ...]:
         if not _holds(check_ps_id_nat, each):
             raise ValueError(f"PS_IdNat values ({each} is none)")
     return found
+
+
+def _urls(value: object) -> tuple[Url, ...]:
+    """A list, or as a variable texts separated by commas: each an https URL, or an http one of this machine."""
+    listed = value if isinstance(value, list | tuple) else str(value).split(",")
+    return tuple(_url(str(each).strip()) for each in listed if str(each).strip())
+
+
+def _pix_consumers(value: object) -> tuple[PixConsumer, ...]:
+    """A list, or as a variable texts separated by commas: each a URL, then OIDs of authorities."""
+    listed = value if isinstance(value, list | tuple) else str(value).split(",")
+    return tuple(_pix_consumer(str(each).split()) for each in listed if str(each).strip())
+
+
+def _pix_consumer(words: list[str]) -> PixConsumer:
+    address, *authorities = words
+    for authority in authorities:
+        if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*))+", authority):
+            raise ValueError(f"a URL and OIDs of authorities ({authority} is none)")
+    return PixConsumer(_url(address), address, frozenset(authorities))
+
+
+def _url(text: str) -> Url:
+    try:
+        url = read_address(text)
+    except AddressError as error:
+        raise ValueError(f"URLs of receivers; of {text}: {error}") from None
+    if url.query or (url.scheme == "http" and not url.loopback):
+        raise ValueError(f"https URLs without query, or http ones of this machine ({text} is neither)")
+    return url
 
 
 def _holds(check: Callable[[str], None], value: str) -> bool:

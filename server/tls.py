@@ -45,6 +45,21 @@ def context(settings: Settings) -> ssl.SSLContext:
     return made
 
 
+def outgoing_context(settings: Settings) -> ssl.SSLContext:
+    """A client context: the receiver must be known to the anchors, not revoked, and have the name it is called by.
+
+    Source: ITI TF-2 3.19 (both ends of a connection are secure nodes).
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_ciphers(settings.tls_ciphers)
+    made.load_cert_chain(settings.server_certificate, settings.server_key)
+    made.load_verify_locations(settings.ca)
+    made.load_verify_locations(settings.crl)
+    made.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN | ssl.VERIFY_X509_STRICT
+    return made
+
+
 class Contexts:
     """The context for each new connection: made again when one of its files changed, so a new CRL counts at once."""
 

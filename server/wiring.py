@@ -9,28 +9,32 @@ from dmp import suppression
 from dmp.alimentation import Alimentation
 from dmp.consultation import open_documents, search
 from dmp.mise_a_jour import MiseAJour
+from dmp.patient_search import PatientSearch
+from dmp.patients import Consumer, Notice, Patients
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Requester
-from ihe.door import Authenticate, Door
+from ihe.door import Authenticate, Door, PatientPorts, Peer
+from ihe.iti46 import write_notification
 from ihe.mime import Limits
 from ihe.node import NodeAuthenticator
 from ihe.soap import Header
 from ihe.submission_signature import signature_findings
 from ihe.vihf import VihfAuthenticator
 from registry.errors import Finding
-from registry.metadata import Code, RegistryObject
-from registry.stored_query import StoredQuery
+from registry.metadata import Code
+from registry.stored_query import StoredQuery, Told
 from schemas.domain import Profile
 from schemas.value_sets import ValueSets
 from server.house import House, now
-from server.peer import peer_certificate
+from server.outbox import Outbox
+from server.peer import peer
 from server.replay import DatabaseReplayGuard
 from server.settings import SettingsError
 
 
-def ihe_door(house: House) -> Door:
-    """The IHE door of this house. Raises SettingsError when there are no trust anchors to authenticate by."""
-    gate, domain, trust = house.gate, house.domain, house.trust
+def alimentation_of(house: House) -> Alimentation:
+    """TD2 in this house; who has no trust anchors verifies no signature of a submission."""
+    domain, trust = house.domain, house.trust
     value_sets = ValueSets.load()
 
     def is_code(attribute: str, code: Code) -> bool:
@@ -41,12 +45,18 @@ def ihe_door(house: House) -> Door:
             return ()
         return signature_findings(lot, requester, policy=domain.submission_signature, trust=trust, now=now())
 
-    alimentation = Alimentation(gate, domain, is_code, verify_signature)
-    mise_a_jour = MiseAJour(gate, domain, is_code)
+    return Alimentation(house.gate, domain, is_code, verify_signature)
+
+
+def ihe_door(house: House) -> Door:
+    """The IHE door of this house. Raises SettingsError when there are no trust anchors to authenticate by."""
+    gate, domain = house.gate, house.domain
+    alimentation = alimentation_of(house)
+    mise_a_jour = MiseAJour(gate, domain, alimentation.is_code)
 
     def find(
         requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes
-    ) -> tuple[RegistryObject, ...]:
+    ) -> tuple[Told, ...]:
         return search(gate, requester, call, query, query_id, raw)
 
     def open_(requester: Requester, call: Call, wanted: Sequence[DocumentRequest]) -> Sequence[Opened | Finding]:
@@ -69,10 +79,31 @@ def ihe_door(house: House) -> Door:
         open=open_,
         remove_metadata=remove_metadata,
         remove_documents=remove_documents,
+        patients=_patient_ports(house),
         stage=gate.stage,
         refused=gate.refused,
-        peer_certificate=peer_certificate,
+        peer=peer,
+        outbox=Outbox.of(house.settings, house.database),
         limits=Limits(document_bytes=domain.max_document_bytes, total_bytes=house.settings.max_body_bytes),
+    )
+
+
+def _patient_ports(house: House) -> PatientPorts:
+    gate, domain = house.gate, house.domain
+    consumers = tuple(Consumer(each.address, each.authorities) for each in house.settings.pix_consumers)
+
+    def notification(notice: Notice) -> bytes:
+        return write_notification(notice, domain.repository_unique_id)
+
+    patients, searches = Patients(gate, domain, consumers, notification), PatientSearch(gate, domain)
+    return PatientPorts(
+        feed=patients.feed,
+        merge=patients.merge,
+        identifiers_of=searches.identifiers_of,
+        find=searches.find,
+        proceed=searches.proceed,
+        cancel=searches.cancel,
+        now=now,
     )
 
 
@@ -80,17 +111,17 @@ def _authenticator(house: House) -> Authenticate:
     """Who asks, as the domain has it proved. Raises SettingsError when there are no trust anchors and one is needed."""
     profile, trust = house.domain.assertion, house.trust
     if profile.profile is Profile.XUA:
-        node = NodeAuthenticator(trust, profile)
+        node = NodeAuthenticator(trust, profile, DatabaseReplayGuard(house.database))
 
-        def by_node(header: Header, certificate: bytes | None, call: Call) -> Requester:
-            return node.authenticate(header, certificate, call, now())
+        def by_node(header: Header, peer: Peer, call: Call) -> Requester:
+            return node.authenticate(header, peer, call, now())
 
         return by_node
     if trust is None:
         raise SettingsError(["trust anchors: expected a CA file, got none"])
     vihf = VihfAuthenticator(trust, profile, DatabaseReplayGuard(house.database))
 
-    def by_vihf(header: Header, certificate: bytes | None, _call: Call) -> Requester:
-        return vihf.authenticate(header.root, certificate, now())
+    def by_vihf(header: Header, peer: Peer, _call: Call) -> Requester:
+        return vihf.authenticate(header.root, peer.certificate, now())
 
     return by_vihf

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.databases", "tests.connectathon"]
+pytest_plugins = ["tests.databases", "tests.connectathon", "tests.proofs"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -29,6 +29,7 @@ from registry.metadata import (
     Code,
     DocumentEntry,
     Folder,
+    ObjectType,
     RegistryObject,
     Submission,
     SubmissionSet,
@@ -38,6 +39,7 @@ from server.demo import background
 from server.house import House
 from server.migrations import upgrade
 from server.settings import Settings, load
+from tests.official import validate_answer
 from tests.village import free_port
 
 AUTHORITY = "1.3.6.1.4.1.21367.2005.13.20.1000"  # a patient domain of IHE Connectathons
@@ -119,12 +121,13 @@ def submission(
         content_type_code=CODE,
         authors=(Author(person="^Smitty^Gerald^^^"),),
     )
+    own = replace(own, **changes)
     member = AssociationType.HAS_MEMBER
     held = [association(member, own.entry_uuid, each.entry_uuid, submission_set_status="Original") for each in entries]
     held += [association(member, own.entry_uuid, each.entry_uuid) for each in folders]
     held += [association(member, own.entry_uuid, each.entry_uuid) for each in relations if each.type is member]
     held += [association(member, own.entry_uuid, each, submission_set_status="Reference") for each in references]
-    return Submission(replace(own, **changes), entries, folders, (*held, *relations))
+    return Submission(own, entries, folders, (*held, *relations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,14 @@ class Answer:
         return tuple(item for item in self.objects if isinstance(item, DocumentEntry))
 
     @property
+    def folders(self) -> tuple[Folder, ...]:
+        return tuple(item for item in self.objects if isinstance(item, Folder))
+
+    @property
+    def associations(self) -> tuple[Association, ...]:
+        return tuple(item for item in self.objects if isinstance(item, Association))
+
+    @property
     def references(self) -> list[str]:
         """The ids of an ObjectRef answer."""
         return [item.get("id", "") for item in self._list().iter(f"{{{RIM}}}ObjectRef")]
@@ -202,6 +213,7 @@ class Node:
     home: Path
     settings: Settings
     security: str = field(default="")  # what stands in the SOAP header beside WS-Addressing
+    validating: bool = True  # whether answers are held to the official schema, where the reference data is at hand
 
     def post(self, path: str, body: bytes, content_type: str) -> tuple[int, str, bytes]:
         """Status, content type and bytes of the answer."""
@@ -209,7 +221,10 @@ class Node:
         try:
             connection.request("POST", path, body=body, headers={"Content-Type": content_type})
             response = connection.getresponse()
-            return response.status, response.headers.get("Content-Type", ""), response.read()
+            status, answer_type, answer = response.status, response.headers.get("Content-Type", ""), response.read()
+            if self.validating:
+                validate_answer(answer_type, answer)
+            return status, answer_type, answer
         finally:
             connection.close()
 
@@ -286,6 +301,15 @@ class Node:
         slots = {"$XDSDocumentEntryPatientId": [f"'{patient}'"], "$XDSDocumentEntryStatus": [f"({listed})"]}
         return self.query("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d", slots, references=references)
 
+    def everything(self, patient: str) -> Answer:
+        """GetAll, whatever the status and the type."""
+        statuses = [f"('{APPROVED}','{DEPRECATED}')"]
+        named = ("$XDSDocumentEntryStatus", "$XDSSubmissionSetStatus", "$XDSFolderStatus")
+        types = ",".join(f"'{kind.value}'" for kind in ObjectType)
+        slots = {"$patientId": [f"'{patient}'"], **dict.fromkeys(named, statuses)}
+        slots["$XDSDocumentEntryType"] = [f"({types})"]
+        return self.query("urn:uuid:10b545ea-725c-446d-9b95-8aeb444eddf3", slots)
+
     def retrieve(self, *unique_ids: str, repository: str = REPOSITORY) -> Answer:
         """ITI-43 in simple SOAP; documents come inline."""
         return self.soap(
@@ -349,14 +373,14 @@ def document_requests(unique_ids: Sequence[str], repository: str) -> str:
 
 
 @contextmanager
-def connectathon(folder_: Path, **settings: Any) -> Iterator[Node]:
+def connectathon(folder_: Path, *, domain: str = "ihe-connectathon", **settings: Any) -> Iterator[Node]:
     """A server of the domain ihe-connectathon in `folder_`, and a node that talks to it; `settings` as in the file."""
     home, port = folder_ / "home", free_port()
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     lines = [
         f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}" for name, value in settings.items()
     ]
-    written = ['domain = "ihe-connectathon"', f'http = "127.0.0.1:{port}"', "workers = 1", *lines]
+    written = [f'domain = "{domain}"', f'http = "127.0.0.1:{port}"', "workers = 1", *lines]
     (home / "settings.toml").write_text("\n".join(written) + "\n", "utf-8")
     loaded = load({"home": home}, {})
     upgrade(loaded)

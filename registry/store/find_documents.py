@@ -1,38 +1,80 @@
-"""FindDocuments as SQL: one statement for each combination of filters, built once.
+"""DocumentEntries by their attributes, as SQL: one statement for each combination of filters, built once.
 
-Source: ITI TF-2 3.18.4.1.2.3.7.1.
+Source: ITI TF-2 3.18.4.1.2.3.7.1 and 3.18.4.1.2.3.7.14; CP-ITI-1323.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from registry.metadata import Code, ObjectType
+from registry.metadata import AvailabilityStatus, Code, ObjectType
 from registry.scope import Scope
+from registry.store.identifiers import among
 from registry.store.tables import AUTHOR, CODE, ENTRY
+from registry.store.told import columns
 from registry.store.visibility import PATIENT, ScopeShape, scope_clause, scope_shape, scope_values
-from registry.stored_query import FindDocuments
+from registry.stored_query import TimeRange
 
 EVENT_CODES = "event_codes"
 CONFIDENTIALITY_CODES = "confidentiality_codes"
 REFERENCE_IDS = "reference_ids"
 
-_SINGLE_CODES = (
-    ("type_codes", ENTRY.c.type_code),
-    ("class_codes", ENTRY.c.class_code),
-    ("format_codes", ENTRY.c.format_code),
-    ("healthcare_facility_type_codes", ENTRY.c.healthcare_facility_type_code),
-    ("practice_setting_codes", ENTRY.c.practice_setting_code),
-)
-_TIMES = (
-    ("creation_time", ENTRY.c.creation_time),
-    ("service_start_time", ENTRY.c.service_start_time),
-    ("service_stop_time", ENTRY.c.service_stop_time),
-)
+SINGLE_CODES: Mapping[str, sa.Column[str]] = {
+    "type_codes": ENTRY.c.type_code,
+    "class_codes": ENTRY.c.class_code,
+    "format_codes": ENTRY.c.format_code,
+    "healthcare_facility_type_codes": ENTRY.c.healthcare_facility_type_code,
+    "practice_setting_codes": ENTRY.c.practice_setting_code,
+}
+SEVERAL_CODES = (EVENT_CODES, CONFIDENTIALITY_CODES, REFERENCE_IDS)
+_TIMES: Mapping[str, sa.Column[str]] = {
+    "creation_time": ENTRY.c.creation_time,
+    "service_start_time": ENTRY.c.service_start_time,
+    "service_stop_time": ENTRY.c.service_stop_time,
+}
+_PERSONS = "author_persons"
+
+
+class Wanted(NamedTuple):
+    """What limits the documents, beside the Scope.
+
+    `criteria` is a query, or part of one: attributes that it lacks limit nothing. `persons` and `references` are what
+    the dossier has of the patterns given: they turn authorPerson patterns, and referenceIdList patterns, into values.
+    """
+
+    criteria: Any
+    persons: Callable[[Iterable[str]], list[str]]
+    references: Callable[[Iterable[str]], list[str]]
+    statuses: tuple[AvailabilityStatus, ...] | None = None
+    latest: bool = True
+
+
+class _Filter(NamedTuple):
+    """One condition. `part` is the side of a time range, or the number among slots that all must match."""
+
+    attribute: str
+    part: str = ""
+    excluded: bool = False
+
+    @property
+    def parameter(self) -> str:
+        return f"{'not' if self.excluded else 'is'}_{self.attribute}_{self.part}"
+
+
+class _Shape(NamedTuple):
+    """What changes the SQL."""
+
+    scope: ScopeShape
+    filters: tuple[_Filter, ...]
+    whole: bool
+    by_status: bool
+    latest: bool
+    on_demand: bool
+    keyed: bool
 
 
 def code_key(code: Code) -> str:
@@ -40,104 +82,100 @@ def code_key(code: Code) -> str:
     return f"{code.code}^^{code.scheme}"
 
 
-def find_documents(
-    query: FindDocuments, scope: Scope, persons: Iterable[str], limit: int
+def documents(
+    wanted: Wanted, scope: Scope, whole: bool, limit: int | None = None
 ) -> tuple[sa.Select[Any], dict[str, Any]]:
-    """The statement for `query` within `scope`, and its values; rows are (body, availability_status).
+    """The statement for what is `wanted` within `scope`, and its values.
 
-    `persons` are the authorPerson values of the patient that the query's patterns match.
+    Oldest first and at most `limit`; without a limit, those of the parameter `identifiers`, entryUUIDs.
     """
-    values: dict[str, Any] = {
-        **scope_values(scope),
-        "statuses": query.statuses,
-        "object_types": query.object_types,
-        "limit": limit,
-    }
-    filters = []
-    for name, _ in _SINGLE_CODES:
-        if codes := getattr(query, name):
-            values[name] = [code_key(code) for code in codes]
-            filters.append(name)
-    for name, _ in _TIMES:
+    filters: dict[_Filter, Any] = {}
+    for excluded in (False, True):
+        filters.update(_filters(wanted, excluded))
+    types = _object_types(wanted.criteria)
+    shape = _Shape(
+        scope=scope_shape(scope),
+        filters=tuple(filters),
+        whole=whole,
+        by_status=wanted.statuses is not None,
+        latest=wanted.latest,
+        on_demand=ObjectType.ON_DEMAND in types,
+        keyed=limit is None,
+    )
+    values = {each.parameter: value for each, value in filters.items()}
+    values |= scope_values(scope) | {"statuses": wanted.statuses or (), "object_types": types, "limit": limit or 0}
+    return _statement(shape), values
+
+
+def _filters(wanted: Wanted, excluded: bool) -> Iterable[tuple[_Filter, Any]]:
+    def given(attribute: str) -> Any:
+        return getattr(wanted.criteria, f"excluded_{attribute}" if excluded else attribute, ())
+
+    for name in SINGLE_CODES:
+        if codes := given(name):
+            yield _Filter(name, excluded=excluded), [code_key(code) for code in codes]
+    for name in (EVENT_CODES, CONFIDENTIALITY_CODES):
+        for number, codes in enumerate(given(name)):
+            yield _Filter(name, str(number), excluded), [code_key(code) for code in codes]
+    for number, patterns in enumerate(given(REFERENCE_IDS)):
+        yield _Filter(REFERENCE_IDS, str(number), excluded), wanted.references(patterns)
+    if patterns := given(_PERSONS):
+        yield _Filter(_PERSONS, excluded=excluded), wanted.persons(patterns)
+    if excluded:
+        return
+    for name in _TIMES:
+        limits: TimeRange = given(name) or TimeRange()
         for side in ("start", "stop"):
-            if bound := getattr(getattr(query, name), side):
-                values[f"{name}_{side}"] = bound
-                filters.append(f"{name}_{side}")
-    for attribute in (EVENT_CODES, CONFIDENTIALITY_CODES):
-        for number, codes in enumerate(getattr(query, attribute)):
-            values[f"{attribute}_{number}"] = [code_key(code) for code in codes]
-            filters.append(f"{attribute}_{number}")
-    if ObjectType.ON_DEMAND in query.object_types:
-        filters.append("on_demand")
-    if query.author_persons:
-        values["persons"] = list(persons)
-        filters.append("persons")
-    return _statement(scope_shape(scope), tuple(filters)), values
+            if bound := getattr(limits, side):
+                yield _Filter(name, side), bound
+
+
+def _object_types(criteria: Any) -> tuple[ObjectType, ...]:
+    excluded = getattr(criteria, "excluded_object_types", ())
+    return tuple(kind for kind in ObjectType if kind not in excluded) if excluded else criteria.object_types
+
+
+# --- Statements -------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
-def _statement(shape: ScopeShape, filters: tuple[str, ...]) -> sa.Select[Any]:
-    conditions = [
-        ENTRY.c.availability_status.in_(_many("statuses", ENTRY.c.availability_status.type)),
-        ENTRY.c.object_type.in_(_many("object_types", ENTRY.c.object_type.type)),
-        scope_clause(shape),
-    ]
-    conditions += [column.in_(_many(name)) for name, column in _SINGLE_CODES if name in filters]
-    conditions += [
-        _bound(column, name, side, "on_demand" in filters)
-        for name, column in _TIMES
-        for side in ("start", "stop")
-        if f"{name}_{side}" in filters
-    ]
-    for name in filters:
-        attribute = name.rpartition("_")[0]
-        if attribute in (EVENT_CODES, CONFIDENTIALITY_CODES):
-            conditions.append(_has_code(attribute, name))
-    if "persons" in filters:
-        of_person = sa.select(AUTHOR.c.entry).where(AUTHOR.c.patient == PATIENT, AUTHOR.c.person.in_(_many("persons")))
-        conditions.append(ENTRY.c.id.in_(of_person))
-    return (
-        sa.select(ENTRY.c.body, ENTRY.c.availability_status)
-        .where(*conditions)
-        .order_by(ENTRY.c.creation_time, ENTRY.c.id)
-        .limit(sa.bindparam("limit", type_=sa.Integer))
-    )
+def _statement(shape: _Shape) -> sa.Select[Any]:
+    conditions = [ENTRY.c.object_type.in_(_many("object_types", ENTRY.c.object_type.type)), scope_clause(shape.scope)]
+    if shape.by_status:
+        conditions.append(ENTRY.c.availability_status.in_(_many("statuses", ENTRY.c.availability_status.type)))
+    if shape.latest:
+        conditions.append(ENTRY.c.latest)
+    conditions += [_condition(each, shape.on_demand) for each in shape.filters if not each.excluded]
+    for attribute in dict.fromkeys(each.attribute for each in shape.filters if each.excluded):
+        slots = [each for each in shape.filters if each.excluded and each.attribute == attribute]
+        conditions.append(sa.not_(sa.and_(*(_condition(each, shape.on_demand) for each in slots))))
+    statement = sa.select(*columns(ENTRY, shape.whole))
+    if shape.keyed:
+        return statement.where(among(ENTRY.c.entry_uuid), *conditions).order_by(ENTRY.c.id)
+    limit = sa.bindparam("limit", type_=sa.Integer)
+    return statement.where(*conditions).order_by(ENTRY.c.creation_time, ENTRY.c.id).limit(limit)
 
 
 def _many(name: str, type_: Any = sa.Text) -> sa.BindParameter[Any]:
     return sa.bindparam(name, expanding=True, type_=type_)
 
 
-def _bound(column: sa.ColumnElement[str], name: str, side: str, on_demand: bool) -> sa.ColumnElement[bool]:
+def _condition(each: _Filter, on_demand: bool) -> sa.ColumnElement[bool]:
+    if each.attribute in SINGLE_CODES:
+        return SINGLE_CODES[each.attribute].in_(_many(each.parameter))
+    if each.attribute in _TIMES:
+        return _bound(each, on_demand)
+    if each.attribute == _PERSONS:
+        entries = sa.select(AUTHOR.c.entry).where(AUTHOR.c.person.in_(_many(each.parameter)))
+        return ENTRY.c.id.in_(entries.where(AUTHOR.c.patient == PATIENT))
+    entries = sa.select(CODE.c.entry).where(CODE.c.attribute == each.attribute, CODE.c.code.in_(_many(each.parameter)))
+    return ENTRY.c.id.in_(entries.where(CODE.c.patient == PATIENT))
+
+
+def _bound(each: _Filter, on_demand: bool) -> sa.ColumnElement[bool]:
     """From <= time < To. A service time that is not there excludes nothing; creationTime is no matter of On-Demand."""
-    bound = sa.bindparam(f"{name}_{side}", type_=sa.Text)
-    within = column >= bound if side == "start" else column < bound
-    if name != "creation_time":
+    column, bound = _TIMES[each.attribute], sa.bindparam(each.parameter, type_=sa.Text)
+    within = column >= bound if each.part == "start" else column < bound
+    if each.attribute != "creation_time":
         return sa.or_(column.is_(None), within)
     return sa.or_(ENTRY.c.object_type == ObjectType.ON_DEMAND, within) if on_demand else within
-
-
-def _has_code(attribute: str, name: str) -> sa.ColumnElement[bool]:
-    entries = sa.select(CODE.c.entry).where(
-        CODE.c.patient == PATIENT, CODE.c.attribute == attribute, CODE.c.code.in_(_many(name))
-    )
-    return ENTRY.c.id.in_(entries)
-
-
-def matches(pattern: str, text: str) -> bool:
-    """SQL LIKE without escape character: `%` any text, `_` one character, all else itself. Linear in most cases.
-
-    Matched here and not by the database, whose LIKE differ in case and in escapes. Source: ITI TF-2 3.18.4.1.2.3.7.1.
-    """
-    at, here, star, retry = 0, 0, -1, 0
-    while here < len(text):
-        if at < len(pattern) and pattern[at] == "%":
-            star, retry, at = at, here, at + 1
-        elif at < len(pattern) and pattern[at] in ("_", text[here]):
-            at, here = at + 1, here + 1
-        elif star >= 0:
-            retry += 1
-            at, here = star + 1, retry
-        else:
-            return False
-    return all(character == "%" for character in pattern[at:])

@@ -43,11 +43,11 @@ class Looker:
             folders=folders,
             same_unique_id=same_unique_id,
             package_unique_ids=package_unique_ids,
-            entry_uuids=self._taken(own),
+            entry_uuids=self.taken(own),
             versions=self._versions(versions.values()),
             holders=holders,
-            derived={target: self._derived(target) for target in replaced if target in entries},
-            transformations=self._transformations(entries) if _appends(associations) else frozenset(),
+            derived={target: self.derived(target) for target in replaced if target in entries},
+            transformations=self.transformations(entries) if _appends(associations) else frozenset(),
         )
 
     def _rows(self, statement: sa.Select[Any], identifiers: Iterable[str]) -> Sequence[Any]:
@@ -68,7 +68,7 @@ class Looker:
         entries = tuple(_registered(row) for row in rows if not row.package)
         return entries, frozenset(row.known for row in rows if row.package)
 
-    def _taken(self, own: Iterable[str]) -> frozenset[str]:
+    def taken(self, own: Iterable[str]) -> frozenset[str]:
         given = [uuid for uuid in own if is_uuid(uuid)]
         return frozenset(row.entry_uuid for statement in _TAKEN for row in self._rows(statement, given))
 
@@ -83,7 +83,7 @@ class Looker:
             holders[row.target] = (*holders.get(row.target, ()), row.source)
         return holders
 
-    def _derived(self, target: str) -> tuple[str, ...]:
+    def derived(self, target: str) -> tuple[str, ...]:
         """The Approved transformations and addenda of a document, and theirs in turn."""
         found: dict[str, None] = {}
         frontier = [target]
@@ -93,7 +93,7 @@ class Looker:
             found.update(dict.fromkeys(frontier))
         return tuple(found)
 
-    def _transformations(self, named: Iterable[str]) -> frozenset[str]:
+    def transformations(self, named: Iterable[str]) -> frozenset[str]:
         return frozenset(row.source for row in self._rows(_TRANSFORMATIONS, named))
 
 
@@ -120,8 +120,11 @@ def _registered(row: Any) -> RegisteredEntry:
 _ENTRY_COLUMNS = (ENTRY.c.entry_uuid, ENTRY.c.patient, ENTRY.c.availability_status, ENTRY.c.body)
 
 _NAMED_ENTRIES = sa.select(*_ENTRY_COLUMNS).where(among(ENTRY.c.entry_uuid)).order_by(ENTRY.c.id).with_for_update()
-_NAMED_FOLDERS = sa.select(FOLDER.c.entry_uuid, FOLDER.c.patient, FOLDER.c.availability_status).where(
-    among(FOLDER.c.entry_uuid)
+_NAMED_FOLDERS = (
+    sa.select(FOLDER.c.entry_uuid, FOLDER.c.patient, FOLDER.c.availability_status)
+    .where(among(FOLDER.c.entry_uuid))
+    .order_by(FOLDER.c.id)
+    .with_for_update()
 )
 _SAME_UNIQUE_IDS = (
     sa.select(UNIQUE_ID.c.unique_id.label("known"), UNIQUE_ID.c.package, *_ENTRY_COLUMNS)
@@ -140,6 +143,7 @@ _HOLDERS = (
     .where(
         ASSOCIATION.c.patient == PATIENT,
         ASSOCIATION.c.type == AssociationType.HAS_MEMBER,
+        ASSOCIATION.c.availability_status == AvailabilityStatus.APPROVED,
         among(ASSOCIATION.c.target),
     )
     .order_by(ASSOCIATION.c.id)
@@ -151,6 +155,7 @@ _DERIVED = (
         ASSOCIATION.c.patient == PATIENT,
         among(ASSOCIATION.c.target),
         ASSOCIATION.c.type.in_(sorted(DERIVING, key=lambda item: item.name)),
+        ASSOCIATION.c.availability_status == AvailabilityStatus.APPROVED,
         ENTRY.c.availability_status == AvailabilityStatus.APPROVED,
     )
     .order_by(ENTRY.c.id)
@@ -160,4 +165,5 @@ _TRANSFORMATIONS = sa.select(ASSOCIATION.c.source).where(
     ASSOCIATION.c.patient == PATIENT,
     among(ASSOCIATION.c.source),
     ASSOCIATION.c.type.in_(sorted(TRANSFORMING, key=lambda item: item.name)),
+    ASSOCIATION.c.availability_status == AvailabilityStatus.APPROVED,
 )

@@ -39,11 +39,13 @@ class UrnUuid(sa.types.TypeDecorator[str]):
         return f"{URN_UUID}{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+ABOUT = "about"  # in the `info` of a column: the table whose `id` it is
+
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER
 _DTM = sa.String(14)  # a DTM's first second, so that texts compare as times do
 _STATUS = sa.Enum(AvailabilityStatus, native_enum=False, create_constraint=False, length=16)
 _OBJECT_TYPE = sa.Enum(ObjectType, native_enum=False, create_constraint=False, length=16)
-_ASSOCIATION_TYPE = sa.Enum(AssociationType, native_enum=False, create_constraint=False, length=16)
+_ASSOCIATION_TYPE = sa.Enum(AssociationType, native_enum=False, create_constraint=False, length=32)
 
 
 def _key() -> sa.Column[int]:
@@ -58,8 +60,18 @@ def _uuid(name: str, *, unique: bool = False) -> sa.Column[str]:
     return sa.Column(name, UrnUuid, nullable=False, unique=unique)
 
 
+def _latest() -> sa.Column[bool]:
+    """Whether no newer version of the logical object is there. Source: XDS Metadata Update, TF-3 4.2.1.5."""
+    return sa.Column("latest", sa.Boolean, nullable=False, default=True)
+
+
+def _version() -> sa.Column[int]:
+    return sa.Column("version", sa.Integer, nullable=False)  # VersionInfo, from 1; one of each for a logical_id
+
+
 def _entry(*, primary_key: bool = False) -> sa.Column[int]:
-    return sa.Column("entry", _KEY, sa.ForeignKey("registry_entry.id"), nullable=False, primary_key=primary_key)
+    """The entry that a row is about. No foreign key: a database would read the whole table for each entry removed."""
+    return sa.Column("entry", _KEY, nullable=False, primary_key=primary_key, info={ABOUT: "registry_entry"})
 
 
 ENTRY = sa.Table(
@@ -71,6 +83,9 @@ ENTRY = sa.Table(
     _text("unique_id"),
     sa.Column("availability_status", _STATUS, nullable=False),
     sa.Column("object_type", _OBJECT_TYPE, nullable=False),
+    _latest(),
+    _uuid("logical_id"),
+    _version(),
     sa.Column("creation_time", _DTM),
     sa.Column("service_start_time", _DTM),
     sa.Column("service_stop_time", _DTM),
@@ -80,12 +95,17 @@ ENTRY = sa.Table(
     _text("format_code"),
     _text("healthcare_facility_type_code"),
     _text("practice_setting_code"),
+    _text("home", nullable=True),  # homeCommunityId, so that references are answered without a body
     sa.Column("masked", sa.Boolean, nullable=False),
     sa.Column("invisible_patient", sa.Boolean, nullable=False),
     sa.Column("invisible_representatives", sa.Boolean, nullable=False),
     _text("body"),
+    sa.UniqueConstraint("logical_id", "version"),
     sa.Index(None, "patient", "unique_id"),
     sa.Index(None, "unique_id"),
+    # ITI-51 may name no patient, and then one of these (or an eventCode): the dossiers that have it.
+    sa.Index(None, "class_code", "patient"),
+    sa.Index(None, "healthcare_facility_type_code", "patient"),
     # FindDocuments decides by this index alone which rows it reads.
     sa.Index(
         "ix_registry_entry_find",
@@ -107,6 +127,7 @@ CODE = sa.Table(
     _text("attribute", primary_key=True),
     _text("code", primary_key=True),  # code^^scheme
     _entry(primary_key=True),
+    sa.Index(None, "attribute", "code", "patient"),  # of ITI-51, as above
 )
 
 AUTHOR = sa.Table(
@@ -153,9 +174,17 @@ SUBMISSION_SET = sa.Table(
     _text("patient"),
     _uuid("entry_uuid", unique=True),
     _text("unique_id"),
+    sa.Column("availability_status", _STATUS, nullable=False, default=AvailabilityStatus.APPROVED),
+    _text("source_id"),
+    sa.Column("submission_time", _DTM, nullable=False),
+    _text("content_type_code"),
+    _text("author_persons"),  # as a JSON list: patterns are matched outside of the database
+    _text("home", nullable=True),
     sa.Column("received", _DTM, nullable=False),  # when the registry accepted it
     _text("body"),
     sa.Index(None, "patient", "entry_uuid"),
+    sa.Index(None, "patient", "submission_time"),
+    sa.Index(None, "unique_id"),
 )
 
 FOLDER = sa.Table(
@@ -166,9 +195,29 @@ FOLDER = sa.Table(
     _uuid("entry_uuid", unique=True),
     _text("unique_id"),
     sa.Column("availability_status", _STATUS, nullable=False),
+    _latest(),
+    _uuid("logical_id"),
+    _version(),
     sa.Column("last_update_time", _DTM, nullable=False),
+    _text("home", nullable=True),
     _text("body"),
+    sa.UniqueConstraint("logical_id", "version"),
     sa.Index(None, "patient", "entry_uuid"),
+    sa.Index(None, "unique_id"),
+)
+
+FOLDER_CODE = sa.Table(
+    "registry_folder_code",  # codeList; goes with its folder
+    METADATA,
+    sa.Column(
+        "folder",
+        _KEY,
+        sa.ForeignKey("registry_folder.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _text("code", primary_key=True),  # code^^scheme
+    sa.Index(None, "code"),
 )
 
 ASSOCIATION = sa.Table(
@@ -178,9 +227,10 @@ ASSOCIATION = sa.Table(
     _text("patient"),
     _uuid("entry_uuid", unique=True),
     sa.Column("type", _ASSOCIATION_TYPE, nullable=False),
+    sa.Column("availability_status", _STATUS, nullable=False, default=AvailabilityStatus.APPROVED),
     _uuid("source"),
     _uuid("target"),
     _text("body"),
     sa.Index(None, "patient", "source"),
-    sa.Index(None, "patient", "target"),
+    sa.Index(None, "target", "patient"),  # a SubmissionSet of another patient may hold the target
 )

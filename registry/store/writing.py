@@ -6,6 +6,7 @@ entryUUIDs and versions are unique constraints. Of two submissions that meet, ex
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from registry.body import to_json
 from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.existing import DocumentVersion
 from registry.lifecycle import Effects
-from registry.metadata import Association, AvailabilityStatus, DocumentEntry, Folder, dtm_floor
+from registry.metadata import Association, AvailabilityStatus, DocumentEntry, Folder, SubmissionSet, dtm_floor
 from registry.scope import Custody
 from registry.store.find_documents import CONFIDENTIALITY_CODES, EVENT_CODES, REFERENCE_IDS, code_key
 from registry.store.identifiers import among
@@ -27,6 +28,7 @@ from registry.store.tables import (
     CUSTODY,
     ENTRY,
     FOLDER,
+    FOLDER_CODE,
     PERSON,
     STRUCTURE,
     SUBMISSION_SET,
@@ -52,6 +54,12 @@ _REPLACED = finding(
     expected="an Approved document",
     got="one that another submission replaced meanwhile",
 )
+_FOLDER_GONE = finding(
+    ErrorCode.UnresolvedReferenceException,
+    "sourceObject of HasMember",
+    expected="a registered Folder",
+    got="one that was removed meanwhile",
+)
 
 
 class Writer:
@@ -63,18 +71,23 @@ class Writer:
     def save(self, effects: Effects, custody: Mapping[str, Custody], received: datetime) -> None:
         self._claim_unique_ids(effects)
         for entry in effects.submission.entries:
-            self._save_entry(entry, custody[entry.entry_uuid], effects.versions.get(entry.entry_uuid))
-        self._save_set(effects, received)
-        self._insert(FOLDER, [self._folder(folder) for folder in effects.submission.folders], _UUID_TAKEN)
-        self._insert(ASSOCIATION, [self._association(item) for item in effects.submission.associations], _UUID_TAKEN)
-        self._deprecate(effects.deprecated)
-        if effects.updated_folders:
-            values = {
-                "of_patient": self._patient,
-                "identifiers": effects.updated_folders,
-                "time": effects.last_update_time,
-            }
-            self._connection.execute(_UPDATE_FOLDERS, values)
+            self.save_entry(entry, custody[entry.entry_uuid], effects.versions.get(entry.entry_uuid))
+        self.save_set(effects.submission.submission_set, received)
+        for folder in effects.submission.folders:
+            self.save_folder(folder)
+        self.save_associations(effects.submission.associations)
+        self.deprecate(effects.deprecated)
+        self.update_folders(effects.updated_folders, effects.last_update_time)
+
+    def save_associations(self, associations: Sequence[Association]) -> None:
+        self.insert(ASSOCIATION, [self._association(item) for item in associations], _UUID_TAKEN)
+
+    def update_folders(self, uuids: Sequence[str], time: str) -> None:
+        """Gives these folders the lastUpdateTime `time`. Raises RegistryError when one of them is gone."""
+        if uuids:
+            values = {"of_patient": self._patient, "identifiers": uuids, "time": time}
+            if self._connection.execute(_UPDATE_FOLDERS, values).rowcount != len(set(uuids)):
+                raise RegistryError([_FOLDER_GONE])
 
     def _claim_unique_ids(self, effects: Effects) -> None:
         documents = {entry.unique_id for entry in effects.submission.entries}
@@ -84,12 +97,18 @@ class Writer:
                 for unique_id in effects.new_unique_ids
                 if (unique_id not in documents) is package
             ]
-            self._insert(UNIQUE_ID, rows, taken)
+            self.insert(UNIQUE_ID, rows, taken)
 
-    def _save_entry(self, entry: DocumentEntry, custody: Custody, version: DocumentVersion | None) -> None:
+    def claim_set(self, submission_set: SubmissionSet) -> None:
+        """Notes the uniqueId of a submission set that comes without documents of its own."""
+        row = {"unique_id": submission_set.unique_id, "patient": self._patient, "package": True}
+        self.insert(UNIQUE_ID, [row], _PACKAGE_TAKEN)
+
+    def save_entry(self, entry: DocumentEntry, custody: Custody, version: DocumentVersion | None = None) -> int:
+        """Writes `entry` and its side rows; its key."""
         patient = self._patient
         try:
-            key = self._connection.execute(_INSERT_ENTRY, self._entry(entry)).scalar_one()
+            key: int = self._connection.execute(_INSERT_ENTRY, self._entry(entry)).scalar_one()
         except sa.exc.IntegrityError:
             raise RegistryError([_UUID_TAKEN]) from None
         codes = [
@@ -98,11 +117,11 @@ class Writer:
             *((REFERENCE_IDS, reference) for reference in entry.reference_ids),
         ]
         behind = [(PERSON, each) for each in custody.persons] + [(STRUCTURE, each) for each in custody.structures]
-        self._insert(
+        self.insert(
             CODE,
             [{"patient": patient, "attribute": a, "code": code, "entry": key} for a, code in dict.fromkeys(codes)],
         )
-        self._insert(
+        self.insert(
             AUTHOR,
             [
                 {"patient": patient, "entry": key, "ordinal": ordinal, "person": author.person}
@@ -110,12 +129,13 @@ class Writer:
                 if author.person
             ],
         )
-        self._insert(
+        self.insert(
             CUSTODY, [{"patient": patient, "kind": kind, "identifier": each, "entry": key} for kind, each in behind]
         )
         if version is not None:
             row = {"patient": patient, "set_id": version.set_id, "number": version.number, "entry": key}
-            self._insert(VERSION, [row], _VERSION_TAKEN)
+            self.insert(VERSION, [row], _VERSION_TAKEN)
+        return key
 
     def _entry(self, entry: DocumentEntry) -> dict[str, Any]:
         return {
@@ -124,6 +144,8 @@ class Writer:
             "unique_id": entry.unique_id,
             "availability_status": entry.availability_status,
             "object_type": entry.object_type,
+            "logical_id": entry.logical_id,
+            "version": entry.version,
             "creation_time": _floor(entry.creation_time),
             "service_start_time": _floor(entry.service_start_time),
             "service_stop_time": _floor(entry.service_stop_time),
@@ -133,20 +155,33 @@ class Writer:
             "format_code": code_key(entry.format_code),
             "healthcare_facility_type_code": code_key(entry.healthcare_facility_type_code),
             "practice_setting_code": code_key(entry.practice_setting_code),
+            "home": entry.home_community_id or None,
             **flags(entry),
             "body": to_json(entry),
         }
 
-    def _save_set(self, effects: Effects, received: datetime) -> None:
-        submission_set = effects.submission.submission_set
+    def save_set(self, submission_set: SubmissionSet, received: datetime) -> None:
         row = {
             "patient": self._patient,
             "entry_uuid": submission_set.entry_uuid,
             "unique_id": submission_set.unique_id,
+            "availability_status": submission_set.availability_status,
+            "source_id": submission_set.source_id,
+            "submission_time": dtm_floor(submission_set.submission_time),
+            "content_type_code": code_key(submission_set.content_type_code),
+            "author_persons": json.dumps([author.person for author in submission_set.authors if author.person]),
+            "home": submission_set.home_community_id or None,
             "received": received.strftime("%Y%m%d%H%M%S"),
             "body": to_json(submission_set),
         }
-        self._insert(SUBMISSION_SET, [row], _UUID_TAKEN)
+        self.insert(SUBMISSION_SET, [row], _UUID_TAKEN)
+
+    def save_folder(self, folder: Folder) -> None:
+        try:
+            key = self._connection.execute(_INSERT_FOLDER, self._folder(folder)).scalar_one()
+        except sa.exc.IntegrityError:
+            raise RegistryError([_UUID_TAKEN]) from None
+        self.insert(FOLDER_CODE, [{"folder": key, "code": code} for code in dict.fromkeys(map(code_key, folder.codes))])
 
     def _folder(self, folder: Folder) -> dict[str, Any]:
         return {
@@ -154,7 +189,10 @@ class Writer:
             "entry_uuid": folder.entry_uuid,
             "unique_id": folder.unique_id,
             "availability_status": folder.availability_status,
+            "logical_id": folder.logical_id,
+            "version": folder.version,
             "last_update_time": folder.last_update_time,
+            "home": folder.home_community_id or None,
             "body": to_json(folder),
         }
 
@@ -163,19 +201,20 @@ class Writer:
             "patient": self._patient,
             "entry_uuid": item.entry_uuid,
             "type": item.type,
+            "availability_status": item.availability_status,
             "source": item.source,
             "target": item.target,
             "body": to_json(item),
         }
 
-    def _deprecate(self, uuids: Sequence[str]) -> None:
+    def deprecate(self, uuids: Sequence[str]) -> None:
         if not uuids:
             return
         done = self._connection.execute(_DEPRECATE, {"of_patient": self._patient, "identifiers": uuids})
         if done.rowcount != len(uuids):
             raise RegistryError([_REPLACED])
 
-    def _insert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]], taken: Finding | None = None) -> None:
+    def insert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]], taken: Finding | None = None) -> None:
         """Inserts `rows`; `taken` is the fault when one of them is there already."""
         if not rows:
             return
@@ -193,9 +232,10 @@ def _floor(dtm: str) -> str | None:
 
 _INSERT = {
     table.name: table.insert()
-    for table in (CODE, AUTHOR, CUSTODY, VERSION, UNIQUE_ID, SUBMISSION_SET, FOLDER, ASSOCIATION)
+    for table in (CODE, AUTHOR, CUSTODY, VERSION, UNIQUE_ID, SUBMISSION_SET, FOLDER, FOLDER_CODE, ASSOCIATION)
 }
 _INSERT_ENTRY = ENTRY.insert().returning(ENTRY.c.id)
+_INSERT_FOLDER = FOLDER.insert().returning(FOLDER.c.id)
 _DEPRECATE = (
     ENTRY.update()
     .where(

@@ -22,6 +22,7 @@ from habilitations.store import RightsError
 from identities.ins import InsError, read_cx
 from identities.requester import PatientId
 from identities.store import IdentityError
+from repository.errors import RepositoryError
 from schemas import oids
 from server.database import BusyError
 from server.house import House
@@ -80,7 +81,9 @@ def answering(as_json: bool) -> Iterator[None]:
         _fail(as_json, USAGE, str(error))
     except NotFoundError as error:
         _fail(as_json, NOTHING_FOUND, str(error))
-    except (GestionError, RightsError, IdentityError, ServeError, RevisionError, BusyError, AuditError) as error:
+    except (GestionError, RightsError, IdentityError, RepositoryError) as error:
+        _fail(as_json, FAILED, str(error))
+    except (ServeError, RevisionError, BusyError, AuditError) as error:
         _fail(as_json, FAILED, str(error))
 
 
@@ -95,11 +98,14 @@ def _fail(as_json: bool, status: int, text: str) -> None:
 
 
 @contextmanager
-def opened(home: Path | None) -> Iterator[House]:
-    """The house of `home`, else the demo's; its database must be up to date. Raises SettingsError, RevisionError."""
+def opened(home: Path | None, *, anchors: bool = False) -> Iterator[House]:
+    """The house of `home`, else the demo's; its database must be up to date. Raises SettingsError, RevisionError.
+
+    With `anchors` it verifies signatures, as a server does.
+    """
     if home is None and DEMO_HOME.is_dir():
         home = DEMO_HOME
-    house = House.build(load({"home": home}, os.environ), anchors=False)
+    house = House.build(load({"home": home}, os.environ), anchors=anchors)
     try:
         check_revision(house.settings)
         yield house

@@ -118,18 +118,19 @@ def records_of(
     limit: int = 100,
     own_request: str = "",
 ) -> list[AuditRecord]:
-    """The last `limit` events of a DMP, under whichever identifier, newest first, without those of `own_request`.
+    """The last `limit` events of a DMP, and of those merged into it, newest first, without those of `own_request`.
 
     Without `patient`: of everybody, and of the server itself.
     """
     wide: dict[str, Any] = {"since": since, "until": until, "outcome": outcome, "limit": limit + 1}
     with house.rooms() as rooms:
         dossier = rooms.identities.dossier(patient) if patient else None
+        lineage = rooms.identities.lineage(dossier.key) if dossier else ()
     with house.database.transaction() as connection:
         store = AuditStore(connection)
         found = {record.id: record for record in store.list(patient=patient, **wide)}
-        if dossier is not None:
-            found |= {record.id: record for record in store.list(dossier=dossier.key, **wide)}
+        for key in lineage:
+            found |= {record.id: record for record in store.list(dossier=key, **wide)}
     events = [record for record in found.values() if record.request_id != own_request]
     return sorted(events, key=lambda record: record.sequence, reverse=True)[:limit]
 

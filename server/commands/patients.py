@@ -17,6 +17,7 @@ from cda.document import read_document
 from cda.errors import CdaError
 from cda.header import Header, read_header
 from dmp.gestion import Consents, GestionError, close_dossier, open_dossier, record_consents, show_dossier
+from dmp.merging import UnknownDossierError, merge_dossiers
 from habilitations.statement import Switches
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.ins import InsError, read_ins
@@ -154,6 +155,29 @@ def authorise_on_patient(
         with house.rooms() as rooms:
             value = {"recorded": True, **described(dossier), **said_of_access(rooms.rights.wishes(dossier.key))}
         show(as_json, value, lambda: typer.echo(f"Volontés du patient enregistrées : {named(dossier)}."))
+
+
+@app.command("merge")
+def merge_patients(
+    into: Annotated[str, typer.Option("--into", help="INS of the DMP that survives.", metavar="INS")],
+    subsumed: Annotated[str, typer.Option("--subsumed", help="INS that names nobody afterwards.", metavar="INS")],
+    ins_oid: InsOid = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Merge one patient's two DMPs into one, for ever: its documents are all of both.
+
+    What the patient authorised in the DMP that disappears ends; whom one of the two shuts out stays shut out.
+    """
+    with answering(as_json), opened(home) as house:
+        surviving, gone = (patient_id(house, typed, ins_oid) for typed in (into, subsumed))
+        try:
+            dossier, done = merge_dossiers(house.gate, operator(), surviving, gone, domain=house.domain)
+        except UnknownDossierError as error:
+            raise NotFoundError(str(error)) from None
+        said = "DMP fusionnés" if done else "Ces DMP sont déjà fusionnés"
+        value = {"merged": done, "subsumed": str(gone), **described(dossier)}
+        show(as_json, value, lambda: typer.echo(f"{said} : {named(dossier)}."))
 
 
 class _Said(Enum):

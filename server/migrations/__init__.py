@@ -19,10 +19,11 @@ from identities.store import METADATA as IDENTITIES
 from registry.store import METADATA as REGISTRY
 from repository.store import METADATA as REPOSITORY
 from server.database import Database, connect
+from server.outbox import METADATA as OUTBOX
 from server.replay import METADATA as REPLAY
 from server.settings import Settings
 
-METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY)
+METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX)
 CONNECTION = "connection"  # attribute of the alembic configuration by which env.py gets its connection
 
 

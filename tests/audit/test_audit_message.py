@@ -92,7 +92,7 @@ def details(found: etree._Element) -> dict[str | None, str]:
 
 
 def test_every_transaction_of_the_house_has_its_row() -> None:
-    assert {"ITI-18", "ITI-41", "ITI-43", APPLICATION_START, APPLICATION_STOP} == set(TRANSACTIONS)
+    assert {"ITI-18", "ITI-41", "ITI-43", APPLICATION_START, APPLICATION_STOP} <= set(TRANSACTIONS)
     assert {"TD1.1", "TD1.3a", "TD1.4", "TD1.6"} <= set(OPERATOR_ACTS)
 
 

@@ -23,7 +23,7 @@ def test_it_measures_the_three_transactions_and_says_so_in_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(yardsticks, "SECONDS", 0.05)
-    arguments = ["--documents", "3", "--clients", "2", "--json", "--folder", str(tmp_path)]
+    arguments = ["--documents", "3", "--clients", "2", "--json", "--folder", str(tmp_path), "--sizes", "3", "5"]
     assert main(arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["requests"], told["clients"]) == (3, 2)
@@ -36,6 +36,12 @@ def test_it_measures_the_three_transactions_and_says_so_in_json(
         assert figures["of_document_writes"] == pytest.approx(figures["rate"] / allowed["document_writes"], abs=0.01)
         assert figures["of_record_writes"] == pytest.approx(figures["rate"] / allowed["record_writes"], abs=0.01)
         assert figures["of_core"] == pytest.approx(figures["rate"] / allowed["core"][transaction], abs=0.01)
+    assert [(each["documents"], each["query"]) for each in told["growth"]] == [
+        (size, query)
+        for size in (3, 5)
+        for query in ("FindDocuments, ObjectRef", "FindDocuments, LeafClass", "GetDocuments of up to 1000")
+    ]
+    assert all(each["ms"] > 0 for each in told["growth"])
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 

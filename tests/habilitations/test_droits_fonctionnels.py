@@ -115,6 +115,7 @@ def test_cells_known_by_heart(action: Action, column: str, text: str) -> None:
 
 
 def test_the_table_says_where_it_comes_from() -> None:
-    assert TABLES.droits.versions == {"CPS_CPE_ES": "PDT-INF-526 v1.8 (2024-09-25)", "AIR": "PDT-INF-606 v1.3"}
+    official = {"CPS_CPE_ES": "PDT-INF-526 v1.8 (2024-09-25)", "AIR": "PDT-INF-606 v1.3"}
+    assert TABLES.droits.versions == official | {"IHE": "maison-1"}
     assert TABLES.droits.starred == {Action.TD3_3C, Action.TD3_3D_ARCHIVER, Action.TD3_3D_DESARCHIVER}
     assert {cell.note for cell in TABLES.droits.cells.values()} == {None, *Note}

@@ -153,3 +153,30 @@ def test_instants_are_kept_in_utc(store: HabilitationsStore) -> None:
     assert stands(store, MEDECIN, NOW.astimezone(paris)).authorised
     with pytest.raises(sa.exc.StatementError, match="aware"):
         store.authorise("d1", INFIRMIER.id_nat, kind="person", start=datetime(2026, 1, 1), end=datetime(2026, 1, 2))
+
+
+def test_of_two_dossiers_that_become_one_what_shuts_out_holds(store: HabilitationsStore) -> None:
+    other = INFIRMIER.id_nat
+    store.authorise("d1", MEDECIN.id_nat, kind="person", start=NOW, end=NOW + YEAR)
+    store.set_medecin_traitant("d1", other, True)
+    store.set_switches("d1", Switches(True, False, True))
+    store.authorise("d2", HOSPITAL, kind="structure", start=NOW, end=NOW + YEAR)
+    for shut_out in (MEDECIN.id_nat, other):
+        store.block("d2", shut_out, start=NOW)
+    store.set_switches("d2", Switches(False, True, True))
+    store.oppose_feeding("d2")
+    store.unite("d2", "d1")
+    said = store.wishes("d1")
+    assert said.authorisations == () and said.medecins_traitants == ()
+    assert set(said.blocked) == {MEDECIN.id_nat, other}
+    assert said.switches == Switches(False, False, False)
+    assert said.opposed_to_feeding
+    assert store.wishes("d2") == store.wishes("nobody's")
+
+
+def test_of_two_dossiers_that_become_one_the_survivor_s_authorisations_stand(store: HabilitationsStore) -> None:
+    store.authorise("d1", MEDECIN.id_nat, kind="person", start=NOW, end=NOW + YEAR)
+    store.authorise("d2", HOSPITAL, kind="structure", start=NOW, end=NOW + YEAR)
+    store.unite("d2", "d1")
+    assert [each.holder for each in store.wishes("d1").authorisations] == [MEDECIN.id_nat]
+    assert store.wishes("d1").switches == Switches()

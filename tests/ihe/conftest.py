@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from vihf_messages import NOW, PROFILE, Actors, Authenticate, message, tls
+from xua_messages import NODE, Ask, signed
+from xua_messages import PROFILE as XUA_PROFILE
 
 from conformance.pki import Credential, Pki, reused, rsa_key
 from identities.requester import Requester
@@ -13,6 +16,8 @@ from ihe.certificates import TrustStore
 from ihe.replay import MemoryReplayGuard
 from ihe.signature import verify_enveloped
 from ihe.vihf import VihfAuthenticator, verify_with_signxml
+from ihe.xua import XuaAuthenticator
+from schemas.domain import AssertionProfile
 
 
 @pytest.fixture(scope="session")
@@ -59,5 +64,26 @@ def authenticate(request: pytest.FixtureRequest, trust: TrustStore) -> Authentic
     def call(assertion: bytes, client: Credential | None, at: timedelta = timedelta()) -> Requester:
         der = None if client is None else tls(client)
         return authenticator.authenticate(message(assertion), der, NOW + at)
+
+    return call
+
+
+@pytest.fixture(params=[verify_enveloped, verify_with_signxml], ids=["pinned", "signxml"])
+def ask(request: pytest.FixtureRequest, trust: TrustStore, actors: Actors) -> Ask:
+    """ask(changes to the assertion of a hospital's user ...), with either verifier."""
+    guard = MemoryReplayGuard()
+
+    def call(
+        assertion: bytes | None = None,
+        *,
+        profile: AssertionProfile = XUA_PROFILE,
+        node: str = NODE,
+        certificate: bytes | None = None,
+        at: timedelta = timedelta(),
+        **changes: Any,
+    ) -> Requester:
+        authenticator = XuaAuthenticator(trust, profile, guard, verify=request.param)
+        envelope = message(assertion or signed(actors.hospital, **changes))
+        return authenticator.authenticate(envelope, node, certificate, NOW + at)
 
     return call

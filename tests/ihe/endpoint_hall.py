@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 from audit.event import Call
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Authentication, Requester
-from ihe.door import Door
+from ihe.door import Door, Peer
 from ihe.endpoint import blueprint
 from ihe.mime import Limits
 from ihe.soap import ENVELOPE, Header
@@ -77,7 +77,7 @@ class Hall:
     staged: list[Staged] = field(default_factory=list)
     warnings: tuple[Finding, ...] = ()
 
-    def authenticate(self, header: Header, certificate: bytes | None, call: Call) -> Requester:
+    def authenticate(self, header: Header, peer: Peer, call: Call) -> Requester:
         assert header.root.tag == ENVELOPE
         if self.unknown:
             raise self.unknown
@@ -138,9 +138,10 @@ class Hall:
             open=self.open,
             remove_metadata=self.remove,
             remove_documents=self.remove,
+            patients=None,  # type: ignore[arg-type]
             stage=self.stage,
             refused=lambda call, reason, requester: self.refused.append((call, reason, requester)),
-            peer_certificate=lambda _environ: None,
+            peer=lambda _environ: Peer(),
             limits=limits or Limits(),
         )
 

@@ -17,7 +17,7 @@ from ihe.identifiers import FAILURE, PARTIAL_SUCCESS, RIM, RS, SUCCESS, XDS
 from ihe.mime import Limits, Outgoing
 from ihe.mtom import read_package
 from ihe.registry_response import write_registry_response
-from ihe.soap import SoapError, frame, read_envelope
+from ihe.soap import Reply, SoapError, frame, read_envelope
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from registry.metadata import RegistryObject
 from registry.stored_query import GetDocuments, ReturnType
@@ -170,7 +170,7 @@ def test_iti43_refuses_other_requests(message: bytes) -> None:
 
 
 def test_iti43_answers_each_document_in_a_part_of_its_own() -> None:
-    around = frame("urn:a", "urn:m")
+    around = frame("urn:a", Reply("urn:m"))
     found = iti43.write_opened([opened("1", b"first", home="urn:oid:9"), opened("2", b"second")], around, "uuid-1")
     root, documents = unpacked(found)
     assert documents == [b"first", b"second"]
@@ -189,7 +189,7 @@ def test_iti43_partial_success_and_failure() -> None:
         ([missing], FAILURE),
     ]
     for results, status in cases:
-        root, documents = unpacked(iti43.write_opened(results, frame("urn:a", ""), "uuid-1"))
+        root, documents = unpacked(iti43.write_opened(results, frame("urn:a", Reply()), "uuid-1"))
         response = read_envelope(root).body.find("rs:RegistryResponse", NS)
         assert response is not None
         assert response.get("status") == status
@@ -198,7 +198,7 @@ def test_iti43_partial_success_and_failure() -> None:
 
 
 def test_iti43_inline_for_simple_soap() -> None:
-    found = iti43.write_opened_inline([opened("1", b"first"), opened("2", b"")], frame("urn:a", ""))
+    found = iti43.write_opened_inline([opened("1", b"first"), opened("2", b"")], frame("urn:a", Reply()))
     written = b"".join(found.chunks)
     assert len(written) == found.length
     texts = [item.text or "" for item in parse(written).iter(f"{{{XDS}}}Document")]
@@ -206,7 +206,7 @@ def test_iti43_inline_for_simple_soap() -> None:
 
 
 def test_iti43_media_types_add_no_headers() -> None:
-    found = iti43.write_opened([opened("1", b"x", mime_type="text/xml\r\nEvil: 1")], frame("urn:a", ""), "uuid-1")
+    found = iti43.write_opened([opened("1", b"x", mime_type="text/xml\r\nEvil: 1")], frame("urn:a", Reply()), "uuid-1")
     written = b"".join(found.chunks)
     assert b"\r\nEvil" not in written
     assert b"Content-Type: application/octet-stream\r\n" in written

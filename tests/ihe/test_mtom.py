@@ -116,15 +116,6 @@ def test_the_envelope_is_shown_before_any_document_is_staged() -> None:
     assert staged == []
 
 
-@given(payloads=st.lists(st.binary(max_size=200), min_size=1, max_size=4), piece=st.integers(1, 97))
-def test_any_bytes_survive_any_chunking(payloads: list[bytes], piece: int) -> None:
-    names = [f"d{number}" for number in range(len(payloads))]
-    message = provide(*(xop(name, f"cid:{name}") for name in names), submission="<x/>")
-    parts = [part(name, content) for name, content in zip(names, payloads, strict=True)]
-    found = read(package(root(message), *parts), piece=piece)
-    assert list(contents(found).values()) == payloads
-
-
 # --- Long envelopes ---------------------------------------------------------------------------------------------------
 
 
@@ -233,18 +224,25 @@ ELSEWHERE = xop("a", "cid:d1").replace("xds:Document", "Slot")
         (package(root(ONE), part("d1", b"x"))[:-6], "a closing boundary"),
         (package(root(ONE), part("d1", b"x"))[:-60], "a closing boundary"),
         (b"", "a closing boundary"),
-        (b"--wrong\r\n\r\n--wrong--\r\n", "the boundary of Content-Type"),
+        (b"--wrong\r\n\r\n--wrong--\r\n", "a closing boundary"),
         (f"--{BOUNDARY}--\r\n".encode(), "the part that start names"),
-        (package(root(ONE), part("d1", b"x", headers="Content-Transfer-Encoding: base64\r\n")), "Encoding binary"),
+        (package(root(ONE), part("d1", b"x", headers="Content-Transfer-Encoding: uuencode\r\n")), "of RFC 2045"),
         (package(root(ONE, headers="Content-Type: text/xml\r\n")), "as root part"),
-        (package(root(ONE, headers=ROOT_HEADERS.replace("UTF-8", "ISO-8859-1"))), "charset UTF-8"),
         (package(root(ONE, headers=ROOT_HEADERS + "Content-Type: text/xml\r\n")), "every header of a part once"),
         (
             package(root(ONE, headers=ROOT_HEADERS + "".join(f"X-{n}: y\r\n" for n in range(20)))),
-            "the boundary of Content-Type",
+            "at most 16 headers",
         ),
-        (package(root(ONE, headers=ROOT_HEADERS + "X: " + "y" * 5000 + "\r\n")), "the boundary of Content-Type"),
-        (package(root(ONE, headers=ROOT_HEADERS + "X" * 5000)), "the boundary of Content-Type"),
+        (package(root(ONE, headers=ROOT_HEADERS + "X: " + "y" * 5000 + "\r\n")), "lines of at most 4096 bytes"),
+        (package(root(ONE, headers=ROOT_HEADERS + "X" * 5000)), "lines of at most 4096 bytes"),
+        (package(root(ONE, headers=ROOT_HEADERS + "X: y\r\n" + " z\r\n" * 2000)), "headers of at most 4096 bytes"),
+        (package(root(ONE, headers=ROOT_HEADERS + "no colon\r\n")), "malformed MIME"),
+        (b"x" * 5000 + package(root(ONE), part("d1", b"x")), "malformed MIME"),
+        (package(root(ONE), part("d1", b"x")).replace(b"\r\n", b"\n"), "a closing boundary"),
+        (
+            package(root(ONE), part("d1", b"x")).replace(BOUNDARY.encode() + b"\r", BOUNDARY.encode() + b"x\r"),
+            "malformed",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

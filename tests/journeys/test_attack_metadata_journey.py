@@ -191,7 +191,7 @@ SPOILED: dict[str, tuple[Callable[[Provide], object], str, str]] = {
     "an unknown relation": (
         lambda m: m.associate("urn:x", m.entry_uuid, UNKNOWN_UUID), METADATA_ERROR, "associationType"),
     "no end": (lambda m: m.associate(RELATION + "RPLC", "", ""), UNRESOLVED, "got none"),
-    "one id for two": (lambda m: _rename(m, m.set_uuid, m.entry_uuid), METADATA_ERROR, "a different id"),
+    "one id for two": (lambda m: _rename(m, m.set_uuid, m.entry_uuid), METADATA_ERROR, "an id of its own"),
     "no UUID": (lambda m: _rename(m, m.entry_uuid, "urn:uuid:no"), METADATA_ERROR, "urn:uuid:no"),
     "a UUID in capitals": (
         lambda m: _rename(m, m.entry_uuid, m.entry_uuid.upper()), METADATA_ERROR, "lower-case UUID"),

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from registry.errors import ErrorCode, RegistryError
-from registry.existing import RegisteredEntry, RegisteredFolder, is_uuid
-from registry.lifecycle import DocumentVersion, Effects, Existing, admit, objects
+from registry.errors import ErrorCode
+from registry.existing import RegisteredFolder, is_uuid
+from registry.lifecycle import DocumentVersion, Existing, objects
 from registry.metadata import AssociationType, AvailabilityStatus, Code, ObjectType, Submission
 from schemas.domain import SameUniqueId
+from tests.registry.judging import FOLDER, TARGET, faults, holding, judge, registered, related
 from tests.registry.samples import (
     APPROVED,
     DEPRECATED,
     DOSSIER,
     HAS_MEMBER,
-    NOW,
     SHA1,
     association,
     document,
@@ -27,37 +27,6 @@ from tests.registry.samples import (
 
 RPLC, APND, XFRM = AssociationType.RPLC, AssociationType.APND, AssociationType.XFRM
 XFRM_RPLC, SIGNS = AssociationType.XFRM_RPLC, AssociationType.SIGNS
-TARGET = uuid(7)
-FOLDER = uuid(8)
-
-
-def judge(
-    item: Submission,
-    existing: Existing | None = None,
-    versions: dict[str, DocumentVersion] | None = None,
-    policy: SameUniqueId = SameUniqueId.REFUSE,
-) -> Effects:
-    known = existing or Existing(DOSSIER)
-    return admit(item, known, versions=versions or {}, same_unique_id=policy, received=NOW)
-
-
-def faults(item: Submission, existing: Existing | None = None, **more: object) -> list[ErrorCode]:
-    with pytest.raises(RegistryError) as caught:
-        judge(item, existing, **more)  # type: ignore[arg-type]
-    return [found.code for found in caught.value.findings]
-
-
-def registered(number: int = 7, **changes: object) -> RegisteredEntry:
-    entry = RegisteredEntry(uuid(number), f"1.2.250.1.999.1.{number}", DOSSIER, APPROVED, SHA1, 1)
-    return replace(entry, **changes)  # type: ignore[arg-type]
-
-
-def holding(*entries: RegisteredEntry, **more: object) -> Existing:
-    return Existing(DOSSIER, entries={entry.entry_uuid: entry for entry in entries}, **more)  # type: ignore[arg-type]
-
-
-def related(kind: AssociationType, target: str = TARGET, source: str = "Document01") -> Submission:
-    return submission(document(), relations=(association(kind, source, target),))
 
 
 # --- Ids --------------------------------------------------------------------------------------------------------------

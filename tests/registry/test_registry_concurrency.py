@@ -122,3 +122,32 @@ def test_a_replacement_and_addenda_that_meet(database: sa.Engine) -> None:
         list(pool.map(race, range(10, 10 + racers)))
     with database.begin() as connection:
         assert registered(connection, AvailabilityStatus.APPROVED) == {"10"}
+
+
+def test_of_two_hundred_replacements_one_wins(database: sa.Engine) -> None:
+    """And nothing of the others is left: no rows, no uniqueIds."""
+    with database.begin() as connection:
+        target = register(connection, submission(document("D1"))).ids["D1"]
+        before = counts(connection)
+    racers, start = 20, Barrier(20)
+
+    def race(number: int) -> set[ErrorCode]:
+        if number < racers:
+            start.wait()
+        item = submission(document("D2", number + 10), number=number + 10, relations=(association(RPLC, "D2", target),))
+        try:
+            with database.begin() as connection:
+                register(connection, item)
+        except RegistryError as error:
+            return {found.code for found in error.findings}
+        return set()
+
+    with ThreadPoolExecutor(racers) as pool:
+        outcomes = list(pool.map(race, range(200)))
+    assert outcomes.count(set()) == 1
+    assert {code for each in outcomes for code in each} == {ErrorCode.XDSRegistryDeprecatedDocumentError}
+    with database.begin() as connection:
+        grown = {name: count - before[name] for name, count in counts(connection).items() if count != before[name]}
+        assert registered(connection, AvailabilityStatus.APPROVED) == {str(outcomes.index(set()) + 10)}
+    assert grown["registry_entry"] == grown["registry_submission_set"] == 1
+    assert grown["registry_unique_id"] == grown["registry_association"] == 2

@@ -16,8 +16,9 @@ from registry.errors import ErrorCode, RegistryError
 from registry.lifecycle import DocumentVersion, admit
 from registry.metadata import AssociationType, Author, AvailabilityStatus, Code, DocumentEntry, ObjectType, Submission
 from registry.scope import Reach
-from registry.store import METADATA, RegistryStore, reading
-from registry.store.find_documents import matches
+from registry.store import METADATA, RegistryStore
+from registry.store.like import matches
+from registry.store.reading import MOST
 from registry.store.tables import FOLDER, UrnUuid
 from registry.stored_query import (
     FindDocuments,
@@ -182,11 +183,19 @@ def test_like_does_not_explode() -> None:
     assert not matches("%a" * 120 + "b", "a" * 250)
 
 
-def test_too_many_results(library: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_RESULTS", 2)
-    with pytest.raises(RegistryError) as caught:
-        find(library)
-    assert caught.value.findings[0].code is ErrorCode.XDSTooManyResults
+@pytest.mark.parametrize("return_type", ReturnType)
+def test_too_many_results(library: sa.Connection, return_type: ReturnType) -> None:
+    query = FindDocuments(return_type=return_type, patient_id=PATIENT_ID, statuses=(APPROVED,))
+    found = len(RegistryStore(library).find(query, EVERYTHING))
+    for most, answered in ((found, True), (found - 1, False)):
+        store = RegistryStore(library, {**MOST, return_type: most})
+        for ask in (store.find, lambda asked, scope: store.find_across(asked, [scope])):
+            if answered:
+                assert len(ask(query, EVERYTHING)) == found
+                continue
+            with pytest.raises(RegistryError) as caught:
+                ask(query, EVERYTHING)
+            assert caught.value.findings[0].code is ErrorCode.XDSTooManyResults
 
 
 # --- The other queries ------------------------------------------------------------------------------------------------

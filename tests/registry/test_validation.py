@@ -1,29 +1,23 @@
-"""Metadata in order and out of order, attribute by attribute. Source: ITI TF-3 4.2.3; CI-SIS, Partage de documents."""
+"""Metadata in order and out of order in the French domain, attribute by attribute.
+
+Source: ITI TF-3 4.2.3; CI-SIS, volet Partage de documents.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from registry.errors import ErrorCode, Finding
-from registry.metadata import Author, Code, ObjectType
+from registry.kinds import SubmissionKind
+from registry.metadata import Author, Code
 from registry.validation import validate
-from schemas.domain import Domain, SameUniqueId, load
+from schemas.domain import Domain, load
 from tests.registry.samples import NORMAL, PS, document, folder, submission
 
 FRENCH = load("fr-dmp")
-IHE: Domain = replace(
-    FRENCH,
-    name="ihe",
-    patient_authorities=frozenset(),
-    codes={},
-    mime_types=frozenset(),
-    languages=frozenset(),
-    cda_agreement=False,
-    same_unique_id=SameUniqueId.ACCEPT_IDENTICAL,
-)
+REGISTER = SubmissionKind.REGISTER
 METADATA = ErrorCode.XDSRegistryMetadataError
 
 
@@ -31,12 +25,12 @@ def every_code(attribute: str, code: Code) -> bool:
     return True
 
 
-def of_document(domain: Domain = FRENCH, **changes: Any) -> tuple[Finding, ...]:
-    return validate(submission(document(**changes)), domain, every_code)
+def of_document(domain: Domain = FRENCH, kind: SubmissionKind | None = REGISTER, **changes: Any) -> tuple[Finding, ...]:
+    return validate(submission(document(**changes)), domain, every_code, kind)
 
 
 def of_set(domain: Domain = FRENCH, **changes: Any) -> tuple[Finding, ...]:
-    return validate(submission(document(), **changes), domain, every_code)
+    return validate(submission(document(), **changes), domain, every_code, REGISTER)
 
 
 def attributes(findings: tuple[Finding, ...]) -> list[str]:
@@ -59,7 +53,6 @@ def test_metadata_in_order() -> None:
         ("patientId", {"patient_id": "^^^&1.2.250.1.213.1.4.10&ISO"}),
         ("patientId", {"patient_id": "1^^^NAME&1.2.250.1.213.1.4.10&ISO"}),
         ("sourcePatientId", {"source_patient_id": ""}),
-        ("objectType", {"object_type": ObjectType.ON_DEMAND}),
         ("mimeType", {"mime_type": "application/pdf"}),
         ("languageCode", {"language_code": "de-DE"}),
         ("hash", {"hash": ""}),
@@ -140,28 +133,8 @@ def test_codes_are_asked_by_attribute_and_never_by_display() -> None:
     assert {attribute for attribute, _ in asked} <= set(FRENCH.codes)
 
 
-def test_ihe_asks_less() -> None:
-    changes = {
-        "title": "",
-        "authors": (),
-        "legal_authenticator": "",
-        "service_start_time": "",
-        "mime_type": "text/plain",
-    }
-    assert of_document(IHE, unique_id="1.2.3^" + "x" * 120, language_code="en-us", **changes) == ()
-    assert attributes(of_document(IHE, mime_type="pdf", language_code="?")) == [
-        "DocumentEntry.mimeType",
-        "DocumentEntry.languageCode",
-    ]
-    assert of_document(IHE, unique_id="1.2.3^" + "x" * 123)
-
-
 def test_times_are_compared_at_their_common_precision() -> None:
     assert of_document(service_start_time="20260615", service_stop_time="2026") == ()
-
-
-def test_an_author_is_somebody() -> None:
-    assert attributes(of_document(IHE, authors=(Author(roles=("x",)),))) == ["DocumentEntry.author"]
 
 
 def test_who_is_named_is_not_repeated() -> None:

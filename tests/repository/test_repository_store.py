@@ -105,3 +105,23 @@ def test_a_unique_id_is_a_value_and_nothing_else(database: sa.Engine) -> None:
         RepositoryStore(connection).record("dossier-1", hostile, LETTER, "text/xml")
     with database.begin() as connection:
         assert RepositoryStore(connection).content("dossier-1", hostile) == LETTER
+
+
+def test_of_two_dossiers_that_become_one_what_both_have_stands_once(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        store = RepositoryStore(connection)
+        for dossier in ("dossier-1", "dossier-2"):
+            store.record(dossier, UNIQUE_ID, LETTER, "text/xml")
+        store.record("dossier-2", "1.2.3", LETTER, "text/plain")
+        store.unite("dossier-2", "dossier-1")
+        assert store.content("dossier-1", UNIQUE_ID) == store.content("dossier-1", "1.2.3") == LETTER
+        assert connection.execute(sa.select(DOCUMENT.c.patient)).scalars().all() == ["dossier-1", "dossier-1"]
+
+
+def test_two_dossiers_with_other_bytes_under_one_unique_id_do_not_become_one(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        store = RepositoryStore(connection)
+        store.record("dossier-1", UNIQUE_ID, LETTER, "text/xml")
+        store.record("dossier-2", UNIQUE_ID, replace(LETTER, sha256="ff" * 32), "text/xml")
+        with pytest.raises(ContentConflict, match="the same bytes in both"):
+            store.unite("dossier-2", "dossier-1")

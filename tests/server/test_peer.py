@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from server.peer import HEADER, PROXY_HEADERS, VERIFIED_HEADER, PeerError, mark, peer_certificate
+from server.peer import HEADER, PROXY_HEADERS, REAL_ADDRESS, VERIFIED_HEADER, PeerError, mark, peer, peer_certificate
 from server.settings import Exposure
 
 DER = bytes(range(48)) * 4
@@ -86,3 +86,13 @@ def test_no_client_can_mark_its_own_request() -> None:
 
 def test_an_unmarked_request_has_no_certificate() -> None:
     assert peer_certificate({HEADER: quote(PEM), VERIFIED_HEADER: "SUCCESS"}) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.1"])
+def test_only_plain_http_on_this_machine_is_local(address: str) -> None:
+    """Over TLS, ours or a proxy's, an address of this machine is no substitute for a certificate."""
+    own = {"REMOTE_ADDR": address}
+    assert peer(seen(Exposure.LOOPBACK, dict(own))).local == (address != "192.0.2.1")
+    assert not peer(seen(Exposure.TLS, {**own, "gunicorn.socket": Socket(None)})).local
+    assert not peer(seen(Exposure.PROXY, {**own, REAL_ADDRESS: address})).local
+    assert not peer({"REMOTE_ADDR": address}).local

@@ -113,3 +113,49 @@ def test_plain_http_on_loopback_is_served(tmp_path: Path, address: str) -> None:
 def test_an_address_is_read_as_it_is_written(host: object, port: int) -> None:
     address = Address(str(host), port)
     assert load({"home": "anywhere", "https": str(address)}, {}).https == address
+
+
+def test_answers_leave_for_listed_addresses_only(tmp_path: Path) -> None:
+    assert settings(tmp_path).reply_to == ()
+    (tmp_path / "settings.toml").write_text('reply_to = ["https://A.example/replies", "http://127.0.0.1:9000"]\n')
+    assert [url.base + url.path for url in settings(tmp_path).reply_to] == [
+        "https://a.example:443/replies",
+        "http://127.0.0.1:9000/",
+    ]
+    found = load({"home": tmp_path}, {"DMP_REPLY_TO": "http://localhost:1, https://b.example:8443/x"})
+    assert [url.host for url in found.reply_to] == ["localhost", "b.example"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://receiver.example/", "https://user@a.example/", "https://a.example/../x", "a.example", "https://a/?b"],
+)
+def test_an_address_for_answers_is_https_or_on_this_machine(tmp_path: Path, value: str) -> None:
+    with pytest.raises(SettingsError, match="reply_to: expected"):
+        load({"home": tmp_path}, {"DMP_REPLY_TO": value})
+
+
+@pytest.mark.parametrize(
+    ("flags", "lacks"),
+    [
+        ({}, set()),
+        ({"https": "127.0.0.1:1"}, {"ca", "crl", "server_certificate", "server_key"}),
+        ({"unix": "proxy.sock"}, {"ca", "crl"}),  # a proxy's certificates are verified here as well
+        ({"reply_to": "https://a.example"}, {"ca", "crl", "server_certificate", "server_key"}),
+        ({"reply_to": "http://127.0.0.1:1"}, set()),
+    ],
+)
+def test_an_ihe_domain_needs_what_it_verifies_with(tmp_path: Path, flags: dict[str, str], lacks: set[str]) -> None:
+    made = settings(tmp_path, domain="ihe-connectathon", http="127.0.0.1:2", **flags)
+    told: tuple[str, ...] = ()
+    try:
+        made.check_serving()
+    except SettingsError as error:
+        told = error.problems
+    assert {problem.partition(":")[0].partition(" ")[0] for problem in told} == lacks
+
+
+def test_anchors_that_are_there_are_used(tmp_path: Path) -> None:
+    assert not settings(tmp_path, domain="ihe-connectathon").needs_anchors
+    (tmp_path / "ca.pem").touch()
+    assert settings(tmp_path, domain="ihe-connectathon").needs_anchors

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from server.migrations.identities import create_identities
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -17,7 +19,7 @@ def upgrade() -> None:
     """Creates every table."""
     _registry()
     _repository()
-    _identities()
+    create_identities()
     _habilitations()
     _audit()
     _server()
@@ -34,7 +36,8 @@ def _registry() -> None:
         sa.Column("id", KEY, autoincrement=True, nullable=False),
         sa.Column("patient", sa.Text(), nullable=False),
         sa.Column("entry_uuid", sa.LargeBinary(16), nullable=False),
-        sa.Column("type", sa.String(16), nullable=False),
+        sa.Column("type", sa.String(32), nullable=False),
+        sa.Column("availability_status", sa.String(16), nullable=False),
         sa.Column("source", sa.LargeBinary(16), nullable=False),
         sa.Column("target", sa.LargeBinary(16), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
@@ -42,7 +45,7 @@ def _registry() -> None:
         sa.UniqueConstraint("entry_uuid", name=op.f("uq_registry_association_entry_uuid")),
     )
     op.create_index(op.f("ix_registry_association_patient_source"), "registry_association", ["patient", "source"])
-    op.create_index(op.f("ix_registry_association_patient_target"), "registry_association", ["patient", "target"])
+    op.create_index(op.f("ix_registry_association_target_patient"), "registry_association", ["target", "patient"])
     op.create_table(
         "registry_entry",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
@@ -51,6 +54,9 @@ def _registry() -> None:
         sa.Column("unique_id", sa.Text(), nullable=False),
         sa.Column("availability_status", sa.String(16), nullable=False),
         sa.Column("object_type", sa.String(16), nullable=False),
+        sa.Column("latest", sa.Boolean(), nullable=False),
+        sa.Column("logical_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("creation_time", sa.String(length=14), nullable=True),
         sa.Column("service_start_time", sa.String(length=14), nullable=True),
         sa.Column("service_stop_time", sa.String(length=14), nullable=True),
@@ -60,12 +66,14 @@ def _registry() -> None:
         sa.Column("format_code", sa.Text(), nullable=False),
         sa.Column("healthcare_facility_type_code", sa.Text(), nullable=False),
         sa.Column("practice_setting_code", sa.Text(), nullable=False),
+        sa.Column("home", sa.Text(), nullable=True),
         sa.Column("masked", sa.Boolean(), nullable=False),
         sa.Column("invisible_patient", sa.Boolean(), nullable=False),
         sa.Column("invisible_representatives", sa.Boolean(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_entry")),
         sa.UniqueConstraint("entry_uuid", name=op.f("uq_registry_entry_entry_uuid")),
+        sa.UniqueConstraint("logical_id", "version", name=op.f("uq_registry_entry_logical_id_version")),
     )
     op.create_index(
         "ix_registry_entry_find",
@@ -83,6 +91,12 @@ def _registry() -> None:
     )
     op.create_index(op.f("ix_registry_entry_patient_unique_id"), "registry_entry", ["patient", "unique_id"])
     op.create_index(op.f("ix_registry_entry_unique_id"), "registry_entry", ["unique_id"])
+    op.create_index(op.f("ix_registry_entry_class_code_patient"), "registry_entry", ["class_code", "patient"])
+    op.create_index(
+        op.f("ix_registry_entry_healthcare_facility_type_code_patient"),
+        "registry_entry",
+        ["healthcare_facility_type_code", "patient"],
+    )
     op.create_table(
         "registry_folder",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
@@ -90,18 +104,40 @@ def _registry() -> None:
         sa.Column("entry_uuid", sa.LargeBinary(16), nullable=False),
         sa.Column("unique_id", sa.Text(), nullable=False),
         sa.Column("availability_status", sa.String(16), nullable=False),
+        sa.Column("latest", sa.Boolean(), nullable=False),
+        sa.Column("logical_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("last_update_time", sa.String(length=14), nullable=False),
+        sa.Column("home", sa.Text(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_folder")),
         sa.UniqueConstraint("entry_uuid", name=op.f("uq_registry_folder_entry_uuid")),
+        sa.UniqueConstraint("logical_id", "version", name=op.f("uq_registry_folder_logical_id_version")),
     )
     op.create_index(op.f("ix_registry_folder_patient_entry_uuid"), "registry_folder", ["patient", "entry_uuid"])
+    op.create_index(op.f("ix_registry_folder_unique_id"), "registry_folder", ["unique_id"])
+    op.create_table(
+        "registry_folder_code",
+        sa.Column("folder", KEY, autoincrement=False, nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["folder"], ["registry_folder.id"], name=op.f("fk_registry_folder_code_folder"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("folder", "code", name=op.f("pk_registry_folder_code")),
+    )
+    op.create_index(op.f("ix_registry_folder_code_code"), "registry_folder_code", ["code"])
     op.create_table(
         "registry_submission_set",
         sa.Column("id", KEY, autoincrement=True, nullable=False),
         sa.Column("patient", sa.Text(), nullable=False),
         sa.Column("entry_uuid", sa.LargeBinary(16), nullable=False),
         sa.Column("unique_id", sa.Text(), nullable=False),
+        sa.Column("availability_status", sa.String(16), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("submission_time", sa.String(length=14), nullable=False),
+        sa.Column("content_type_code", sa.Text(), nullable=False),
+        sa.Column("author_persons", sa.Text(), nullable=False),
+        sa.Column("home", sa.Text(), nullable=True),
         sa.Column("received", sa.String(length=14), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_submission_set")),
@@ -110,6 +146,12 @@ def _registry() -> None:
     op.create_index(
         op.f("ix_registry_submission_set_patient_entry_uuid"), "registry_submission_set", ["patient", "entry_uuid"]
     )
+    op.create_index(
+        op.f("ix_registry_submission_set_patient_submission_time"),
+        "registry_submission_set",
+        ["patient", "submission_time"],
+    )
+    op.create_index(op.f("ix_registry_submission_set_unique_id"), "registry_submission_set", ["unique_id"])
     op.create_table(
         "registry_unique_id",
         sa.Column("unique_id", sa.Text(), nullable=False),
@@ -123,7 +165,6 @@ def _registry() -> None:
         sa.Column("entry", KEY, nullable=False),
         sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["entry"], ["registry_entry.id"], name=op.f("fk_registry_author_entry")),
         sa.PrimaryKeyConstraint("patient", "entry", "ordinal", name=op.f("pk_registry_author")),
     )
     op.create_table(
@@ -132,8 +173,10 @@ def _registry() -> None:
         sa.Column("attribute", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("entry", KEY, nullable=False),
-        sa.ForeignKeyConstraint(["entry"], ["registry_entry.id"], name=op.f("fk_registry_code_entry")),
         sa.PrimaryKeyConstraint("patient", "attribute", "code", "entry", name=op.f("pk_registry_code")),
+    )
+    op.create_index(
+        op.f("ix_registry_code_attribute_code_patient"), "registry_code", ["attribute", "code", "patient"]
     )
     op.create_table(
         "registry_custody",
@@ -141,7 +184,6 @@ def _registry() -> None:
         sa.Column("kind", sa.String(length=9), nullable=False),
         sa.Column("identifier", sa.Text(), nullable=False),
         sa.Column("entry", KEY, nullable=False),
-        sa.ForeignKeyConstraint(["entry"], ["registry_entry.id"], name=op.f("fk_registry_custody_entry")),
         sa.PrimaryKeyConstraint("patient", "kind", "identifier", "entry", name=op.f("pk_registry_custody")),
     )
     op.create_table(
@@ -150,7 +192,6 @@ def _registry() -> None:
         sa.Column("set_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("entry", KEY, nullable=False),
-        sa.ForeignKeyConstraint(["entry"], ["registry_entry.id"], name=op.f("fk_registry_version_entry")),
         sa.PrimaryKeyConstraint("patient", "set_id", "number", name=op.f("pk_registry_version")),
     )
 
@@ -158,82 +199,15 @@ def _registry() -> None:
 def _repository() -> None:
     op.create_table(
         "repository_document",
-        sa.Column("patient", sa.String(length=64), nullable=False),
         sa.Column("unique_id", sa.String(length=256), nullable=False),
+        sa.Column("patient", sa.String(length=64), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("sha1", sa.String(length=40), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mime_type", sa.String(length=255), nullable=False),
-        sa.PrimaryKeyConstraint("patient", "unique_id"),
+        sa.PrimaryKeyConstraint("unique_id", "patient"),
     )
-
-
-def _identities() -> None:
-    op.create_table(
-        "dossiers",
-        sa.Column("key", sa.String(length=64), nullable=False),
-        sa.Column("birth_family", sa.String(), nullable=False),
-        sa.Column("birth_given", sa.String(), nullable=False),
-        sa.Column("birth_date", sa.Date(), nullable=True),
-        sa.Column("sex", sa.String(length=1), nullable=False),
-        sa.Column("birth_place", sa.String(), nullable=False),
-        sa.Column("used_family", sa.String(), nullable=False),
-        sa.Column("used_given", sa.String(), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("opened", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("closed", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closing_reason", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("key"),
-    )
-    op.create_table(
-        "professionals",
-        sa.Column("id_nat", sa.String(length=64), nullable=False),
-        sa.Column("family", sa.String(), nullable=False),
-        sa.Column("given", sa.String(), nullable=False),
-        sa.Column("profession", sa.String(length=32), nullable=False),
-        sa.Column("profession_system", sa.String(length=64), nullable=False),
-        sa.Column("specialty", sa.String(length=32), nullable=False),
-        sa.Column("active", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id_nat"),
-    )
-    op.create_table(
-        "structures",
-        sa.Column("structure_id", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("sector", sa.String(length=32), nullable=False),
-        sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("modes", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("structure_id"),
-    )
-    op.create_table(
-        "fed_authorities",
-        sa.Column("authority", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("authority"),
-    )
-    op.create_table(
-        "dossier_identifiers",
-        sa.Column("value", sa.String(length=64), nullable=False),
-        sa.Column("authority", sa.String(length=64), nullable=False),
-        sa.Column("dossier", sa.String(length=64), nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("subsumed", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dossier"],
-            ["dossiers.key"],
-        ),
-        sa.PrimaryKeyConstraint("value", "authority"),
-    )
-    op.create_index(op.f("ix_dossier_identifiers_dossier"), "dossier_identifiers", ["dossier"])
-    op.create_table(
-        "professional_structures",
-        sa.Column("id_nat", sa.String(length=64), nullable=False),
-        sa.Column("structure_id", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["id_nat"],
-            ["professionals.id_nat"],
-        ),
-        sa.PrimaryKeyConstraint("id_nat", "structure_id"),
-    )
+    op.create_index(op.f("ix_repository_document_sha256"), "repository_document", ["sha256"])
 
 
 def _habilitations() -> None:
@@ -329,3 +303,16 @@ def _server() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index(op.f("ix_assertion_uses_expires"), "assertion_uses", ["expires"])
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=True),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key", name="uq_outbox_key"),
+    )
+    op.create_index(op.f("ix_outbox_due"), "outbox", ["due"])

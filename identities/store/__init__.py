@@ -1,0 +1,24 @@
+"""The identities' store: dossiers, what an identity source feeds, professionals and structures.
+
+A store is bound to one connection, whose transaction it neither begins nor ends.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from identities.store.continuations import Continuations
+from identities.store.directory import Directory
+from identities.store.dossiers import IdentityError
+from identities.store.feeding import Feeding
+from identities.store.searching import Searching
+from identities.store.tables import METADATA
+
+__all__ = ["METADATA", "IdentitiesStore", "IdentityError"]
+
+
+class IdentitiesStore(Feeding, Searching, Continuations, Directory):
+    """All of it, in the transaction of one connection."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection

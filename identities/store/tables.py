@@ -1,0 +1,101 @@
+"""The tables of identities: dossiers and what they are found by, the feed's, professionals and structures."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from schemas.store import Instant
+
+
+class TermText(sa.types.TypeDecorator[str]):
+    """Text in UTF-8: compared byte by byte whatever the collation, so that a beginning is a range."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> bytes | None:
+        return None if value is None else value.encode()
+
+    def process_result_value(self, value: bytes | None, _dialect: sa.Dialect) -> str | None:
+        return None if value is None else bytes(value).decode()
+
+
+METADATA = sa.MetaData()
+DOSSIERS = sa.Table(
+    "dossiers",
+    METADATA,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("birth_family", sa.String, nullable=False),
+    sa.Column("birth_given", sa.String, nullable=False),
+    sa.Column("birth_date", sa.Date),
+    sa.Column("sex", sa.String(1), nullable=False),
+    sa.Column("birth_place", sa.String, nullable=False),
+    sa.Column("used_family", sa.String, nullable=False),
+    sa.Column("used_given", sa.String, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("opened", Instant, nullable=False),
+    sa.Column("closed", Instant),
+    sa.Column("closing_reason", sa.String, nullable=False),
+    sa.Column("birth_time", sa.String(24), nullable=False, index=True),  # a DTM of any precision, '' when unknown
+    sa.Column("demographics", sa.Text, nullable=False),  # names, addresses ... as JSON: identities.demographics
+    sa.Column("merged_into", sa.String(64), sa.ForeignKey("dossiers.key"), index=True),  # the last survivor
+)
+IDENTIFIERS = sa.Table(
+    "dossier_identifiers",
+    METADATA,
+    sa.Column("value", sa.String(256), primary_key=True),
+    sa.Column("authority", sa.String(64), primary_key=True, index=True),
+    sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), nullable=False, index=True),
+    sa.Column("rank", sa.Integer, nullable=False),  # the highest is the current one
+    sa.Column("subsumed", sa.Boolean, nullable=False, default=False),  # merged into another one: names nobody now
+)
+FED_AUTHORITIES = sa.Table(
+    "fed_authorities",  # issuing authorities whose patients an identity source tells us: others of theirs are unknown
+    METADATA,
+    sa.Column("authority", sa.String(64), primary_key=True),
+)
+TERMS = sa.Table(
+    "dossier_terms",  # what patients are searched by: identities.demographics.Term
+    METADATA,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("part", sa.String(32), primary_key=True),
+    sa.Column("text", TermText, primary_key=True),
+    sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), primary_key=True, index=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True, autoincrement=False),
+)
+CONTINUATIONS = sa.Table(
+    "patient_continuations",  # answers to ITI-47 that are given a part at a time
+    METADATA,
+    sa.Column("key", sa.String(64), primary_key=True),  # of the query and of who asked it
+    sa.Column("query", sa.LargeBinary, nullable=False),  # the QueryByParameter as received
+    sa.Column("found", sa.Text, nullable=False),  # dossier keys with their degrees, in order, as JSON
+    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),  # how many were given
+    sa.Column("expires", Instant, nullable=False, index=True),
+)
+STRUCTURES = sa.Table(
+    "structures",
+    METADATA,
+    sa.Column("structure_id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("sector", sa.String(32), nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("modes", sa.String, nullable=False),  # values of Authentication, separated by spaces
+)
+PROFESSIONALS = sa.Table(
+    "professionals",
+    METADATA,
+    sa.Column("id_nat", sa.String(64), primary_key=True),
+    sa.Column("family", sa.String, nullable=False),
+    sa.Column("given", sa.String, nullable=False),
+    sa.Column("profession", sa.String(32), nullable=False),
+    sa.Column("profession_system", sa.String(64), nullable=False),
+    sa.Column("specialty", sa.String(32), nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+)
+MEMBERSHIPS = sa.Table(
+    "professional_structures",
+    METADATA,
+    sa.Column("id_nat", sa.String(64), sa.ForeignKey("professionals.id_nat"), primary_key=True),
+    sa.Column("structure_id", sa.String(64), primary_key=True),
+)

@@ -1,0 +1,56 @@
+"""Two dossiers become one: every row of the one goes to the other, and metadata name the patient who survives.
+
+Which tables there are is read from their declaration: what has a column `patient` belongs to a dossier, and what has a
+`body` beside it may name the patient. sourcePatientId and sourcePatientInfo stay as the source said them.
+
+Source: ITI TF-2 3.44.4.2.4 (expected actions of the Document Registry), 3.18.4.1.2.3.9 (patient identity merge).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from registry.store.tables import METADATA
+from schemas.store import FROM, INTO, uniting
+
+PATIENT_ID = "patient_id"  # the attribute, in every body
+
+
+def unite(connection: sa.Connection, merged: str, into: str) -> None:
+    """Gives every row of the dossier `merged` to `into`.
+
+    Of two claims to what a dossier can have only once, such as a version of a document, that of `into` stands.
+    """
+    for statement in _UNITE:
+        connection.execute(statement, {FROM.key: merged, INTO.key: into})
+
+
+def rename(connection: sa.Connection, dossier: str, before: str, after: str) -> None:
+    """Writes the patient `after` where objects of the dossier name `before`, both as `id^^^&OID&ISO`."""
+    written = json.dumps(before)[1:-1]  # as it stands in a body
+    for table in _BODIES:
+        keys = tuple(table.primary_key)
+        wanted = sa.select(*keys, table.c.body).where(
+            table.c.patient == dossier, table.c.body.contains(written, autoescape=True)
+        )
+        for row in connection.execute(wanted).all():
+            if renamed := _renamed(row.body, before, after):
+                same = (key == value for key, value in zip(keys, row, strict=False))
+                connection.execute(sa.update(table).where(*same).values(body=renamed))
+
+
+def _renamed(body: str, before: str, after: str) -> str | None:
+    """`body` about the patient `after`; None when it is not about `before`. What follows the identifier stays."""
+    said: dict[str, Any] = json.loads(body)
+    patient = said.get(PATIENT_ID, "")
+    if patient != before and not patient.startswith(f"{before}^"):
+        return None
+    said[PATIENT_ID] = after + patient[len(before) :]
+    return json.dumps(said, separators=(",", ":"))
+
+
+_BODIES = [table for table in METADATA.sorted_tables if {"patient", "body"} <= set(table.c.keys())]
+_UNITE = uniting(METADATA, "patient")

@@ -1,0 +1,103 @@
+"""The tables of identities, as the first revision creates them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+
+def create_identities() -> None:
+    op.create_table(
+        "dossiers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("birth_family", sa.String(), nullable=False),
+        sa.Column("birth_given", sa.String(), nullable=False),
+        sa.Column("birth_date", sa.Date(), nullable=True),
+        sa.Column("sex", sa.String(length=1), nullable=False),
+        sa.Column("birth_place", sa.String(), nullable=False),
+        sa.Column("used_family", sa.String(), nullable=False),
+        sa.Column("used_given", sa.String(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("opened", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closing_reason", sa.String(), nullable=False),
+        sa.Column("birth_time", sa.String(length=24), nullable=False),
+        sa.Column("demographics", sa.Text(), nullable=False),
+        sa.Column("merged_into", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["merged_into"], ["dossiers.key"]),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_dossiers_birth_time"), "dossiers", ["birth_time"])
+    op.create_index(op.f("ix_dossiers_merged_into"), "dossiers", ["merged_into"])
+    op.create_table(
+        "patient_continuations",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("query", sa.LargeBinary(), nullable=False),
+        sa.Column("found", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_patient_continuations_expires"), "patient_continuations", ["expires"])
+    op.create_table(
+        "professionals",
+        sa.Column("id_nat", sa.String(length=64), nullable=False),
+        sa.Column("family", sa.String(), nullable=False),
+        sa.Column("given", sa.String(), nullable=False),
+        sa.Column("profession", sa.String(length=32), nullable=False),
+        sa.Column("profession_system", sa.String(length=64), nullable=False),
+        sa.Column("specialty", sa.String(length=32), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id_nat"),
+    )
+    op.create_table(
+        "structures",
+        sa.Column("structure_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("sector", sa.String(length=32), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("modes", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("structure_id"),
+    )
+    op.create_table(
+        "fed_authorities",
+        sa.Column("authority", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("authority"),
+    )
+    op.create_table(
+        "dossier_identifiers",
+        sa.Column("value", sa.String(length=256), nullable=False),
+        sa.Column("authority", sa.String(length=64), nullable=False),
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("subsumed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dossier"],
+            ["dossiers.key"],
+        ),
+        sa.PrimaryKeyConstraint("value", "authority"),
+    )
+    op.create_index(op.f("ix_dossier_identifiers_dossier"), "dossier_identifiers", ["dossier"])
+    op.create_index(op.f("ix_dossier_identifiers_authority"), "dossier_identifiers", ["authority"])
+    op.create_table(
+        "dossier_terms",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("part", sa.String(length=32), nullable=False),
+        sa.Column("text", sa.LargeBinary(), nullable=False),
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["dossier"], ["dossiers.key"]),
+        sa.PrimaryKeyConstraint("kind", "part", "text", "dossier", "ordinal"),
+    )
+    op.create_index(op.f("ix_dossier_terms_dossier"), "dossier_terms", ["dossier"])
+    op.create_table(
+        "professional_structures",
+        sa.Column("id_nat", sa.String(length=64), nullable=False),
+        sa.Column("structure_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id_nat"],
+            ["professionals.id_nat"],
+        ),
+        sa.PrimaryKeyConstraint("id_nat", "structure_id"),
+    )
