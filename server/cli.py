@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable
 
@@ -51,7 +52,8 @@ def _dmp() -> None:
 
 
 def main() -> None:
-    """The entry point of the command."""
+    """The entry point of the command. What it writes holds health data: nobody else on the machine reads it."""
+    os.umask(0o077)
     arguments = sys.argv[1:]
     app = build(next(iter(arguments), None))
     if "--json" not in arguments:

@@ -1,7 +1,7 @@
 """The courier: one process of a home that delivers what is in its outbox.
 
 A delivery is one HTTP POST, straight to an address of the operator's list: no proxy, no redirect, over TLS with the
-server's own certificate. Anything but 2xx is tried again later, for about 18 hours (`RETRY_SECONDS`); then the message
+server's own certificate. Anything but 2xx is tried again later, for about 17 hours (`RETRY_SECONDS`); then the message
 is given up and the log says so. What was under way when the courier died is delivered again: at least once, that is,
 not exactly once.
 """

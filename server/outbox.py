@@ -42,7 +42,7 @@ FOLDER = "outbox"
 PARTIAL = ".part"  # ends the name of a file that is still being written
 KEPT_SECONDS = 24 * 3600  # how long a delivered message's key is remembered, and an unknown file left alone
 READ_AT_ONCE = 1000
-# Between one attempt and the next: about 18 hours in all, after which a message is given up.
+# Between one attempt and the next: about 17 hours in all, after which a message is given up.
 RETRY_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
 
 

@@ -34,6 +34,15 @@ def test_killed_at_once_it_leaves_nobody_and_restarts_on_the_same_ports(home: Pa
         assert get(second.http, "/healthz")[0] == 200
 
 
+def test_nobody_else_on_the_machine_reads_what_it_keeps(home: Path) -> None:
+    with running(home) as server:
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_until_ended()
+    made = [*(home / "documents").rglob("*"), *(home / "run").rglob("*")]
+    assert made
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
 def test_told_to_stop_it_stops_with_everybody_and_says_so(home: Path) -> None:
     with running(home) as server:
         tree = server.tree
