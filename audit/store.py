@@ -162,6 +162,13 @@ class AuditStore:
             row = self._connection.execute(sa.select(EVENT).where(EVENT.c.id == event_id)).one_or_none()
         return _record(row) if row else None
 
+    def beginning_with(self, start: str, *, limit: int = 2) -> tuple[AuditRecord, ...]:
+        """The first `limit` events whose id begins with `start`."""
+        query = sa.select(EVENT).where(EVENT.c.id.startswith(start, autoescape=True)).order_by(EVENT.c.sequence)
+        with _unavailable_on_failure():
+            rows = self._connection.execute(query.limit(limit)).all()
+        return tuple(_record(row) for row in rows)
+
     def list(
         self,
         *,

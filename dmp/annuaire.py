@@ -11,6 +11,9 @@ from dataclasses import replace
 from dmp.ports import Identities
 from identities.requester import Authentication, Requester
 
+STRUCTURE_UNKNOWN = "Structure introuvable ou Inactive"  # as the DMP says it
+NOT_LINKED = "PS et Structure non liés"
+
 
 class NotListedError(Exception):
     """The directory does not let this requester in; the message is a French sentence, without health data."""
@@ -19,24 +22,26 @@ class NotListedError(Exception):
 def attested(directory: Identities, requester: Requester) -> Requester:
     """`requester` with what the directory vouches for. Raises NotListedError.
 
-    A card proves its holder and no structure: the structure must be one of the holder's, and is dropped for a holder
-    whom the directory does not know. A certificate proves its structure, and the directory says whether that is active,
-    for which indirect modes it was approved, and that a professional it speaks for is not somebody else's. Of IHE nodes
-    and their users the directory knows nothing.
+    A card proves its holder and no structure: the structure must be one where the holder is active still, and is
+    dropped for a holder whom the directory does not know. A certificate proves its structure, and the directory says
+    for which indirect modes it was approved, and that a professional it speaks for is not somebody else's. A structure
+    that the directory knows as inactive lets nobody in. A professional whom it knows exercises no other profession, and
+    of several savoir-faire the one he names counts. Of IHE nodes and their users the directory knows nothing.
     """
     if not requester.authentication.french:
         return requester
+    structure = directory.structure(requester.structure_id)
+    direct = requester.authentication is Authentication.DIRECTE
+    if (structure is None and not direct) or (structure is not None and not structure.active):
+        raise NotListedError(STRUCTURE_UNKNOWN)
     professional = directory.professional(requester.id_nat)
     if professional is not None:
         if not professional.active:
-            raise NotListedError("Professionnel inactif dans l'annuaire.")
+            raise NotListedError("Professionnel inactif dans l'annuaire")
         if requester.structure_id and requester.structure_id not in professional.structures:
-            raise NotListedError("PS et structure non liés.")
-    if requester.authentication is Authentication.DIRECTE:
-        return requester if professional is not None else replace(requester, structure_id="")
-    structure = directory.structure(requester.structure_id)
-    if structure is None or not structure.active:
-        raise NotListedError("Structure introuvable ou inactive.")
-    if requester.authentication not in structure.modes:
-        raise NotListedError(f"Structure non approuvée pour le mode {requester.authentication.value}.")
-    return requester
+            raise NotListedError(NOT_LINKED)
+        if not professional.exercises(requester.profession, requester.profession_system, requester.specialty):
+            raise NotListedError("Profession ou spécialité non conforme à l'annuaire")
+    if structure is not None and not direct and requester.authentication not in structure.modes:
+        raise NotListedError(f"Structure non approuvée pour le mode {requester.authentication.value}")
+    return requester if professional is not None or not direct else replace(requester, structure_id="")

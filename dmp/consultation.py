@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from audit.event import AuditObject, Call, ObjectKind
+from audit.event import AuditObject, Call, ObjectKind, Outcome
 from cda.summary import MIME_TYPE
 from dmp.gate import Gate, Passage
 from dmp.on_demand import make
@@ -133,6 +133,9 @@ def open_documents(
                 document = asked.document_unique_id
                 results.append(_ready(passage, gate, found[document], repository_unique_id))
                 passage.objects.append(AuditObject(ObjectKind.DOCUMENT, document, asked.repository_unique_id))
+        passage.about({each.scope.patient for each in found.values()})
+        if all(isinstance(result, Finding) for result in results):
+            passage.outcome = Outcome.MINOR_FAILURE
     return tuple(_opened(gate.files, asked, result) for asked, result in zip(wanted, results, strict=True))
 
 

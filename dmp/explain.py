@@ -95,7 +95,7 @@ def explain(
 def _of_document(
     tables: Tables, requester: Requester, decision: Decision, scope: Scope, document: Supposed, patient: PatientId
 ) -> list[Step]:
-    opened, row = explain_type(tables, requester, document.type_code)
+    opened, row = explain_type(tables, requester, document.type_code, now=decision.instant)
     matrix = _refused(row, granted=opened)
     custody = Custody(persons=frozenset({requester.id_nat} if document.own else ()))
     entry = _entry(document, patient)

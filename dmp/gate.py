@@ -50,6 +50,7 @@ class Passage:
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
     refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
+    outcome: Outcome = Outcome.SUCCESS  # of a request that is answered document by document
     event_action: str = ""  # EventActionCode, where the transaction has several
     merged: tuple[PatientId, str] | None = None  # who became one with the patient, and the key of the dossier that was
 
@@ -73,6 +74,11 @@ class Passage:
         dossier = self.rooms.identities.dossier_of_key(key)
         decision = self.decides(dossier) if dossier else None
         return decision.scope if decision and decision.granted else None
+
+    def about(self, dossiers: set[str]) -> None:
+        """Has the audit event name the patient of a request that named none, when it was about one patient alone."""
+        if self.dossier is None and len(dossiers) == 1:
+            self.dossier = self.rooms.identities.dossier_of_key(next(iter(dossiers)))
 
     def hide(self, document: AuditObject, entry: DocumentEntry, custody: Custody) -> None:
         """Notes that `entry` was asked for and stays hidden: recorded with its rule, told to nobody."""

@@ -78,6 +78,7 @@ def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
     done = replace(
         decided(event, passage.decision, passage.dossier),
         objects=tuple(passage.objects),
+        outcome=passage.outcome,
         event_action=passage.event_action,
     )
     if passage.merged is not None:  # ITI TF-2 3.44.5.1: an update of one record, and the delete of the other

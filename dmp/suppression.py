@@ -33,7 +33,7 @@ def remove_metadata(gate: Gate, requester: Requester, call: Call, uuids: Sequenc
         scopes = _scopes(passage, passage.registry.dossiers_holding(named))
         around = passage.registry.around(named, tuple(scopes.values()))
         patients = set(around.patients.values())
-        _about(passage, patients)
+        passage.about(patients)
         if faults := removal_faults(named, around):
             raise RegistryError(faults)
         for patient in patients:
@@ -58,7 +58,7 @@ def remove_documents(
             for where, document in named
             if where != repository_unique_id or document not in there
         ]
-        _about(passage, {key for keys in there.values() for key in keys})
+        passage.about({key for keys in there.values() for key in keys})
         if faults:
             raise RegistryError(faults)
         gone = [passage.documents.remove(key, document) for document, keys in there.items() for key in keys]
@@ -87,12 +87,6 @@ def _scopes(passage: Passage, keys: Sequence[str]) -> Mapping[str, Scope]:
         scope = passage.decision.scope
         return {scope.patient: scope} if scope and scope.patient in keys else {}
     return {key: scope for key in keys if (scope := passage.scope_of(key))}
-
-
-def _about(passage: Passage, dossiers: set[str]) -> None:
-    """The event names the patient, where the request is about one that it did not name."""
-    if passage.dossier is None and len(dossiers) == 1:
-        passage.dossier = passage.rooms.identities.dossier_of_key(next(iter(dossiers)))
 
 
 def _not_ours(repository: str, document: str) -> Finding:

@@ -13,29 +13,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 from habilitations import explanation
 from habilitations.action import Action, Demand
 from habilitations.column import (
     IHE,
     MEDECIN_TRAITANT,
-    OWN_SHEETS,
     SANS_OBJET,
     Column,
     column_of,
     is_health_professional,
 )
 from habilitations.facets import STRUCTURE_NOTES, Facet, facet_rows
-from habilitations.matrices import FOLDER, Cell, DroitsFonctionnels, Matrice, Note, load_droits, load_matrice
+from habilitations.matrices import Cell, DroitsFonctionnels, Matrice, Note
 from habilitations.patient_rules import No, emergency_switch, patient_refuses
 from habilitations.statement import Statement
+from habilitations.versions import InForce, Tables
 from identities.requester import ModeAcces, Requester
 from registry.metadata import AvailabilityStatus, DocumentEntry
 from registry.scope import EVERY_TYPE, Custody, Reach, Scope, TypeRule
 
 __all__ = [
     "Decision",
+    "InForce",
     "Refusal",
     "Tables",
     "decide",
@@ -60,25 +60,6 @@ _ENTRY_RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
-    """The tables that decide. Immutable; load once."""
-
-    droits: DroitsFonctionnels
-    matrice: Matrice
-
-    @classmethod
-    def load(
-        cls,
-        matrice_path: Path | str = "matrice_habilitation.csv",
-        droits_path: Path | str = "droits_fonctionnels.csv",
-        own_path: Path | str = "droits_ihe.csv",
-    ) -> Tables:
-        """The tables of these files; a bare name is a table shipped in this folder. Raises MatriceError."""
-        own = load_droits(_shipped(own_path), OWN_SHEETS)
-        return cls(load_droits(_shipped(droits_path)).with_own(own), load_matrice(_shipped(matrice_path)))
-
-
-@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why one document stays hidden. `row` names row and column of `table`, and what stands there."""
 
@@ -95,7 +76,7 @@ class Refusal:
 class _Basis:
     """What a Scope was made of: `rows` gives the row of the functional rights that judges each facet."""
 
-    tables: Tables
+    tables: InForce
     requester: Requester
     column: Column
     rows: Mapping[Facet, Action]
@@ -139,12 +120,14 @@ def decide(
 ) -> Decision:
     """Whether `requester` may do `action` on the dossier that `statement` is about (None: there is no such dossier).
 
-    `statement` is what stands between the two at `now`, an aware instant. Feeding is judged without regard to whether
-    the dossier exists or is open: the hall answers that with an error of its own. Raises ValueError on a naive `now`.
+    `statement` is what stands between the two at `now`, an aware instant; the tables are those in force then. Feeding
+    is judged without regard to whether the dossier exists or is open: the hall answers that with an error of its own.
+    Raises ValueError on a naive `now`.
     """
     if now.tzinfo is None:
         raise ValueError("now: expected an aware datetime, got a naive one")
-    droits, column = tables.droits, column_of(requester, statement)
+    in_force = tables.at(now)
+    droits, column = in_force.droits, column_of(requester, statement)
     if column is None:
         return _without_column(droits, requester, action, now)
     cell = droits.cells[action, column]
@@ -172,8 +155,12 @@ def decide(
         return replace(_refused(decision, no, action), table="regles_du_patient", version="CSP R.1111-46")
     if statement is None or not action.finds:
         return decision
-    basis = _Basis(tables, requester, column, facet_rows(droits, action, column))
-    return replace(decision, scope=_scope(basis, cell, statement), basis=basis)
+    basis = _Basis(in_force, requester, column, facet_rows(droits, action, column))
+    scope = _scope(basis, cell, statement)
+    version = decision.version
+    if scope.types is not EVERY_TYPE:  # what is found was chosen by the matrix too
+        version = f"{version} ; matrice {in_force.matrice.version}"
+    return replace(decision, version=version, scope=scope, basis=basis)
 
 
 def _demand(action: Action, cell: Cell, column: Column, statement: Statement | None) -> Demand:
@@ -327,13 +314,14 @@ def explain_entry(decision: Decision, entry: DocumentEntry, custody: Custody) ->
     )
 
 
-def explain_type(tables: Tables, requester: Requester, type_code: str) -> tuple[bool, Refusal]:
-    """Whether the matrix opens a document type to the requester's profession, and the row that says so.
+def explain_type(tables: Tables, requester: Requester, type_code: str, *, now: datetime) -> tuple[bool, Refusal]:
+    """Whether the matrix in force at `now` opens a type to the requester's profession, and the row that says so.
 
     For whoever asks about the table itself (`dmp habilitations explain`): here the sentence names the type.
     """
-    granted = _types(tables.matrice, requester).permits(type_code)
-    found = _by_matrix(tables.matrice, requester, type_code)
+    matrice = tables.at(now).matrice
+    granted = _types(matrice, requester).permits(type_code)
+    found = _by_matrix(matrice, requester, type_code)
     sentence = explanation.matrix_cell(found.version, requester.profession, type_code, granted=granted)
     return granted, replace(found, sentence=sentence)
 
@@ -352,8 +340,3 @@ def _by_matrix(matrice: Matrice, requester: Requester, type_code: str) -> Refusa
 
 def _sheet(column: Column) -> str:
     return f"droits_fonctionnels/{column.sheet}"
-
-
-def _shipped(path: Path | str) -> Path:
-    path = Path(path)
-    return FOLDER / path if path.parent == Path() else path

@@ -19,12 +19,10 @@ from pathlib import Path
 
 from habilitations.action import Action
 from habilitations.column import COLUMNS, SHEETS, Column
-from habilitations.table_file import MatriceError, Row, TableFile
-from schemas import oids
-from schemas.value_sets import ValueSets
+from habilitations.labels import EVERY_TYPE, document_types, professions
+from habilitations.table_file import NONE, MatriceError, Row, TableFile, Text
 
 FOLDER = Path(__file__).parent
-EVERY_TYPE = "*"
 
 _CELL = re.compile(r"(?P<word>oui|non|-)(\((?P<note>[1-9])\))?\Z")
 _DROITS_COLUMNS = ("action", "libelle", "note")
@@ -67,6 +65,13 @@ class DroitsFonctionnels:
     labels: Mapping[Action, str]
     starred: frozenset[Action]  # note *: documents the patient deposited are for the médecin traitant and the patient
     cells: Mapping[tuple[Action, Column], Cell]
+
+    def before(self) -> DroitsFonctionnels:
+        """What stands before these sheets are in force: the house's own rows, and nothing of the DMP granted."""
+        absent = Cell(False, None, "-")
+        nothing = {key: absent if key[1].sheet in SHEETS else cell for key, cell in self.cells.items()}
+        versions = {**self.versions, **{sheet: f"{sheet} (aucune version en vigueur)" for sheet in SHEETS}}
+        return DroitsFonctionnels(date.min, versions, self.labels, self.starred, nothing)
 
     def with_own(self, own: DroitsFonctionnels) -> DroitsFonctionnels:
         """These sheets and `own`; what neither says, such as a row of ours in a column of the DMP, is not granted."""
@@ -128,6 +133,11 @@ class Matrice:
     source: str
     rows: Mapping[tuple[str, str], Mapping[str, MatriceRow]]  # (profession, specialty or '') -> typeCode or * -> row
 
+    @classmethod
+    def none(cls) -> Matrice:
+        """What stands before the first matrix is in force: no row, so that everybody reads nothing."""
+        return cls("aucune matrice", "aucune en vigueur", date.min, Nature.PARTIELLE, "", {})
+
     def row(self, profession: str, specialty: str, type_code: str) -> MatriceRow | None:
         """The row that decides: the specialty's own before the profession's, a named type before `*`."""
         for key in ((profession, specialty), (profession, "")):
@@ -160,8 +170,21 @@ def load_droits(path: Path, sheets: Sequence[str] = SHEETS) -> DroitsFonctionnel
 
     The sheets of the DMP have the official actions only. Raises MatriceError.
     """
-    columns = {str(column): column for column in COLUMNS.values() if column.sheet in sheets}
-    table = TableFile.read(path, (*_DROITS_COLUMNS, *columns))
+    return read_droits(droits_file(path, sheets), sheets)
+
+
+def droits_file(path: Path, sheets: Sequence[str] = SHEETS) -> TableFile:
+    """A file with the columns of functional rights. Raises MatriceError."""
+    return TableFile.read(path, (*_DROITS_COLUMNS, *_columns(sheets)))
+
+
+def _columns(sheets: Sequence[str]) -> Mapping[str, Column]:
+    return {str(column): column for column in COLUMNS.values() if column.sheet in sheets}
+
+
+def read_droits(table: TableFile, sheets: Sequence[str] = SHEETS) -> DroitsFonctionnels:
+    """The same, of a file that was read. Raises MatriceError."""
+    path, columns = table.path, _columns(sheets)
     actions = {action.value: action for action in Action if action.official or sheets is not SHEETS}
     labels: dict[Action, str] = {}
     starred: set[Action] = set()
@@ -169,51 +192,66 @@ def load_droits(path: Path, sheets: Sequence[str] = SHEETS) -> DroitsFonctionnel
     for row in table.rows:
         action = actions.get(row["action"])
         if action is None:
-            raise row.error("action", "a transaction, and its variant, of the functional rights")
+            expected = "a transaction, and its variant, of the functional rights"
+            raise row.error("action", Text(expected, "une transaction, et sa variante, des droits fonctionnels"))
         if action in labels:
-            raise MatriceError(path, row.line, "one row for each action", f"a second row {action.value}")
+            got = Text(f"a second row {action.value}", f"une deuxième ligne {action.value}")
+            raise MatriceError(path, row.line, Text("one row for each action", "une ligne par action"), got)
         labels[action] = row.filled("libelle")
         if row["note"] not in ("", "*"):
-            raise row.error("note", "* or nothing")
+            raise row.error("note", Text("* or nothing", "* ou rien"))
         if row["note"]:
             starred.add(action)
         cells |= {(action, column): _cell(row, text) for text, column in columns.items()}
     if missing := [value for value, action in actions.items() if action not in labels]:
-        raise MatriceError(path, 0, "a row for each action", f"none for {', '.join(missing)}")
+        listed = ", ".join(missing)
+        expected_rows = Text("a row for each action", "une ligne par action")
+        raise MatriceError(path, 0, expected_rows, Text(f"none for {listed}", f"aucune pour {listed}"))
     versions = {sheet: table.text(f"version {sheet}") for sheet in sheets}
     return DroitsFonctionnels(table.date(), versions, labels, frozenset(starred), cells)
 
 
 def load_matrice(path: Path) -> Matrice:
     """The profession × document-type matrix of a file. Raises MatriceError."""
-    table = TableFile.read(path, _MATRICE_COLUMNS)
+    return read_matrice(matrice_file(path))
+
+
+def matrice_file(path: Path) -> TableFile:
+    """A file with the columns of a matrix. Raises MatriceError."""
+    return TableFile.read(path, _MATRICE_COLUMNS)
+
+
+def read_matrice(table: TableFile) -> Matrice:
+    """The same, of a file that was read. Raises MatriceError."""
     nature = table.member("nature", Nature)
-    value_sets = ValueSets.load()
-    professions = {role.code for role in value_sets.concepts("subject_role") if role.scheme == oids.PROFESSION}
-    types = {kind.code for kind in value_sets.concepts("type_document")}
+    known, types = set(professions()), set(document_types())
     if nature is Nature.PARTIELLE:
         types.add(EVERY_TYPE)
     rows: dict[tuple[str, str], dict[str, MatriceRow]] = defaultdict(dict)
     for row in table.rows:
-        read = _matrice_row(row, professions, types)
+        read = _matrice_row(row, known, types)
         same = rows[read.profession, read.specialite]
         if first := same.get(read.type_document):
-            expected, got = "one row for each profession and type", f"a second one (the first: line {first.line})"
-            raise MatriceError(path, row.line, expected, got)
+            expected = Text("one row for each profession and type", "une ligne par profession et type")
+            where = Text(f"a second one (the first: line {first.line})", f"une deuxième (la première : {first.line})")
+            raise MatriceError(table.path, row.line, expected, where)
         same[read.type_document] = read
     if nature is not Nature.PARTIELLE:
         _no_hole(table, rows)
-    return Matrice(path.name, table.text("version"), table.date(), nature, table.text("source"), dict(rows))
+    return Matrice(table.path.name, table.text("version"), table.date(), nature, table.text("source"), dict(rows))
 
 
-def _matrice_row(row: Row, professions: set[str], types: set[str]) -> MatriceRow:
-    if row["profession"] not in professions:
-        raise row.error("profession", "a health profession of TRE_G15 (table subject_role)")
+def _matrice_row(row: Row, known: set[str], types: set[str]) -> MatriceRow:
+    if row["profession"] not in known:
+        expected = "a health profession of TRE_G15 (table subject_role)"
+        raise row.error("profession", Text(expected, "une profession de santé de TRE_G15 (table subject_role)"))
     if row["specialite"] and not _SPECIALTY.match(row["specialite"]):
-        raise row.error("specialite", "a code of TRE_R38 or TRE_G04, or nothing")
+        expected = "a code of TRE_R38 or TRE_G04, or nothing"
+        raise row.error("specialite", Text(expected, "un code de TRE_R38 ou de TRE_G04, ou rien"))
     if row["type_document"] not in types:
-        star = ", or * for every other" if EVERY_TYPE in types else ""
-        raise row.error("type_document", f"a code of the table type_document{star}")
+        star, etoile = (", or * for every other", ", ou * pour tout autre") if EVERY_TYPE in types else ("", "")
+        expected = f"a code of the table type_document{star}"
+        raise row.error("type_document", Text(expected, f"un code de la table type_document{etoile}"))
     return MatriceRow(
         profession=row["profession"],
         specialite=row["specialite"],
@@ -226,20 +264,31 @@ def _matrice_row(row: Row, professions: set[str], types: set[str]) -> MatriceRow
 
 
 def _no_hole(table: TableFile, rows: Mapping[tuple[str, str], Mapping[str, MatriceRow]]) -> None:
-    """A complete table has as many professions and types as it says, and a row for each pair of them."""
+    """A complete table has as many professions and types as it says, and a row for each pair of them.
+
+    A hole is shown at the last row of its profession.
+    """
     types = {kind for by_type in rows.values() for kind in by_type}
     professions = {profession for profession, _ in rows}
     for profession in sorted(professions):
         if missing := sorted(types - set(rows.get((profession, ""), {}))):
-            raise MatriceError(table.path, 0, f"a row for profession {profession} and type {missing[0]}", "none")
+            last = max(row.line for key, found in rows.items() if key[0] == profession for row in found.values())
+            where = (profession, missing[0])
+            expected = Text(
+                "a row for profession {} and type {}".format(*where),
+                "une ligne pour la profession {} et le type {}".format(*where),
+            )
+            raise MatriceError(table.path, last, expected, NONE)
     for key, count in (("professions", len(professions)), ("types", len(types))):
-        if table.text(key) != str(count):
-            raise MatriceError(table.path, 0, f"{table.text(key)} {key}, as the header says", str(count))
+        said = table.text(key)
+        if said != str(count):
+            announced = Text(f"{said} {key}, as the header says", f"{said} {key}, comme le dit l'en-tête")
+            raise MatriceError(table.path, table.line(key), announced, str(count))
 
 
 def _cell(row: Row, column: str) -> Cell:
     text = row[column]
     match = _CELL.match(text)
     if match is None or (match["note"] and match["word"] != "oui"):
-        raise row.error(column, "oui, oui(1) to oui(9), non or -")
+        raise row.error(column, Text("oui, oui(1) to oui(9), non or -", "oui, oui(1) à oui(9), non ou -"))
     return Cell(match["word"] == "oui", Note(int(match["note"])) if match["note"] else None, text)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 _ADELI = r"[0-9][0-9AB][0-9]{7}"  # 9 characters, department first
+_ADELI_CABINET = _ADELI + r"(?:[0-9]{2})?"  # ADELI and rank of the practice, which test cards leave out
 _FINESS = r"[0-9][0-9AB][0-9]{7}"
 _RPPS = r"[0-9]{11}"
 _RPPS_CABINET = _RPPS + r"[0-9]{2,3}"  # RPPS and rank of the practice
@@ -18,7 +19,7 @@ _INTERNAL = r"/[^\s/^&~|]+"  # identifier inside the structure
 
 _PS_ID_NAT = {
     "0": ("ADELI", _ADELI),
-    "1": ("ADELI cabinet/internal", _ADELI + _INTERNAL),
+    "1": ("ADELI cabinet/internal", _ADELI_CABINET + _INTERNAL),
     "3": ("FINESS/internal", _FINESS + _INTERNAL),
     "4": ("SIREN/internal", _SIREN + _INTERNAL),
     "5": ("SIRET/internal", _SIRET + _INTERNAL),
@@ -26,13 +27,18 @@ _PS_ID_NAT = {
     "8": ("RPPS", _RPPS),
 }
 _STRUCT_ID_NAT = {
-    "0": ("ADELI cabinet", _ADELI),
+    "0": ("ADELI cabinet", _ADELI_CABINET),
     "1": ("FINESS", _FINESS),
     "2": ("SIREN", _SIREN),
     "3": ("SIRET", _SIRET),
     "4": ("RPPS and rank", _RPPS_CABINET),
 }
-_LUHN_LENGTHS = {("PS_IdNat", "8"): 11, ("Struct_IdNat", "2"): 9, ("Struct_IdNat", "3"): 14, ("Struct_IdNat", "4"): 11}
+_CONTROLLED = {  # how many characters, the key last
+    "PS_IdNat": {"0": 9, "1": 9, "3": 9, "4": 9, "5": 14, "6": 11, "8": 11},
+    "Struct_IdNat": {"0": 9, "1": 9, "2": 9, "3": 14, "4": 11},
+}
+_LETTERS = str.maketrans("AB", "12")  # departments 2A, 2B and, of test cards, 0B
+_LA_POSTE = "356000000"  # SIREN; its establishments' digits add up to a multiple of 5 instead of having a key
 
 
 class IdNatError(ValueError):
@@ -44,21 +50,24 @@ class IdNatError(ValueError):
 
 
 def check_ps_id_nat(value: str, *, luhn: bool = False) -> None:
-    """Whether `value` has the shape of a PS_IdNat and, when `luhn`, whether an RPPS has its key. Raises IdNatError."""
+    """Whether `value` has the shape of a PS_IdNat and, when `luhn`, the key of its number. Raises IdNatError.
+
+    The number before an internal identifier is controlled as that of the structure.
+    """
     _check("PS_IdNat", _PS_ID_NAT, value, luhn)
 
 
 def check_struct_id_nat(value: str, *, luhn: bool = False) -> None:
-    """Whether `value` has the shape of a Struct_IdNat; with `luhn`, also the key of SIREN, SIRET or RPPS.
-
-    Raises IdNatError.
-    """
+    """Whether `value` has the shape of a Struct_IdNat and, when `luhn`, the key of its number. Raises IdNatError."""
     _check("Struct_IdNat", _STRUCT_ID_NAT, value, luhn)
 
 
 def luhn_holds(digits: str) -> bool:
-    """Whether the last of `digits` is the key of the others. Source: ISO/IEC 7812-1 annex B."""
-    doubled = [int(digit) * (2 if index % 2 else 1) for index, digit in enumerate(reversed(digits))]
+    """Whether the last of `digits` is the key of the others; A and B, of departments, count as 1 and 2.
+
+    Source: ISO/IEC 7812-1 annex B; FINESS and ADELI (a letter counts as its rank), as the public test cards have it.
+    """
+    doubled = [int(digit) * (2 if index % 2 else 1) for index, digit in enumerate(reversed(digits.translate(_LETTERS)))]
     return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
 
 
@@ -69,6 +78,12 @@ def _check(name: str, shapes: Mapping[str, tuple[str, str]], value: str, luhn: b
     label, pattern = shapes[kind]
     if not re.fullmatch(pattern, number):
         raise IdNatError(name, f"{kind} and {label}", value[:64])
-    controlled = number[: _LUHN_LENGTHS.get((name, kind), 0)]
-    if luhn and controlled and not luhn_holds(controlled):
+    if luhn and not _key_holds(number[: _CONTROLLED[name][kind]]):
         raise IdNatError(name, f"the key of the {label}", value[:64])
+
+
+def _key_holds(number: str) -> bool:
+    """Source: INSEE, Sirene: of La Poste only the head office's SIRET has a key."""
+    if luhn_holds(number):
+        return True
+    return len(number) == 14 and number.startswith(_LA_POSTE) and sum(map(int, number)) % 5 == 0

@@ -110,27 +110,30 @@ def parts(boundary: str, stream: Readable, limits: Limits) -> Iterator[Part]:
 class _Reader:
     """The bytes of a multipart body, in the order in which they come. Holds a chunk and little more.
 
-    A delimiter is the line break before a boundary, too: the body is read as if it began with one.
+    A delimiter is the line break before a boundary, too: the body is read as if it began with one. Lines end in CRLF
+    (RFC 2046 §4.1.1), or in LF alone where the first delimiter does: NIST's PnrXop and PnrNoXop are sent so.
     """
 
     def __init__(self, boundary: str, source: Iterator[bytes]) -> None:
-        self._delimiter = f"\r\n--{boundary}".encode("ascii")
+        self._boundary = f"--{boundary}".encode("ascii")
+        self._newline, self._told = b"\n", False  # LF is found in both, until the first delimiter tells
         self._source = source
-        self._held = bytearray(b"\r\n")
+        self._held = bytearray(b"\n")
 
     def until_delimiter(self, limit: int | None = None) -> Iterator[bytes]:
         """What stands before the next delimiter, which is consumed. Raises PackageError beyond `limit` bytes."""
+        delimiter = self._newline + self._boundary
         total = 0
         while True:
-            found = self._held.find(self._delimiter)
-            end = found if found >= 0 else max(0, len(self._held) - len(self._delimiter) + 1)
+            found = self._held.find(delimiter)
+            end = found if found >= 0 else max(0, len(self._held) - len(delimiter) + 1)
             total += end
             if limit is not None and total > limit:
                 raise PackageError(*_MALFORMED)
             if end:
                 yield bytes(self._held[:end])
             if found >= 0:
-                del self._held[: found + len(self._delimiter)]
+                del self._held[: found + len(delimiter)]
                 return
             del self._held[:end]
             self._more()
@@ -140,6 +143,9 @@ class _Reader:
         if self._starts_with(b"--"):
             return False
         line = self._line(CHUNK_BYTES)
+        if not self._told:
+            self._newline, self._told = (b"\r\n" if line.endswith(b"\r") else b"\n"), True
+            line = line.removesuffix(b"\r")
         if line.strip(b" \t"):
             raise PackageError(*_MALFORMED)
         return True
@@ -157,8 +163,8 @@ class _Reader:
             if len(found) >= limits.headers:
                 raise PackageError(f"at most {limits.headers} headers on a part", "more")
             found[key] = value.decode("latin-1").strip()
-        if self._starts_with(self._delimiter[2:]):
-            self._held[:0] = b"\r\n"  # a part without a body: the empty line is the delimiter's own line break
+        if self._starts_with(self._boundary):
+            self._held[:0] = self._newline  # a part without a body: the empty line is the delimiter's own line break
         return found
 
     def drain(self) -> None:
@@ -177,9 +183,9 @@ class _Reader:
         return _FOLD.sub(rb"\1", field)
 
     def _line(self, limit: int) -> bytes:
-        """The next line, without its CRLF."""
+        """The next line, without its line break."""
         start = 0
-        while (found := self._held.find(b"\r\n", start)) < 0:
+        while (found := self._held.find(self._newline, start)) < 0:
             if len(self._held) > limit:
                 raise PackageError(f"lines of at most {limit} bytes outside the bytes of parts", "a longer one")
             start = max(0, len(self._held) - 1)
@@ -187,7 +193,7 @@ class _Reader:
         if found > limit:
             raise PackageError(f"lines of at most {limit} bytes outside the bytes of parts", "a longer one")
         line = bytes(self._held[:found])
-        del self._held[: found + 2]
+        del self._held[: found + len(self._newline)]
         return line
 
     def _starts_with(self, prefix: bytes) -> bool:

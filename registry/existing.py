@@ -62,7 +62,7 @@ class Existing:
     versions: frozenset[DocumentVersion] = frozenset()  # the submission's versions that this patient has
     holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # replaced entry -> folders that hold it
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # replaced entry -> Approved derivations
-    transformations: frozenset[str] = frozenset()  # named entries that are the result of a transformation
+    transformations: frozenset[str] = frozenset()  # named entries that are the source of an XFRM
 
 
 def canonical_id(text: str) -> str:

@@ -22,7 +22,8 @@ Check = Callable[[str], str | None]
 # Source: XDS Metadata Update 3.57.4.1.3.3.
 _UPDATE_SLOTS = frozenset({"PreviousVersion", "OriginalStatus", "NewStatus", "AssociationPropagation"})
 
-_URN = re.compile(r"urn:(?!ihe:)[a-z0-9][a-z0-9-]{0,31}:\S+\Z", re.IGNORECASE)  # RFC 2141 §2
+# RFC 2141 §2; a namespace without more is taken as well (NIST test 15801 sends `urn:att`).
+_URN = re.compile(r"urn:(?!ihe:)[a-z0-9][a-z0-9-]{0,31}(:\S+)?\Z", re.IGNORECASE)
 _SHA1 = re.compile(r"[0-9a-fA-F]{40}\Z")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")  # RFC 5646 §2.1
 _MIME_TYPE = re.compile(r"[!#$&^_.+A-Za-z0-9-]+/[!#$&^_.+A-Za-z0-9-]+\Z")  # RFC 6838 §4.2

@@ -26,7 +26,6 @@ PREVIOUS_VERSION = "PreviousVersion"  # XDS Metadata Update, ITI TF-2 3.57.4.1.3
 
 REPLACING = frozenset({AssociationType.RPLC, AssociationType.XFRM_RPLC})
 DERIVING = frozenset({AssociationType.APND, AssociationType.XFRM})
-TRANSFORMING = frozenset({AssociationType.XFRM, AssociationType.XFRM_RPLC})
 OPERATIONS = frozenset({AssociationType.UPDATE_AVAILABILITY_STATUS, AssociationType.SUBMIT_ASSOCIATION})
 _REGISTERED_TARGET = REPLACING | {AssociationType.IS_SNAPSHOT_OF}
 
@@ -133,7 +132,7 @@ def relationship_faults(submission: Submission, existing: Existing) -> Iterator[
     ]
     replaced = Counter(item.target for item in relationships if item.type in REPLACING)
     deprecated = {*replaced, *(each for target in replaced for each in existing.derived.get(target, ()))}
-    transformed = {item.source for item in relationships if item.type in TRANSFORMING}
+    transformed = {item.source for item in relationships if item.type is AssociationType.XFRM}
     yield from _circles(relationships)
     for item in relationships:
         if item.source not in entries:

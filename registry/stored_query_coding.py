@@ -15,7 +15,7 @@ from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.existing import canonical_id
 from registry.metadata import DtmError
 from registry.stored_query import ANY_TIME, ReturnType, StoredQuery, TimeRange
-from registry.stored_query_table import CODE, ROWS, STATUS, Many, Parameter, Row
+from registry.stored_query_table import ROWS, STATUS, Many, Parameter, Row
 
 MAX_VALUES = 10_000  # of one query: as many as one answer has objects; databases limit the values of a statement
 MAX_SLOTS = 32  # of one name: each is a condition of the statement
@@ -35,9 +35,9 @@ def read_stored_query(
     """The query that `slots` code: (name, texts of the Value elements), in message order; a name may come again.
 
     `multi_patient` says that ITI-51 asks, which has queries of its own. Parameters that the query does not have
-    (`$homeCommunityId`) are left aside, but for the separate code scheme slots of XDS.a, which would change what is
-    asked. Raises RegistryError with every fault found: XDSUnknownStoredQuery, XDSStoredQueryMissingParam,
-    XDSStoredQueryParamNumber, or XDSRegistryError for a value that is not coded as it must.
+    (`$homeCommunityId`, the separate code scheme slots of XDS.a) are left aside. Raises RegistryError with every fault
+    found: XDSUnknownStoredQuery, XDSStoredQueryMissingParam, XDSStoredQueryParamNumber, or XDSRegistryError for a value
+    that is not coded as it must.
     Source: ITI TF-2 3.18.4.1.2.3, 3.18.4.1.3, 3.51.4.1.2.
     """
     row = _BY_ID.get(canonical_id(query_id))
@@ -91,10 +91,6 @@ def _wrong_together(row: Row, given: Collection[str]) -> list[Finding]:
     for pair in row.apart:
         if all(slot in given for slot in pair):
             found.append(finding(number, " or ".join(pair), expected="one of them", got="both"))
-    schemes = {f"{parameter.slot}Scheme" for parameter in row.parameters if parameter.kind is CODE}
-    for slot in sorted(schemes.intersection(given)):
-        expected = f"{CODE.expected} in {slot.removesuffix('Scheme')}"
-        found.append(finding(ErrorCode.XDSRegistryError, slot, expected=expected, got="a slot for the scheme"))
     return found
 
 

@@ -51,7 +51,7 @@ class Versions:
     taken_unique_ids: frozenset[str] = frozenset()  # whether the submission set's uniqueId is one that any object has
     entry_uuids: frozenset[str] = frozenset()  # the submission's own UUIDs that any object has
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # replaced entry -> Approved derivations
-    transformations: frozenset[str] = frozenset()  # named entries that are the result of a transformation
+    transformations: frozenset[str] = frozenset()  # named entries that are the source of an XFRM
 
     @property
     def objects(self) -> frozenset[str]:

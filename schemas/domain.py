@@ -11,6 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from schemas.domain_shape import check
+
 _FOLDER = Path(__file__).parent / "domains"
 
 
@@ -142,60 +144,56 @@ def load(name_or_path: str) -> Domain:
     except tomllib.TOMLDecodeError as error:
         raise DomainError(f"{path}: {error}") from None
     try:
+        check(data)
         return _domain(data)
-    except KeyError as error:
-        raise DomainError(f"{path}: key {error} is missing") from None
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise DomainError(f"{path}: {error}") from None
 
 
 def _domain(data: dict[str, Any]) -> Domain:
     patients, codes, documents, assertion = data["patients"], dict(data["codes"]), data["documents"], data["assertion"]
     return Domain(
-        name=str(data["name"]),
-        repository_unique_id=str(data["repository_unique_id"]),
+        name=data["name"],
+        repository_unique_id=data["repository_unique_id"],
         patient_authorities=frozenset(patients["authorities"]),
         strict_key_authorities=frozenset(patients["strict_key"]),
         unknown_patient=UnknownPatient(patients["unknown"]),
         mime_types=frozenset(codes.pop("mime_types")),
         languages=frozenset(codes.pop("languages")),
-        open_schemes=bool(codes.pop("open_schemes")),
+        open_schemes=codes.pop("open_schemes"),
         codes={attribute: tuple(tables) for attribute, tables in codes.items()},
-        max_document_bytes=int(documents["max_bytes"]),
+        max_document_bytes=documents["max_bytes"],
         same_unique_id=SameUniqueId(documents["same_unique_id"]),
-        cda_agreement=bool(documents["cda_agreement"]),
+        cda_agreement=documents["cda_agreement"],
         metadata=_metadata(data["metadata"]),
         queries=_queries(data["queries"]),
         submission_signature=SubmissionSignature(documents["submission_signature"]),
         assertion=AssertionProfile(
             profile=Profile(assertion["profile"]),
             versions=tuple(assertion["versions"]),
-            validity_seconds=int(assertion["validity_seconds"]),
-            skew_seconds=int(assertion["skew_seconds"]),
+            validity_seconds=assertion["validity_seconds"],
+            skew_seconds=assertion["skew_seconds"],
             replay=Replay(assertion["replay"]),
             audiences=frozenset(assertion.get("audiences", ())),
-            required=bool(assertion.get("required", False)),
+            required=assertion.get("required", False),
             signers=frozenset(each.replace(":", "").lower() for each in assertion.get("signers", ())),
             authn_contexts=frozenset(assertion.get("authn_contexts", ())),
         ),
-        matrice=str(data["habilitations"]["matrice"]),
+        matrice=data["habilitations"]["matrice"],
     )
 
 
 def _metadata(metadata: dict[str, Any]) -> MetadataRules:
     return MetadataRules(
         required=frozenset(metadata["required"]),
-        limited=bool(metadata["limited"]),
+        limited=metadata["limited"],
         unique_id=UniqueIdForm(metadata["unique_id"]),
-        extra_components=bool(metadata["extra_components"]),
-        leading_zeros=bool(metadata["leading_zeros"]),
-        references_across=bool(metadata["references_across"]),
-        max_confidentiality_codes=int(metadata["max_confidentiality_codes"]),
+        extra_components=metadata["extra_components"],
+        leading_zeros=metadata["leading_zeros"],
+        references_across=metadata["references_across"],
+        max_confidentiality_codes=metadata["max_confidentiality_codes"],
     )
 
 
 def _queries(queries: dict[str, Any]) -> QueryLimits:
-    limits = QueryLimits(most_objects=int(queries["most_objects"]), most_references=int(queries["most_references"]))
-    if min(limits.most_objects, limits.most_references) < 1:
-        raise ValueError(f"queries: expected at least 1 result of an answer, got {limits}")
-    return limits
+    return QueryLimits(most_objects=queries["most_objects"], most_references=queries["most_references"])

@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
 
+from habilitations.decision import Tables
 from ihe.endpoint import blueprint as ihe_blueprint
 from server import metrics
 from server.health import OK, Health
@@ -34,9 +35,9 @@ STREAMING = frozenset({"ihe"})  # doors that read their own bodies, count them, 
 STRICT_TRANSPORT = "max-age=63072000"  # RFC 6797: two years, where TLS is what we speak
 
 
-def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK) -> Flask:
-    """The application for requests that come by `exposure`. Raises SettingsError."""
-    house = House.build(settings)
+def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK, tables: Tables | None = None) -> Flask:
+    """The application for requests that come by `exposure`, judged by `tables` read before. Raises SettingsError."""
+    house = House.build(settings, tables=tables)
     app = Flask("dmp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.register_blueprint(ihe_blueprint(ihe_door(house)))

@@ -61,21 +61,22 @@ class House:
     source: AuditSource
 
     @classmethod
-    def build(cls, settings: Settings, *, anchors: bool = True) -> House:
+    def build(cls, settings: Settings, *, anchors: bool = True, tables: Tables | None = None) -> House:
         """The house of these settings; opens no database connection. Raises SettingsError.
 
-        Without `anchors` it serves an operator, whom nobody has to authenticate.
+        Without `anchors` it serves an operator, whom nobody has to authenticate. `tables` that were read already are
+        taken as they are: a server reads them once for all its workers.
         """
         try:
             return cls(
                 settings=settings,
                 database=connect(settings.database_url, threads=settings.threads),
                 files=LocalFiles(settings.documents, max_bytes=settings.domain.max_document_bytes),
-                tables=Tables.load(settings.matrice),
+                tables=tables or tables_of(settings),
                 trust=TrustStore.load(settings.ca, settings.crl) if anchors and settings.needs_anchors else None,
                 source=AuditSource(source_id=SOURCE_ID, host=socket.gethostname(), process_id=str(os.getpid())),
             )
-        except (MatriceError, TrustStoreError, RepositoryError) as error:
+        except (TrustStoreError, RepositoryError) as error:
             raise SettingsError([str(error)]) from error
 
     @property
@@ -122,6 +123,14 @@ class House:
         """Notes an event of the server itself, such as its start. Raises AuditUnavailable."""
         with self.rooms() as rooms:
             rooms.trail.append(own_event(transaction, action, operator))
+
+
+def tables_of(settings: Settings) -> Tables:
+    """The tables of rights of these settings, every version of them. Raises SettingsError."""
+    try:
+        return Tables.load(settings.matrice, folder=settings.habilitations)
+    except MatriceError as error:
+        raise SettingsError([str(error)]) from error
 
 
 def own_event(transaction: str, action: str, operator: str) -> Event:

@@ -26,9 +26,11 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 
 from audit.transactions import APPLICATION_START, APPLICATION_STOP
+from habilitations.decision import Tables
 from server import logging as technical
 from server.courier import deliver
-from server.house import House
+from server.home_domain import claim
+from server.house import House, tables_of
 from server.lifeline import die_with
 from server.migrations import check_revision
 from server.settings import Address, Exposure, Settings
@@ -49,18 +51,20 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError, RevisionError, ServeError, AuditError."""
     settings.check_serving()
     check_revision(settings)
+    claim(settings)
+    tables = tables_of(settings)  # once for every worker, one that replaces another too: what is dropped in later waits
     technical.configure(settings.log_level)
     _prepare_metrics(settings)
     listeners = _bind_all(settings)
-    _record(settings, APPLICATION_START)
+    _record(settings, tables, APPLICATION_START)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     children: dict[int, str] = {}
     log = structlog.get_logger("dmp.serve")
     try:
         for exposure, listener in listeners:
-            children[_spawn(partial(_gunicorn, settings, exposure, listener))] = exposure.value
+            children[_spawn(partial(_gunicorn, settings, exposure, listener, tables))] = exposure.value
         if settings.unix is not None:
-            children[_spawn(partial(_granian, settings, settings.unix))] = Exposure.PROXY.value
+            children[_spawn(partial(_granian, settings, settings.unix, tables))] = Exposure.PROXY.value
         if settings.reply_to or settings.pix_consumers:
             children[_spawn(partial(_courier, settings, listeners))] = "courier"
         for _, listener in listeners:
@@ -70,14 +74,14 @@ def serve(settings: Settings) -> None:
         _watch(children)
     finally:
         _stop(children)
-        _record(settings, APPLICATION_STOP)
+        _record(settings, tables, APPLICATION_STOP)
         log.info("stopped")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
 
-def _record(settings: Settings, transaction: str) -> None:
+def _record(settings: Settings, tables: Tables, transaction: str) -> None:
     """Starts and stops stand in the audit log. Building the house here also finds what no server could start with."""
-    house = House.build(settings)
+    house = House.build(settings, tables=tables)
     try:
         house.record(transaction, transaction, getpass.getuser())
     finally:
@@ -201,10 +205,10 @@ def _stop(children: dict[int, str]) -> None:
                 del children[pid]
 
 
-def _load(settings: Settings, exposure: Exposure) -> Any:
+def _load(settings: Settings, exposure: Exposure, tables: Tables) -> Any:
     from server.app import create_app
 
-    return create_app(settings, exposure)
+    return create_app(settings, exposure, tables)
 
 
 class _Logger(GunicornLogger):  # type: ignore[misc]
@@ -227,7 +231,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
 
-def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket) -> None:
+def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket, tables: Tables) -> None:
     def post_fork(arbiter: Any, _worker: Any) -> None:
         die_with(arbiter.pid)
 
@@ -254,7 +258,7 @@ def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket) -
             "ssl_context": Contexts(settings),
         }
     listener.close()
-    _Gunicorn(options, partial(_load, settings, exposure)).run()
+    _Gunicorn(options, partial(_load, settings, exposure, tables)).run()
 
 
 def _courier(settings: Settings, listeners: list[tuple[Exposure, socket.socket]]) -> None:
@@ -263,7 +267,7 @@ def _courier(settings: Settings, listeners: list[tuple[Exposure, socket.socket]]
     deliver(settings)
 
 
-def _granian(settings: Settings, path: Path) -> None:
+def _granian(settings: Settings, path: Path, tables: Tables) -> None:
     server = Granian(
         "dmp",
         uds=path,
@@ -275,10 +279,10 @@ def _granian(settings: Settings, path: Path) -> None:
         log_level=LogLevels.warning,
         log_dictconfig=technical.library_config("warning"),
     )
-    server.serve(target_loader=partial(_load_behind_proxy, settings, os.getpid()), wrap_loader=False)
+    server.serve(target_loader=partial(_load_behind_proxy, settings, tables, os.getpid()), wrap_loader=False)
 
 
-def _load_behind_proxy(settings: Settings, parent: int) -> Any:
+def _load_behind_proxy(settings: Settings, tables: Tables, parent: int) -> Any:
     die_with(parent)
     technical.configure(settings.log_level)
-    return _load(settings, Exposure.PROXY)
+    return _load(settings, Exposure.PROXY, tables)

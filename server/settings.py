@@ -78,6 +78,7 @@ class Settings:
 
     `ouverture_autorise` (PS_IdNat and Struct_IdNat values) and `ouverture_medecin_traitant` (PS_IdNat values) are let
     in when the operator opens a DMP and says nothing of who may enter. Nobody is, unless the settings say so.
+    `habilitations` is a folder of tables of rights beside the shipped ones; None where there is none.
     `reply_to` lists the addresses, and what stands below them, to which answers may be sent on a connection of our own;
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named.
@@ -93,6 +94,7 @@ class Settings:
     server_key: Path
     matrice: str
     max_body_bytes: int
+    habilitations: Path | None = None
     https: Address | None = None
     http: Address | None = None
     unix: Path | None = None
@@ -200,6 +202,7 @@ class _Reader:
             "server_key": self._path("server_key", "server.key"),
             "matrice": self._read("matrice", domain.matrice if domain else "", str),
             "max_body_bytes": self._read("max_body_bytes", body, _positive),
+            "habilitations": self._tables_folder(),
             "https": self._read("https", None, _address),
             "http": self._read("http", None, _address),
             "unix": self._path("unix", None),
@@ -227,6 +230,16 @@ class _Reader:
         except ValueError as error:
             self._problems.append(f"{name}: expected {error}, got {value}")
         return None
+
+    def _tables_folder(self) -> Path | None:
+        """The folder of tables that was named, which must be there; else the one in home, where there is one."""
+        named = self._path("habilitations", None)
+        if named is None:
+            usual = self._home / "habilitations"
+            return usual if usual.exists() else None
+        if not named.is_dir():
+            self._problems.append(f"habilitations: expected a folder of tables, got {named}")
+        return named
 
     def _path(self, name: str, default: str | None) -> Path | None:
         value = self._values.get(name, default)

@@ -54,9 +54,7 @@ def ihe_door(house: House) -> Door:
     alimentation = alimentation_of(house)
     mise_a_jour = MiseAJour(gate, domain, alimentation.is_code)
 
-    def find(
-        requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes
-    ) -> tuple[Told, ...]:
+    def find(requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes) -> tuple[Told, ...]:
         return search(gate, requester, call, query, query_id, raw)
 
     def open_(requester: Requester, call: Call, wanted: Sequence[DocumentRequest]) -> Sequence[Opened | Finding]:

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.proofs import OPTION, ROOT, TABLE, Requirement, faults, table
+from ihe.transactions import Transaction
+from registry.errors import ErrorCode
+from registry.stored_query_table import ROWS
+from tests.proofs import OPTION, ROOT, TABLE, Requirement, faults, requirements, table
 
 ROW = Requirement("error/XDSRegistryBusy", "XDSRegistryBusy", "ITI TF-3 Table 4.2.4.1-2", "")
 
@@ -17,6 +20,15 @@ def test_the_table_is_what_the_tests_prove(tmp_path: Path) -> None:
     collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert collected.returncode == 0, collected.stdout[-2000:] + collected.stderr[-2000:]
     assert written.read_text("utf-8") == TABLE.read_text("utf-8"), f"run: pytest --collect-only -q {OPTION} {TABLE}"
+
+
+def test_all_that_is_served_is_required() -> None:
+    """Every transaction, every parameter of every stored query, every error code."""
+    queries = {f"query/{row.query.__name__}" for row in ROWS}
+    parameters = {f"query/{row.query.__name__}/{each.slot}" for row in ROWS for each in row.parameters}
+    transactions = {f"transaction/{each.number}" for each in Transaction}
+    codes = {f"error/{code.value}" for code in ErrorCode}
+    assert queries | parameters | transactions | codes <= {row.id for row in requirements()}
 
 
 def test_a_requirement_without_test_or_note_is_a_fault() -> None:

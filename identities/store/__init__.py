@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from identities.store.continuations import Continuations
-from identities.store.directory import Directory
+from identities.store.directory_feeding import DirectoryFeeding
 from identities.store.dossiers import IdentityError
 from identities.store.feeding import Feeding
 from identities.store.searching import Searching
@@ -17,7 +17,7 @@ from identities.store.tables import METADATA
 __all__ = ["METADATA", "IdentitiesStore", "IdentityError"]
 
 
-class IdentitiesStore(Feeding, Searching, Continuations, Directory):
+class IdentitiesStore(Feeding, Searching, Continuations, DirectoryFeeding):
     """All of it, in the transaction of one connection."""
 
     def __init__(self, connection: sa.Connection) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
-from identities.professional import Professional, Structure
+from identities.professional import Activity, Exercice, Origin, Professional, Structure
 from identities.requester import Authentication
-from identities.store.tables import MEMBERSHIPS, PROFESSIONALS, STRUCTURES
+from identities.store.tables import EXERCICES, MEMBERSHIPS, PROFESSIONALS, STRUCTURES
 
 _EVERY_PROFESSIONAL = (
     sa.select(PROFESSIONALS, MEMBERSHIPS.c.structure_id)
-    .outerjoin(MEMBERSHIPS, MEMBERSHIPS.c.id_nat == PROFESSIONALS.c.id_nat)
+    .outerjoin(MEMBERSHIPS, (MEMBERSHIPS.c.id_nat == PROFESSIONALS.c.id_nat) & MEMBERSHIPS.c.ended.is_(None))
     .order_by(PROFESSIONALS.c.id_nat)
 )
 _PROFESSIONAL = _EVERY_PROFESSIONAL.where(PROFESSIONALS.c.id_nat == sa.bindparam("id_nat"))
+_EVERY_EXERCICE = sa.select(EXERCICES)
+_EXERCICES = _EVERY_EXERCICE.where(EXERCICES.c.id_nat == sa.bindparam("id_nat"))
+_ACTIVITIES = (
+    sa.select(MEMBERSHIPS)
+    .where(MEMBERSHIPS.c.id_nat == sa.bindparam("id_nat"))
+    .order_by(MEMBERSHIPS.c.ended.is_not(None), MEMBERSHIPS.c.structure_id)
+)
 _EVERY_STRUCTURE = sa.select(STRUCTURES).order_by(STRUCTURES.c.structure_id)
 _STRUCTURE = _EVERY_STRUCTURE.where(STRUCTURES.c.structure_id == sa.bindparam("structure_id"))
 
@@ -30,25 +37,65 @@ class Directory:
 
     def professional(self, id_nat: str) -> Professional | None:
         """The professional of that PS_IdNat, None when the directory has none."""
-        found = _professionals(self._connection.execute(_PROFESSIONAL, {"id_nat": id_nat}))
+        exercices = _exercices(self._connection.execute(_EXERCICES, {"id_nat": id_nat}))
+        found = _professionals(self._connection.execute(_PROFESSIONAL, {"id_nat": id_nat}), exercices)
         return found[0] if found else None
 
     def professionals(self) -> tuple[Professional, ...]:
         """Every professional, by PS_IdNat."""
-        return _professionals(self._connection.execute(_EVERY_PROFESSIONAL))
+        exercices = _exercices(self._connection.execute(_EVERY_EXERCICE))
+        return _professionals(self._connection.execute(_EVERY_PROFESSIONAL), exercices)
+
+    def professionals_after(self, after: str, limit: int) -> tuple[Professional, ...]:
+        """The next professionals beyond the PS_IdNat `after`, in the database's own order."""
+        page = sa.select(PROFESSIONALS.c.id_nat).where(PROFESSIONALS.c.id_nat > after)
+        keys = self._connection.execute(page.order_by(PROFESSIONALS.c.id_nat).limit(limit)).scalars().all()
+        exercices = _exercices(self._connection.execute(_EVERY_EXERCICE.where(EXERCICES.c.id_nat.in_(keys))))
+        rows = self._connection.execute(_EVERY_PROFESSIONAL.where(PROFESSIONALS.c.id_nat.in_(keys)))
+        return _professionals(rows, exercices)
+
+    def structures_after(self, after: str, limit: int) -> tuple[Structure, ...]:
+        """The next structures beyond the Struct_IdNat `after`, in the database's own order."""
+        page = _EVERY_STRUCTURE.where(STRUCTURES.c.structure_id > after).limit(limit)
+        return _structures(self._connection.execute(page))
+
+    def activity_of(self, structures: Sequence[str]) -> dict[str, bool]:
+        """Whether each of these structures is active; those that the directory does not know are left out."""
+        found = sa.select(STRUCTURES.c.structure_id, STRUCTURES.c.active)
+        rows = self._connection.execute(found.where(STRUCTURES.c.structure_id.in_(structures)))
+        return {row.structure_id: row.active for row in rows}
+
+    def activities(self, id_nat: str) -> tuple[Activity, ...]:
+        """What the professional does in each structure, then what he did, by Struct_IdNat."""
+        return tuple(
+            Activity(row.structure_id, frozenset(row.sectors.split()), frozenset(row.modes.split()), row.ended)
+            for row in self._connection.execute(_ACTIVITIES, {"id_nat": id_nat})
+        )
 
     def save_professional(self, professional: Professional) -> None:
-        """Adds a professional to the directory, or replaces what it said of him."""
+        """The operator's word on a professional: adds him, or replaces all that the directory said of him."""
         key = professional.id_nat
-        self._connection.execute(sa.delete(MEMBERSHIPS).where(MEMBERSHIPS.c.id_nat == key))
+        for table in (MEMBERSHIPS, EXERCICES):
+            self._connection.execute(sa.delete(table).where(table.c.id_nat == key))
         self._connection.execute(sa.delete(PROFESSIONALS).where(PROFESSIONALS.c.id_nat == key))
         columns = ("id_nat", "family", "given", "profession", "profession_system", "specialty", "active")
         self._connection.execute(
-            sa.insert(PROFESSIONALS).values({column: getattr(professional, column) for column in columns})
+            sa.insert(PROFESSIONALS).values(
+                {column: getattr(professional, column) for column in columns} | {"origin": Origin.OPERATOR.value}
+            )
         )
+        own = {"id_nat": key, "sectors": "", "modes": "", "ended": None, "origin": Origin.OPERATOR.value}
         if professional.structures:
-            rows = [{"id_nat": key, "structure_id": structure} for structure in sorted(professional.structures)]
+            rows = [own | {"structure_id": structure} for structure in sorted(professional.structures)]
             self._connection.execute(sa.insert(MEMBERSHIPS), rows)
+        if professional.exercices:
+            self._connection.execute(
+                sa.insert(EXERCICES),
+                [
+                    {"id_nat": key, "profession": each.profession, "savoir_faire": each.savoir_faire}
+                    for each in sorted(professional.exercices)
+                ],
+            )
 
     def structure(self, structure_id: str) -> Structure | None:
         """The structure of that Struct_IdNat, None when the directory has none."""
@@ -60,7 +107,7 @@ class Directory:
         return _structures(self._connection.execute(_EVERY_STRUCTURE))
 
     def save_structure(self, structure: Structure) -> None:
-        """Adds a structure to the directory, or replaces what it said of it."""
+        """The operator's word on a structure: adds it, or replaces what the directory said of it."""
         self._connection.execute(sa.delete(STRUCTURES).where(STRUCTURES.c.structure_id == structure.structure_id))
         self._connection.execute(
             sa.insert(STRUCTURES).values(
@@ -69,16 +116,30 @@ class Directory:
                 sector=structure.sector,
                 active=structure.active,
                 modes=" ".join(sorted(mode.value for mode in structure.modes)),
+                origin=Origin.OPERATOR.value,
             )
         )
 
 
-def _professionals(rows: Iterable[sa.Row[Any]]) -> tuple[Professional, ...]:
+def _exercices(rows: Iterable[sa.Row[Any]]) -> Mapping[str, frozenset[Exercice]]:
+    """The exercices of each professional who has several."""
+    found: dict[str, set[Exercice]] = {}
+    for row in rows:
+        found.setdefault(row.id_nat, set()).add(Exercice(row.profession, row.savoir_faire))
+    return {id_nat: frozenset(each) for id_nat, each in found.items()}
+
+
+def _professionals(
+    rows: Iterable[sa.Row[Any]], exercices: Mapping[str, frozenset[Exercice]]
+) -> tuple[Professional, ...]:
     """The professionals of rows that come one for each structure (None when there is none), those of one together."""
-    return tuple(_professional(list(group)) for _, group in groupby(rows, key=lambda row: row.id_nat))
+    return tuple(
+        _professional(list(group), exercices.get(id_nat, frozenset()))
+        for id_nat, group in groupby(rows, key=lambda row: row.id_nat)
+    )
 
 
-def _professional(rows: Sequence[sa.Row[Any]]) -> Professional:
+def _professional(rows: Sequence[sa.Row[Any]], exercices: frozenset[Exercice]) -> Professional:
     row = rows[0]
     return Professional(
         id_nat=row.id_nat,
@@ -89,6 +150,7 @@ def _professional(rows: Sequence[sa.Row[Any]]) -> Professional:
         specialty=row.specialty,
         structures=frozenset(each.structure_id for each in rows if each.structure_id is not None),
         active=row.active,
+        exercices=exercices,
     )
 
 

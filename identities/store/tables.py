@@ -81,6 +81,7 @@ STRUCTURES = sa.Table(
     sa.Column("sector", sa.String(32), nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("modes", sa.String, nullable=False),  # values of Authentication, separated by spaces
+    sa.Column("origin", sa.String(16), nullable=False),  # who wrote the row last: identities.professional.Origin
 )
 PROFESSIONALS = sa.Table(
     "professionals",
@@ -92,10 +93,22 @@ PROFESSIONALS = sa.Table(
     sa.Column("profession_system", sa.String(64), nullable=False),
     sa.Column("specialty", sa.String(32), nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("origin", sa.String(16), nullable=False),
+)
+EXERCICES = sa.Table(
+    "professional_exercices",  # every profession and savoir-faire, where the directory has more than one to tell
+    METADATA,
+    sa.Column("id_nat", sa.String(64), sa.ForeignKey("professionals.id_nat"), primary_key=True),
+    sa.Column("profession", sa.String(32), primary_key=True),
+    sa.Column("savoir_faire", sa.String(32), primary_key=True),
 )
 MEMBERSHIPS = sa.Table(
     "professional_structures",
     METADATA,
     sa.Column("id_nat", sa.String(64), sa.ForeignKey("professionals.id_nat"), primary_key=True),
-    sa.Column("structure_id", sa.String(64), primary_key=True),
+    sa.Column("structure_id", sa.String(64), primary_key=True, index=True),
+    sa.Column("sectors", sa.String, nullable=False),  # codes of TRE_R02, separated by spaces
+    sa.Column("modes", sa.String, nullable=False),  # codes of TRE_R23, separated by spaces
+    sa.Column("ended", Instant),  # when the directory learnt that it is over, which it stays until listed again
+    sa.Column("origin", sa.String(16), nullable=False),
 )

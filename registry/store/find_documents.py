@@ -5,12 +5,13 @@ Source: ITI TF-2 3.18.4.1.2.3.7.1 and 3.18.4.1.2.3.7.14; CP-ITI-1323.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from registry.errors import ErrorCode, RegistryError
 from registry.metadata import AvailabilityStatus, Code, ObjectType
 from registry.scope import Scope
 from registry.store.identifiers import among
@@ -37,6 +38,7 @@ _TIMES: Mapping[str, sa.Column[str]] = {
     "service_stop_time": ENTRY.c.service_stop_time,
 }
 _PERSONS = "author_persons"
+MAX_STATEMENT_VALUES = 30_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
 
 
 class Wanted(NamedTuple):
@@ -47,8 +49,8 @@ class Wanted(NamedTuple):
     """
 
     criteria: Any
-    persons: Callable[[Iterable[str]], list[str]]
-    references: Callable[[Iterable[str]], list[str]]
+    persons: Callable[[Sequence[str]], list[str]]
+    references: Callable[[Sequence[str]], list[str]]
     statuses: tuple[AvailabilityStatus, ...] | None = None
     latest: bool = True
 
@@ -103,8 +105,17 @@ def documents(
         keyed=limit is None,
     )
     values = {each.parameter: value for each, value in filters.items()}
+    limit_values(values)
     values |= scope_values(scope) | {"statuses": wanted.statuses or (), "object_types": types, "limit": limit or 0}
     return _statement(shape), values
+
+
+def limit_values(values: Mapping[str, Any]) -> None:
+    """Raises RegistryError XDSTooManyResults when patterns match more than one statement holds."""
+    count = sum(len(value) for value in values.values() if isinstance(value, Sequence) and not isinstance(value, str))
+    if count > MAX_STATEMENT_VALUES:
+        expected = f"patterns that match at most {MAX_STATEMENT_VALUES} values"
+        raise RegistryError.single(ErrorCode.XDSTooManyResults, "query", expected=expected, got=f"{count}")
 
 
 def _filters(wanted: Wanted, excluded: bool) -> Iterable[tuple[_Filter, Any]]:

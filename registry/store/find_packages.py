@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from registry.scope import Scope
-from registry.store.find_documents import code_key
+from registry.store.find_documents import code_key, limit_values
 from registry.store.seeing import package_clause
 from registry.store.tables import FOLDER, FOLDER_CODE, SUBMISSION_SET
 from registry.store.told import columns
@@ -42,6 +42,7 @@ def submission_sets(
         values["content_types"] = [code_key(code) for code in query.content_types]
     if query.author_person:
         values["author_persons"] = author_persons
+    limit_values(values)
     values |= _sides(query.submission_time)
     statement = _submission_sets(scope_shape(scope), tuple(values), whole)
     return statement, {**values, **scope_values(scope), "statuses": query.statuses, "limit": limit}

@@ -6,7 +6,7 @@ Source: ITI TF-2 3.18.4.1.2.3.7.1 to 3.18.4.1.2.3.7.4, 3.18.4.1.2.3.7.14, 3.51.4
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from registry.metadata import AvailabilityStatus
 from registry.store import find_packages
 from registry.store.find_documents import REFERENCE_IDS, Wanted, documents
-from registry.store.like import is_pattern, matches, matches_any
+from registry.store.like import is_pattern, matched, matcher
 from registry.store.seeing import Sight
 from registry.store.tables import AUTHOR, CODE, SUBMISSION_SET
 from registry.store.told import Found, Rows
@@ -38,7 +38,8 @@ class Finder:
         known: list[str] = []
         if query.author_person:
             every = self._known(_AUTHOR_PERSONS)
-            known = [each for each in every if any(matches(query.author_person, person) for person in json.loads(each))]
+            matches = matcher(query.author_person)
+            known = [each for each in every if any(map(matches, json.loads(each)))]
         sight = self._sight
         statement, values = find_packages.submission_sets(query, sight.scope, known, sight.whole, self._limit)
         return Found(sets=self._rows(statement, values))
@@ -79,15 +80,15 @@ class Finder:
     def _wanted(self, query: StoredQuery, criteria: Any, statuses: tuple[AvailabilityStatus, ...] | None) -> Wanted:
         return Wanted(criteria, self._persons, self._references, statuses, latest=not query.every_version)
 
-    def _persons(self, patterns: Iterable[str]) -> list[str]:
+    def _persons(self, patterns: Sequence[str]) -> list[str]:
         """The authorPerson values of the dossier that one of `patterns` matches."""
-        return [person for person in self._known(_PERSONS) if matches_any(patterns, person)]
+        return matched(patterns, self._known(_PERSONS), "authorPerson")
 
-    def _references(self, patterns: Iterable[str]) -> list[str]:
-        """The referenceIdList values that one of `patterns` matches; what is no pattern matches itself."""
-        wild = [pattern for pattern in patterns if is_pattern(pattern)]
-        exact = [pattern for pattern in patterns if not is_pattern(pattern)]
-        return exact + ([each for each in self._known(_REFERENCES) if matches_any(wild, each)] if wild else [])
+    def _references(self, patterns: Sequence[str]) -> list[str]:
+        """The referenceIdList values that one of `patterns` matches."""
+        if not any(map(is_pattern, patterns)):
+            return list(patterns)
+        return matched(patterns, self._known(_REFERENCES), "referenceIdList")
 
     def _known(self, statement: sa.Select[Any]) -> list[str]:
         return list(self._sight.connection.execute(statement, self._sight.values).scalars())

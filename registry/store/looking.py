@@ -15,7 +15,7 @@ from registry.body import from_json
 from registry.existing import DocumentVersion, Existing, RegisteredEntry, RegisteredFolder, is_uuid
 from registry.lifecycle import canonical, identified, objects
 from registry.metadata import Association, AssociationType, AvailabilityStatus, DocumentEntry, Submission
-from registry.relationships import DERIVING, REPLACING, TRANSFORMING
+from registry.relationships import DERIVING, REPLACING
 from registry.store.identifiers import among, chunks
 from registry.store.tables import ASSOCIATION, ENTRY, FOLDER, SUBMISSION_SET, UNIQUE_ID, VERSION
 from registry.store.visibility import PATIENT
@@ -164,6 +164,6 @@ _DERIVED = (
 _TRANSFORMATIONS = sa.select(ASSOCIATION.c.source).where(
     ASSOCIATION.c.patient == PATIENT,
     among(ASSOCIATION.c.source),
-    ASSOCIATION.c.type.in_(sorted(TRANSFORMING, key=lambda item: item.name)),
+    ASSOCIATION.c.type == AssociationType.XFRM,
     ASSOCIATION.c.availability_status == AvailabilityStatus.APPROVED,
 )

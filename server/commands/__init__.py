@@ -19,6 +19,7 @@ import typer
 from audit.errors import AuditError
 from dmp.gestion import GestionError, IdentifierError
 from habilitations.store import RightsError
+from habilitations.table_file import MatriceError
 from identities.ins import InsError, read_cx
 from identities.requester import PatientId
 from identities.store import IdentityError
@@ -29,7 +30,7 @@ from server.house import House
 from server.migrations import RevisionError, check_revision
 from server.people import PeopleError
 from server.serve import ServeError
-from server.settings import SettingsError, load
+from server.settings import Settings, SettingsError, load
 
 DONE, FAILED, USAGE, NOTHING_FOUND = 0, 1, 2, 3
 _CODES = {FAILED: "Failed", USAGE: "Usage", NOTHING_FOUND: "NotFound"}
@@ -81,6 +82,8 @@ def answering(as_json: bool) -> Iterator[None]:
         _fail(as_json, USAGE, str(error))
     except NotFoundError as error:
         _fail(as_json, NOTHING_FOUND, str(error))
+    except MatriceError as error:
+        _fail(as_json, FAILED, error.french)
     except (GestionError, RightsError, IdentityError, RepositoryError) as error:
         _fail(as_json, FAILED, str(error))
     except (ServeError, RevisionError, BusyError, AuditError) as error:
@@ -97,15 +100,20 @@ def _fail(as_json: bool, status: int, text: str) -> None:
     raise typer.Exit(status)
 
 
+def settings_of(home: Path | None) -> Settings:
+    """The settings of `home`, else the demo's. Raises SettingsError."""
+    if home is None and DEMO_HOME.is_dir():
+        home = DEMO_HOME
+    return load({"home": home}, os.environ)
+
+
 @contextmanager
 def opened(home: Path | None, *, anchors: bool = False) -> Iterator[House]:
     """The house of `home`, else the demo's; its database must be up to date. Raises SettingsError, RevisionError.
 
     With `anchors` it verifies signatures, as a server does.
     """
-    if home is None and DEMO_HOME.is_dir():
-        home = DEMO_HOME
-    house = House.build(load({"home": home}, os.environ), anchors=anchors)
+    house = House.build(settings_of(home), anchors=anchors)
     try:
         check_revision(house.settings)
         yield house

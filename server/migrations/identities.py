@@ -49,6 +49,7 @@ def create_identities() -> None:
         sa.Column("profession_system", sa.String(length=64), nullable=False),
         sa.Column("specialty", sa.String(length=32), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("id_nat"),
     )
     op.create_table(
@@ -58,6 +59,7 @@ def create_identities() -> None:
         sa.Column("sector", sa.String(length=32), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("modes", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("structure_id"),
     )
     op.create_table(
@@ -92,12 +94,25 @@ def create_identities() -> None:
     )
     op.create_index(op.f("ix_dossier_terms_dossier"), "dossier_terms", ["dossier"])
     op.create_table(
+        "professional_exercices",
+        sa.Column("id_nat", sa.String(length=64), nullable=False),
+        sa.Column("profession", sa.String(length=32), nullable=False),
+        sa.Column("savoir_faire", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["id_nat"], ["professionals.id_nat"]),
+        sa.PrimaryKeyConstraint("id_nat", "profession", "savoir_faire"),
+    )
+    op.create_table(
         "professional_structures",
         sa.Column("id_nat", sa.String(length=64), nullable=False),
         sa.Column("structure_id", sa.String(length=64), nullable=False),
+        sa.Column("sectors", sa.String(), nullable=False),
+        sa.Column("modes", sa.String(), nullable=False),
+        sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("origin", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(
             ["id_nat"],
             ["professionals.id_nat"],
         ),
         sa.PrimaryKeyConstraint("id_nat", "structure_id"),
     )
+    op.create_index(op.f("ix_professional_structures_structure_id"), "professional_structures", ["structure_id"])

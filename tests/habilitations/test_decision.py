@@ -223,10 +223,10 @@ def test_explaining_what_is_not_hidden_is_an_error() -> None:
 
 
 def test_a_type_is_explained_for_whoever_asks_about_the_table() -> None:
-    granted, why = explain_type(TABLES, MEDECIN, "34112-3")
+    granted, why = explain_type(TABLES, MEDECIN, "34112-3", now=NOW)
     assert granted
     assert (why.got, why.row) == ("oui", "10 × * (ligne 11, complet)")
-    granted, why = explain_type(TABLES, SECRETAIRE, "34112-3")
+    granted, why = explain_type(TABLES, SECRETAIRE, "34112-3", now=NOW)
     assert not granted
     assert "n'ouvre pas" in why.sentence
 

@@ -22,6 +22,7 @@ from tests.habilitations.people import DOSSIER, HOSPITAL, MEDECIN, NOW, OTHERS, 
 
 TABLES = Tables.load("matrice_synthetique.csv")
 PUBLIC = Tables.load()
+(KNOWN,) = PUBLIC.matrices
 TYPES = sorted(kind.code for kind in ValueSets.load().concepts("type_document"))
 PROFESSIONS = sorted(role.code for role in ValueSets.load().concepts("subject_role") if role.scheme == oids.PROFESSION)
 ROLES = ["AUTOMATE", "SECRETARIAT_MEDICAL"]
@@ -180,9 +181,9 @@ def test_an_emergency_shows_masked_documents_only_where_the_patient_switched_it_
 def test_taking_a_granting_row_out_of_the_matrix_never_shows_more(
     data: st.DataObject, requester: Requester, statement: Statement | None, document: DocumentEntry, custody: Custody
 ) -> None:
-    rows = [row for row in _rows(PUBLIC.matrice) if row.granted]
+    rows = [row for row in _rows(KNOWN) if row.granted]
     gone = data.draw(st.sampled_from(rows))
-    poorer = Tables(PUBLIC.droits, _without(PUBLIC.matrice, gone))
+    poorer = Tables(PUBLIC.droits, (_without(KNOWN, gone),))
     for action in (Action.TD3_1, Action.TD3_2):
         if sees(poorer, requester, action, statement, document, custody):
             assert sees(PUBLIC, requester, action, statement, document, custody)
@@ -200,7 +201,7 @@ def _without(matrice: Matrice, gone: MatriceRow) -> Matrice:
 
 
 def test_a_profession_without_a_row_reads_no_type_at_all() -> None:
-    known = {profession for profession, _ in PUBLIC.matrice.rows}
+    known = {profession for profession, _ in KNOWN.rows}
     statement = Statement(DOSSIER, authorised=True)
     for profession, kind in product(sorted(set(PROFESSIONS) - known), TYPES):
         requester = replace(MEDECIN, profession=profession, specialty="")

@@ -15,6 +15,7 @@ from tests.conftest import reference_folder
 from tests.habilitations.people import NOW, in_column
 
 TABLES = Tables.load()
+(DROITS,) = TABLES.droits
 
 # Both sheets print their rows in this order; the sheet AIR has no row TD0.3/fin-medecin-traitant.
 PRINTED = [
@@ -82,7 +83,7 @@ def test_the_reference_has_all_our_columns_and_every_cell(reference: Path) -> No
 @pytest.mark.parametrize("column", COLUMNS.values(), ids=str)
 @pytest.mark.parametrize("action", Action, ids=lambda action: action.value)
 def test_every_cell_of_our_table_is_applied(action: Action, column: Column) -> None:
-    cell = TABLES.droits.cells[action, column]
+    cell = DROITS.cells[action, column]
     assert applied(column.sheet, action, column.heading) == cell.text
     assert cell.granted == cell.text.startswith("oui")
 
@@ -110,12 +111,12 @@ def test_every_cell_of_our_table_is_applied(action: Action, column: Column) -> N
     ids=str,
 )
 def test_cells_known_by_heart(action: Action, column: str, text: str) -> None:
-    (cell,) = (TABLES.droits.cells[action, known] for known in COLUMNS.values() if str(known) == column)
+    (cell,) = (DROITS.cells[action, known] for known in COLUMNS.values() if str(known) == column)
     assert cell.text == text
 
 
 def test_the_table_says_where_it_comes_from() -> None:
     official = {"CPS_CPE_ES": "PDT-INF-526 v1.8 (2024-09-25)", "AIR": "PDT-INF-606 v1.3"}
-    assert TABLES.droits.versions == official | {"IHE": "maison-1"}
-    assert TABLES.droits.starred == {Action.TD3_3C, Action.TD3_3D_ARCHIVER, Action.TD3_3D_DESARCHIVER}
-    assert {cell.note for cell in TABLES.droits.cells.values()} == {None, *Note}
+    assert DROITS.versions == official | {"IHE": "maison-1"}
+    assert DROITS.starred == {Action.TD3_3C, Action.TD3_3D_ARCHIVER, Action.TD3_3D_DESARCHIVER}
+    assert {cell.note for cell in DROITS.cells.values()} == {None, *Note}

@@ -136,9 +136,9 @@ def test_a_specialty_goes_before_its_profession_and_a_name_before_the_star(tmp_p
 
 
 def test_an_official_table_can_be_dropped_in(tmp_path: Path) -> None:
-    path = write(tmp_path, "\ufeff" + COMPLETE)
+    path = write(tmp_path, COMPLETE)
     assert load_matrice(path).types("60", "") == (False, {"11502-2"})
-    assert Tables.load(path).matrice.nature is Nature.COMPLETE
+    assert Tables.load(path).matrices[0].nature is Nature.COMPLETE
 
 
 @pytest.mark.parametrize(
@@ -158,13 +158,13 @@ def test_an_official_table_can_be_dropped_in(tmp_path: Path) -> None:
         (PARTIAL, "statut,source", "statut,statut", 5, "each column once"),
         (PARTIAL, ",statut,source\n", ",statut\n", 5, "the column source"),
         (PARTIAL, "# version: 1\n", "", 0, "version"),
-        (PARTIAL, "2026-01-01", "hier", 0, "date"),
-        (PARTIAL, "partielle", "presque", 0, "nature"),
+        (PARTIAL, "2026-01-01", "hier", 2, "date"),
+        (PARTIAL, "partielle", "presque", 3, "nature"),
         (COMPLETE, "60,,34112-3,non", "60,,*,non", 10, "type_document"),
-        (COMPLETE, "60,,34112-3,non,officiel,\n", "", 0, "a row for profession 60 and type 34112-3"),
-        (COMPLETE, "60,,34112-3,non", "60,SI01,34112-3,non", 0, "a row for profession 60 and type 34112-3"),
-        (COMPLETE, "professions: 2", "professions: 19", 0, "19 professions"),
-        (COMPLETE, "types: 2", "types: 87", 0, "87 types"),
+        (COMPLETE, "60,,34112-3,non,officiel,\n", "", 10, "a row for profession 60 and type 34112-3"),
+        (COMPLETE, "60,,34112-3,non", "60,SI01,34112-3,non", 11, "a row for profession 60 and type 34112-3"),
+        (COMPLETE, "professions: 2", "professions: 19", 4, "19 professions"),
+        (COMPLETE, "types: 2", "types: 87", 5, "87 types"),
         (COMPLETE, "# types: 2\n", "", 0, "types"),
     ],
 )
@@ -191,7 +191,7 @@ def test_an_unsound_matrix_is_refused_with_its_line(
         ("TD2.1,alimenter,,", "TD1.6,alimenter,,", 19, "one row for each action"),
         ("AIR/PE_non_PS:normal", "AIR/PE_non_PS:centre_15", 8, "columns among"),
         ("# version AIR: PDT-INF-606 v1.3\n", "", 0, "version AIR"),
-        ("# date: 2024-09-25", "# date: 25/09/2024", 0, "date"),
+        ("# date: 2024-09-25", "# date: 25/09/2024", 4, "date"),
     ],
 )
 def test_unsound_functional_rights_are_refused_with_their_line(

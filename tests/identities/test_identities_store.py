@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from identities.dossier import Dossier, DossierStatus, Traits
+from identities.ins import ins_c
 from identities.professional import Professional, Structure
 from identities.requester import Authentication, PatientId
 from identities.store import METADATA, IdentitiesStore, IdentityError
@@ -91,6 +92,14 @@ def test_an_ins_may_change_and_change_back(store: IdentitiesStore) -> None:
         store.add_identifier("d2", CURRENT)
     with pytest.raises(IdentityError, match="a known dossier"):
         store.add_identifier("d9", OTHER)
+
+
+def test_an_ins_c_of_the_history_leads_to_the_same_dossier(store: IdentitiesStore) -> None:
+    store.open(DOSSIER)
+    before = PatientId(ins_c("PIERRE-ALAIN", date(1979, 3, 1), "1790351215189"), oids.INS_C)
+    store.link("d1", before, current=False)
+    assert store.dossier(before) == store.dossier(CURRENT) == replace(DOSSIER, identifiers=(CURRENT, FORMER, before))
+    assert store.dossier(PatientId(before.value, oids.INS_A)) is None
 
 
 def test_closing_and_reopening(store: IdentitiesStore) -> None:

@@ -41,6 +41,7 @@ ENCODINGS = {"binary": bytes, "base64": base64.encodebytes, "quoted-printable": 
     shuffle=st.randoms(),
     boundary=BOUNDARIES,
     around=st.tuples(st.binary(max_size=50), st.sampled_from([b"", b" ", b"\t "]), st.binary(max_size=50)),
+    newline=st.sampled_from([b"\r\n", b"\n"]),
     piece=st.integers(1, 97),
 )
 def test_any_package_of_the_standard_is_read(
@@ -49,24 +50,31 @@ def test_any_package_of_the_standard_is_read(
     shuffle: random.Random,
     boundary: str,
     around: tuple[bytes, bytes, bytes],
+    newline: bytes,
     piece: int,
 ) -> None:
-    """Any order, transfer encodings, boundary, preamble, padding and epilogue, in pieces of any size."""
+    """Any order, transfer encodings, boundary, preamble, padding and epilogue, in pieces of any size; and with the
+    lines of NIST's PnrXop and PnrNoXop, which end in LF alone."""
     dashes, (preamble, padding, epilogue) = b"--" + boundary.encode(), around
     assume(not any(dashes in content for content, _ in payloads))
     assume(dashes not in preamble)
     names = [f"d{number}@test" for number in range(len(payloads))]
     message = provide(*(xop(name, f"cid:{name}") for name in names), submission="<x/>")
     written = [
-        f"Content-ID: <{name}>\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + ENCODINGS[encoding](content)
+        _headers(f"Content-ID: <{name}>\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n", newline)
+        + ENCODINGS[encoding](content)
         for name, (content, encoding) in zip(names, payloads, strict=True)
     ]
     shuffle.shuffle(written)
-    written.insert(before, f"{ROOT_HEADERS}Content-ID: <root@test>\r\n\r\n".encode() + message)
-    body = b"".join(b"%s%s\r\n%s\r\n" % (dashes, padding, each) for each in written)
-    whole = (preamble + b"\r\n" if preamble else b"") + body + dashes + b"--" + padding + b"\r\n" + epilogue
+    written.insert(before, _headers(f"{ROOT_HEADERS}Content-ID: <root@test>\r\n\r\n", newline) + message)
+    body = b"".join(b"".join((dashes, padding, newline, each, newline)) for each in written)
+    whole = (preamble + newline if preamble else b"") + body + dashes + b"--" + padding + newline + epilogue
     found = read(whole, content_type(boundary=boundary), piece=piece)
     assert list(contents(found).values()) == [content for content, _ in payloads]
+
+
+def _headers(text: str, newline: bytes) -> bytes:
+    return text.encode().replace(b"\r\n", newline)
 
 
 @given(at=st.integers(0, 900), removed=st.integers(0, 40), added=st.binary(max_size=40))

@@ -5,6 +5,7 @@ Source: ITI TF-3 Table 4.2.4.1-2; XDS Metadata Update, RMU and RMD supplements.
 
 from __future__ import annotations
 
+import re
 import resource
 import sqlite3
 import threading
@@ -16,10 +17,13 @@ from pathlib import Path
 import pytest
 
 from registry.metadata import AssociationType, ObjectType
+from schemas.xml import parse
+from server.demo.people import PATIENTS
 from tests.connectathon import (
     CODE,
     DEPRECATED,
     FOREIGN_REPOSITORY,
+    REGISTRY_PATH,
     Answer,
     Node,
     association,
@@ -28,17 +32,21 @@ from tests.connectathon import (
     new_oid,
     new_patient,
     submission,
+    submit_objects,
 )
 from tests.hl7v3 import Patients, cx, new_authority
+from tests.journeys import attacks
+from tests.journeys.queries import FIND_DOCUMENTS, FIND_DOCUMENTS_OF_SEVERAL, ONLY_APPROVED, listed
 from tests.journeys.updates import GET_DOCUMENTS, registered, registered_folder, revision, status_change, successor
+from tests.village import Village
 
 RPLC = AssociationType.RPLC
 UNKNOWN = "urn:uuid:00000000-0000-4000-8000-00000000dead"
-FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 OTHER_HASH = "0" * 40
 ROOM = 16 * 1024 * 1024  # bytes: more than database and log of a test need
 BUSY_SECONDS = 30  # server.database, busy_timeout
-MOST_RESULTS = 10_000  # of an answer with whole objects
+MOST_OBJECTS, MOST_REFERENCES = 3, 5  # of one answer, in a domain of its own
+DOMAINS = Path(__file__).parent.parent.parent / "schemas" / "domains"
 
 Provoke = Callable[[Node, str], Answer]
 
@@ -157,9 +165,8 @@ def restricted_patient(node: Node, patient: str) -> Answer:
 
 
 def restricted_folder(node: Node, patient: str) -> Answer:
-    known = registered_folder(node, patient)
-    changed = replace(known, entry_uuid="Folder01", title="Another title")
-    return node.update(revision(changed), restricted=True)
+    changed = replace(registered_folder(node, patient), entry_uuid="Folder01", title="Another title")
+    return node.update(revision(successor(registered(node, patient)), changed), restricted=True)
 
 
 def restricted_unique_id(node: Node, patient: str) -> Answer:
@@ -170,6 +177,10 @@ def restricted_two_documents(node: Node, patient: str) -> Answer:
     one, two = registered(node, patient), registered(node, patient)
     second = replace(successor(two), entry_uuid="Document02")
     return node.update(revision(successor(one), second), restricted=True)
+
+
+def restricted_without_previous_version(node: Node, patient: str) -> Answer:
+    return node.update(submission(successor(registered(node, patient))), restricted=True)
 
 
 def restricted_object_type(node: Node, patient: str) -> Answer:
@@ -231,6 +242,7 @@ PROVOKED: dict[str, Provoke] = {
     "XDSObjectTypeError": restricted_folder,
     "XDSMetadataIdentifierError": restricted_unique_id,
     "XDSInvalidRequestException": restricted_two_documents,
+    "XDSMetadataAnnotationError": restricted_without_previous_version,
     "UnmodifiableMetadataError": restricted_object_type,
     "ReferencesExistException": removal_of_a_document_that_is_held,
     "XDSUnreferencedObjectException": removal_of_a_membership,
@@ -259,14 +271,43 @@ def test_it_comes_alone_and_exact(node: Node, code: str, provoke: Provoke) -> No
     alone(provoke(node, new_patient()), code)
 
 
+@pytest.mark.proves("error/XDSExtraMetadataNotSaved")
+def test_metadata_that_are_not_saved_are_told_in_a_success(node: Node) -> None:
+    """A Classification of a scheme that nobody knows. Source: ITI TF-3 4.2.3.1.6; 4.2.4.2 (a Success with warnings)."""
+    patient = new_patient()
+    sent = submission(document(patient))
+    own = sent.submission_set.entry_uuid
+    unknown = f'<rim:Classification id="c" classifiedObject="{own}" classificationScheme="{UNKNOWN}" \
+nodeRepresentation="x"/><rim:ExternalIdentifier'
+    body = submit_objects(sent)
+    at = body.index("<rim:ExternalIdentifier", body.index("<rim:RegistryPackage"))
+    spoiled = body[:at] + unknown + body[at:].removeprefix("<rim:ExternalIdentifier")
+    answer = node.soap(REGISTRY_PATH, "urn:ihe:iti:2007:RegisterDocumentSet-b", spoiled)
+    assert (answer.http_status, answer.status) == (200, "Success")
+    assert [error[:3] for error in answer.errors] == [("XDSExtraMetadataNotSaved", "Warning", own)]
+    assert len(node.find_documents(patient).entries) == 1
+
+
 @pytest.mark.proves("error/XDSTooManyResults")
-def test_more_results_than_an_answer_holds(node: Node) -> None:
-    patient, lot = new_patient(), 1000
-    for _ in range(MOST_RESULTS // lot + 1):
-        sent = submission(*(document(patient, f"Document{number}") for number in range(lot)))
-        assert node.register(sent).success
-    alone(node.find_documents(patient), "XDSTooManyResults")
-    assert node.find_documents(patient, references=True).success
+def test_more_results_than_an_answer_holds(tmp_path: Path) -> None:
+    """In one dossier and over several; as many as the domain says are told."""
+    text = (DOMAINS / "ihe-connectathon.toml").read_text("utf-8")
+    for name, most in (("most_objects", MOST_OBJECTS), ("most_references", MOST_REFERENCES)):
+        text = re.sub(rf"^{name} = \d+", f"{name} = {most}", text, flags=re.MULTILINE)
+    (tmp_path / "small.toml").write_text(text, "utf-8")
+    with connectathon(tmp_path, domain=str(tmp_path / "small.toml")) as node:
+        patients = [new_patient(), new_patient()]
+        for patient in patients:
+            assert node.register(submission(*(document(patient, f"n{number}") for number in range(3)))).success
+        patient = patients[0]
+        several = {"$XDSDocumentEntryPatientId": [listed(*patients)], "$XDSDocumentEntryStatus": [ONLY_APPROVED]}
+        assert len(node.find_documents(patient).entries) == MOST_OBJECTS
+        alone(node.query(FIND_DOCUMENTS_OF_SEVERAL, several, multi_patient=True), "XDSTooManyResults")
+        assert node.register(submission(document(patient))).success
+        alone(node.find_documents(patient), "XDSTooManyResults")
+        assert len(node.find_documents(patient, references=True).references) == MOST_OBJECTS + 1
+        assert node.register(submission(document(patient, "n1"), document(patient, "n2"))).success
+        alone(node.find_documents(patient, references=True), "XDSTooManyResults")
 
 
 @pytest.mark.proves("error/XDSRepositoryOutOfResources")
@@ -305,3 +346,40 @@ def test_a_registry_that_another_program_holds(tmp_path: Path) -> None:
         finally:
             release.join()
             holder.close()
+
+
+# --- Codes of the DMP -------------------------------------------------------------------------------------------------
+
+
+def only(answer: attacks.Answer, code: str) -> str:
+    """The context of the one error there is."""
+    parsed = Answer(answer.status, parse(answer.body))
+    ((found, severity, _, context),) = parsed.errors
+    assert (parsed.http_status, parsed.status, found, severity) == (200, "Failure", code, "Error")
+    return context
+
+
+@pytest.mark.proves("error/InvalidDocumentContent")
+def test_a_document_that_says_something_else_than_its_metadata(village: Village) -> None:
+    """One error for one document, whatever differs; its context names the document."""
+    patient = village.patient(PATIENTS[0].ins)
+    sent = attacks.Provide(village.lps("medecin-traitant"), "medecin-traitant", patient)
+    for slot in sent.entry.iter("{*}Slot"):
+        if slot.get("name") == "creationTime":
+            next(slot.iter("{*}Value")).text = "20010203040506"
+    sent.set_unique_id("1.2.3.4.5")
+    assert only(sent.send(), "InvalidDocumentContent").startswith("1.2.3.4.5: ")
+
+
+@pytest.mark.proves("error/DMPClosed")
+def test_a_dmp_that_is_closed(village: Village) -> None:
+    patient = village.patient(PATIENTS[3].ins)
+    only(attacks.Provide(village.lps("medecin-traitant"), "medecin-traitant", patient).send(), "DMPClosed")
+
+
+@pytest.mark.proves("error/DMPAccessDeniedByRightsService")
+def test_a_requester_who_has_no_right(village: Village) -> None:
+    patient = village.patient(PATIENTS[0].ins)
+    slots = {"$XDSDocumentEntryPatientId": [f"'{patient.cx}'"], "$XDSDocumentEntryStatus": [ONLY_APPROVED]}
+    asked = attacks.ask(village.lps("hopital"), patient, FIND_DOCUMENTS, [*slots.items()], refs=False)
+    only(asked, "DMPAccessDeniedByRightsService")

@@ -6,7 +6,6 @@ to 20008, 21000 to 21003, 40000, 40001 and 12319.
 
 from __future__ import annotations
 
-import base64
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
@@ -22,7 +21,6 @@ from registry.errors import ErrorCode, RegistryError
 from registry.metadata import (
     AvailabilityStatus,
     Code,
-    DocumentEntry,
     Folder,
     ObjectType,
 )
@@ -30,20 +28,16 @@ from server.house import House
 from tests.connectathon import (
     APPROVED,
     DEPRECATED,
-    XDS,
     Answer,
     Node,
     association,
     document,
-    folder,
     new_patient,
     submission,
 )
 from tests.journeys.updates import (
     APND,
-    GET_DOCUMENTS,
     GET_FOLDER_AND_CONTENTS,
-    GET_FOLDERS,
     GET_RELATED,
     HAS_MEMBER,
     MODES,
@@ -52,8 +46,8 @@ from tests.journeys.updates import (
     associations,
     every_version,
     folders,
+    in_a_folder,
     registered,
-    registered_folder,
     revision,
     status_change,
     successor,
@@ -63,6 +57,7 @@ from tests.journeys.updates import (
 # --- Update DocumentEntry ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("transaction/ITI-57", "transaction/ITI-92", "update/entry")
 @MODES
 def test_both_versions_are_there(node: Node, restricted: bool) -> None:
     """NIST 15800, 40000."""
@@ -78,6 +73,7 @@ def test_both_versions_are_there(node: Node, restricted: bool) -> None:
     )
 
 
+@pytest.mark.proves("update/latest")
 def test_a_search_finds_the_newest_version_only(node: Node) -> None:
     patient = new_patient()
     first = registered(node, patient)
@@ -85,6 +81,7 @@ def test_a_search_finds_the_newest_version_only(node: Node) -> None:
     assert [entry.version for entry in node.find_documents(patient, APPROVED, DEPRECATED).entries] == [2]
 
 
+@pytest.mark.proves("update/required")
 @MODES
 @pytest.mark.parametrize("attribute", ["class_code", "creation_time", "format_code", "hash", "size", "language_code"])
 def test_an_incomplete_version_is_refused(node: Node, attribute: str, restricted: bool) -> None:
@@ -115,6 +112,7 @@ def test_an_on_demand_document_is_updated(node: Node) -> None:
 # --- Refusals ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("update/previous-version")
 @MODES
 def test_an_older_version_is_not_updated(node: Node, restricted: bool) -> None:
     """NIST 15800e, 40000e, 12319."""
@@ -125,6 +123,7 @@ def test_an_older_version_is_not_updated(node: Node, restricted: bool) -> None:
     assert len(every_version(node, first.unique_id).entries) == 2
 
 
+@pytest.mark.proves("update/previous-version")
 @MODES
 def test_what_is_not_there_is_not_updated(node: Node, restricted: bool) -> None:
     """NIST 15800b, 40000b."""
@@ -133,6 +132,7 @@ def test_what_is_not_there_is_not_updated(node: Node, restricted: bool) -> None:
     assert answer.codes == {"XDSMetadataVersionError"}
 
 
+@pytest.mark.proves("update/initial-version")
 def test_a_first_version_is_not_registered_by_an_update(node: Node) -> None:
     """NIST 15800c, 40000c: the same message as ITI-42, with another action."""
     patient = new_patient()
@@ -142,6 +142,7 @@ def test_a_first_version_is_not_registered_by_an_update(node: Node) -> None:
     assert node.find_documents(patient).objects == ()
 
 
+@pytest.mark.proves("update/initial-version")
 def test_an_update_is_not_registered_as_a_submission(node: Node) -> None:
     """NIST 21000."""
     first = registered(node, new_patient())
@@ -153,6 +154,7 @@ def test_an_update_is_not_registered_as_a_submission(node: Node) -> None:
     assert len(every_version(node, first.unique_id).entries) == 1
 
 
+@pytest.mark.proves("update/restricted")
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -173,12 +175,14 @@ def test_a_restricted_update_names_the_object_of_a_fault(node: Node, changes: di
     assert first.logical_id in context
 
 
+@pytest.mark.proves("update/restricted")
 def test_a_restricted_update_does_not_change_the_patient(node: Node) -> None:
     first = registered(node, new_patient())
     answer = node.update(revision(successor(first, patient_id=new_patient())), restricted=True)
     assert answer.codes == {"XDSPatientIDReconciliationError"}
 
 
+@pytest.mark.proves("update/atomic")
 def test_nothing_of_a_refused_update_is_done(node: Node) -> None:
     patient = new_patient()
     first, second = registered(node, patient), registered(node, patient)
@@ -190,14 +194,6 @@ def test_nothing_of_a_refused_update_is_done(node: Node) -> None:
 # --- Folders and links ------------------------------------------------------------------------------------------------
 
 
-def in_a_folder(node: Node, patient: str) -> tuple[Folder, list[DocumentEntry]]:
-    kept, one, two = folder(patient), document(patient), document(patient, "Document02")
-    members = [association(HAS_MEMBER, "Folder01", each.entry_uuid) for each in (one, two)]
-    assert node.register(submission(kept, one, two, *members)).success
-    found = every_version(node, kept.unique_id, GET_FOLDERS, "Folder")
-    return folders(found)[0], sorted(node.find_documents(patient).entries, key=lambda entry: entry.entry_uuid)
-
-
 def contents(node: Node, kept: Folder, level: int = 1) -> Answer:
     slots = {"$XDSFolderUniqueId": [f"'{kept.unique_id}'"], "$MetadataLevel": [str(level)]}
     if level > 1:
@@ -205,6 +201,7 @@ def contents(node: Node, kept: Folder, level: int = 1) -> Answer:
     return node.query(GET_FOLDER_AND_CONTENTS, slots)
 
 
+@pytest.mark.proves("update/folder", "update/propagation")
 def test_a_new_folder_keeps_its_documents(node: Node) -> None:
     """NIST 20000d."""
     kept, _ = in_a_folder(node, new_patient())
@@ -214,6 +211,7 @@ def test_a_new_folder_keeps_its_documents(node: Node) -> None:
     assert {item.source for item in associations(found)} == {folders(found)[0].entry_uuid}
 
 
+@pytest.mark.proves("update/propagation")
 def test_a_new_folder_without_propagation_is_empty(node: Node) -> None:
     """NIST 20000e."""
     kept, _ = in_a_folder(node, new_patient())
@@ -222,6 +220,7 @@ def test_a_new_folder_without_propagation_is_empty(node: Node) -> None:
     assert ([each.version for each in folders(found)], found.entries, associations(found)) == ([2], (), [])
 
 
+@pytest.mark.proves("update/propagation")
 def test_a_new_document_is_in_its_folder(node: Node) -> None:
     kept, (first, second) = in_a_folder(node, new_patient())
     updated(node, revision(successor(first, title="Corrected")))
@@ -232,6 +231,7 @@ def test_a_new_document_is_in_its_folder(node: Node) -> None:
     }
 
 
+@pytest.mark.proves("update/submit-association", "update/status")
 def test_a_relationship_is_submitted_deprecated_and_approved_again(node: Node) -> None:
     """NIST 20001."""
     patient = new_patient()
@@ -247,6 +247,7 @@ def test_a_relationship_is_submitted_deprecated_and_approved_again(node: Node) -
     assert len(associations(node.query(GET_RELATED, slots))) == 1
 
 
+@pytest.mark.proves("update/submit-association")
 def test_a_document_that_is_in_a_folder_enters_it_no_more(node: Node) -> None:
     """NIST 20008."""
     patient = new_patient()
@@ -260,6 +261,7 @@ def test_a_document_that_is_in_a_folder_enters_it_no_more(node: Node) -> None:
 # --- Status -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("update/status", "update/deprecated")
 def test_a_document_is_deprecated_and_approved_again(node: Node) -> None:
     """NIST 15802."""
     patient = new_patient()
@@ -273,6 +275,7 @@ def test_a_document_is_deprecated_and_approved_again(node: Node) -> None:
     assert len(node.find_documents(patient).entries) == 1
 
 
+@pytest.mark.proves("update/deprecated")
 def test_a_restricted_update_leaves_a_deprecated_document_deprecated(node: Node) -> None:
     """NIST 12319."""
     patient = new_patient()
@@ -282,50 +285,6 @@ def test_a_restricted_update_leaves_a_deprecated_document_deprecated(node: Node)
     updated(node, revision(successor(first, confidentiality_codes=codes)), restricted=True)
     (found,) = node.find_documents(patient, DEPRECATED).entries
     assert (found.version, found.confidentiality_codes) == (2, codes)
-
-
-# --- Another patient --------------------------------------------------------------------------------------------------
-
-
-def test_a_document_goes_to_another_patient_with_its_bytes(node: Node) -> None:
-    """NIST 21002."""
-    wrong, right = new_patient(), new_patient()
-    sent = document(wrong)
-    assert node.provide(submission(sent), {sent.entry_uuid: b"hello"}).success
-    (first,) = node.find_documents(wrong).entries
-    updated(node, revision(successor(first, patient_id=right)))
-    assert node.find_documents(wrong).objects == ()
-    (found,) = node.find_documents(right).entries
-    assert (found.logical_id, found.version) == (first.entry_uuid, 2)
-    answer = node.retrieve(first.unique_id)
-    assert base64.b64decode(answer.root.findtext(f".//{{{XDS}}}Document") or "") == b"hello"
-    by_lid = {"$XDSDocumentEntryLogicalID": [f"('{first.entry_uuid}')"], "$MetadataLevel": ["2"]}
-    assert node.query(GET_DOCUMENTS, by_lid).codes == {"XDSResultNotSinglePatient"}
-    assert len(node.query(GET_DOCUMENTS, by_lid, references=True).references) == 2
-
-
-def test_a_folder_goes_to_another_patient(node: Node) -> None:
-    """NIST 21003."""
-    first, right = registered_folder(node, new_patient()), new_patient()
-    updated(node, revision(replace(first, entry_uuid="Folder01", patient_id=right)))
-    by_lid = {"$XDSFolderLogicalID": [f"('{first.entry_uuid}')"], "$MetadataLevel": ["2"]}
-    assert len(node.query(GET_FOLDERS, by_lid, references=True).references) == 2
-    assert node.query(GET_FOLDERS, by_lid).codes == {"XDSResultNotSinglePatient"}
-
-
-def test_a_linked_document_does_not_go_alone(node: Node) -> None:
-    _, (first, _) = in_a_folder(node, new_patient())
-    answer = node.update(revision(successor(first, patient_id=new_patient())))
-    assert answer.codes == {"XDSPatientIDReconciliationError"}
-    updated(node, revision(successor(first, patient_id=new_patient()), propagation="no"))
-
-
-def test_documents_of_two_patients_are_not_linked(node: Node) -> None:
-    """NIST 20100a."""
-    first, second = registered(node, new_patient()), registered(node, new_patient())
-    item = association(APND, second.entry_uuid, first.entry_uuid)
-    sent = submission(association(SUBMIT, SET, item.entry_uuid), item, patient=first.patient_id)
-    assert node.update(sent).codes == {"XDSPatientIDReconciliationError"}
 
 
 # --- Behind the wire --------------------------------------------------------------------------------------------------
@@ -349,6 +308,7 @@ def test_a_refused_update_is_recorded(node: Node) -> None:
     assert (record.transaction, record.outcome) == ("ITI-57", Outcome.MINOR_FAILURE)
 
 
+@pytest.mark.proves("update/one-winner")
 def test_of_parallel_updates_one_wins(node: Node) -> None:
     first = registered(node, new_patient())
     barrier = Barrier(4)

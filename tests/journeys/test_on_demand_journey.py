@@ -111,6 +111,7 @@ def test_an_on_demand_entry_has_no_hash_size_and_creation_time(node: Node) -> No
     assert (found.hash, found.size, found.creation_time) == ("", None, "")
 
 
+@pytest.mark.proves("retrieve/on-demand")
 def test_a_retrieve_makes_a_summary_of_the_patients_documents(node: Node) -> None:
     patient = new_patient()
     entry = on_demand(node, patient)
@@ -126,6 +127,7 @@ def test_a_retrieve_makes_a_summary_of_the_patients_documents(node: Node) -> Non
     assert [f"{each.extension}^^^&{each.root}&ISO" for each in header.patient.ids] == [patient]
 
 
+@pytest.mark.proves("retrieve/on-demand", "retrieve/order")
 def test_the_answer_names_what_was_made_in_the_order_of_the_schema(node: Node) -> None:
     entry = on_demand(node, new_patient())
     response = retrieved(node.retrieve(entry.unique_id))
@@ -144,6 +146,7 @@ def test_the_answer_names_what_was_made_in_the_order_of_the_schema(node: Node) -
     assert response["NewDocumentUniqueId"] == header.id.root
 
 
+@pytest.mark.proves("retrieve/snapshot")
 def test_what_was_made_is_a_stable_entry_that_is_a_snapshot(node: Node) -> None:
     patient = new_patient()
     entry = on_demand(node, patient)
@@ -158,6 +161,7 @@ def test_what_was_made_is_a_stable_entry_that_is_a_snapshot(node: Node) -> None:
     assert [(item.type, item.submission_set_status) for item in held] == [(AssociationType.HAS_MEMBER, "Original")]
 
 
+@pytest.mark.proves("retrieve/snapshot")
 def test_a_snapshot_is_retrieved_byte_for_byte_ever_after(node: Node) -> None:
     patient = new_patient()
     entry = on_demand(node, patient)

@@ -93,7 +93,10 @@ QUERIES = (
     Query("FindDocumentsExclude", FIND_EXCLUDE),
     Query("FindDocumentsForMultiplePatients", FIND_DOCUMENTS_OF_SEVERAL, several=True),
     Query(
-        "FindDocumentsByReferenceIdForMultiplePatients", FIND_BY_REFERENCE_ID_OF_SEVERAL, by_reference=True, several=True
+        "FindDocumentsByReferenceIdForMultiplePatients",
+        FIND_BY_REFERENCE_ID_OF_SEVERAL,
+        by_reference=True,
+        several=True,
     ),
 )
 
@@ -364,4 +367,3 @@ def test_status_and_versions_of_a_folder(node: Node, query: str) -> None:
     updated(node, revision(replace(first, entry_uuid="Folder01", title="second")))
     assert find_folders(node, query, own, Status=ANY_STATUS) == ["gone", "second"]
     assert find_folders(node, query, own, "2", Status=ANY_STATUS) == ["first", "gone", "second"]
-

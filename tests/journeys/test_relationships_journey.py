@@ -76,6 +76,14 @@ def test_a_transformation_is_replaced_but_not_appended_to(node: Node) -> None:
     assert status(node, transformed) is DEPRECATED
 
 
+def test_what_transforms_and_replaces_a_document_is_appended_to(node: Node) -> None:
+    """Only what an XFRM connects is another form of its original (ITI TF-3 4.2.2.2.1; NIST 30006, 30007)."""
+    replacement = related(node, XFRM_RPLC, registered(node, new_patient()))
+    related(node, APND, replacement)
+    assert status(node, replacement) is APPROVED
+
+
+@pytest.mark.proves("association/same-submission")
 def test_relations_within_one_submission(node: Node) -> None:
     patient = new_patient()
     one, two = document(patient), document(patient, "Document02")

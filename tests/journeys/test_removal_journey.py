@@ -74,6 +74,7 @@ def objects_of(record: AuditRecord) -> list[tuple[str, str]]:
 # --- ITI-62 -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("transaction/ITI-62", "removal/metadata")
 def test_what_was_registered_goes_whole_and_is_found_no_more(node: Node) -> None:
     patient = new_patient()
     entry, mine = document(patient), folder(patient)
@@ -84,6 +85,7 @@ def test_what_was_registered_goes_whole_and_is_found_no_more(node: Node) -> None
     assert node.everything(patient).objects == ()
 
 
+@pytest.mark.proves("removal/all-or-nothing")
 def test_a_request_with_one_unknown_id_removes_nothing(node: Node) -> None:
     patient = new_patient()
     node.register(submission(document(patient)))
@@ -94,6 +96,7 @@ def test_a_request_with_one_unknown_id_removes_nothing(node: Node) -> None:
     assert uuids(node, patient) == there
 
 
+@pytest.mark.proves("removal/references")
 def test_nist_30001_a_submission_of_one_document(node: Node) -> None:
     patient = new_patient()
     node.register(submission(document(patient)))
@@ -104,6 +107,7 @@ def test_nist_30001_a_submission_of_one_document(node: Node) -> None:
     assert node.remove_metadata(held.source, held.entry_uuid, entry.entry_uuid).success
 
 
+@pytest.mark.proves("removal/references")
 def test_nist_30006_the_replaced_document_goes_with_the_rplc_and_the_replacement_stays(node: Node) -> None:
     patient = new_patient()
     node.register(submission(document(patient)))
@@ -118,6 +122,7 @@ def test_nist_30006_the_replaced_document_goes_with_the_rplc_and_the_replacement
     assert [entry.unique_id for entry in node.everything(patient).entries] == [new.unique_id]
 
 
+@pytest.mark.proves("removal/replacement")
 def test_removing_a_replacement_leaves_the_replaced_document_deprecated(node: Node) -> None:
     patient = new_patient()
     node.register(submission(document(patient)))
@@ -139,6 +144,7 @@ def test_objects_of_two_patients_do_not_go_in_one_request(node: Node) -> None:
     assert [len(uuids(node, patient)) for patient in patients] == [3, 3]
 
 
+@pytest.mark.proves("removal/metadata")
 def test_the_unique_ids_of_what_went_may_come_again_with_other_content(node: Node) -> None:
     patient = new_patient()
     first = provided(node, patient, b"first")
@@ -230,6 +236,7 @@ def test_a_removal_that_fails_is_recorded_with_its_codes(node: Node) -> None:
 # --- ITI-86 -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("transaction/ITI-86", "removal/documents")
 def test_a_removed_document_is_had_no_more_and_its_metadata_stay(node: Node) -> None:
     patient = new_patient()
     entry, before = provided(node, patient, uuid4().bytes), kept_files(node)
@@ -241,6 +248,7 @@ def test_a_removed_document_is_had_no_more_and_its_metadata_stay(node: Node) -> 
     assert [found.unique_id for found in node.find_documents(patient).entries] == [entry.unique_id]
 
 
+@pytest.mark.proves("removal/all-or-nothing")
 def test_one_document_that_is_not_there_and_all_stay(node: Node) -> None:
     patient = new_patient()
     entry = provided(node, patient)

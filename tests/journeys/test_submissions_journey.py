@@ -344,6 +344,7 @@ def test_slots_that_nobody_knows_come_back(node: Node) -> None:
 
 
 @pytest.mark.proves("submission/authors", "submission/hl7-types", "identity/extension", "transaction/ITI-42")
+@pytest.mark.proves("submission/source-patient-info")
 def test_what_the_standard_leaves_open_comes_back_as_sent(node: Node) -> None:
     patient = new_patient()
     entry = document(
@@ -369,6 +370,7 @@ def test_what_the_standard_leaves_open_comes_back_as_sent(node: Node) -> None:
     assert kept == entry
 
 
+@pytest.mark.proves("retrieve/deprecated")
 def test_a_replaced_document_is_deprecated_and_stays_to_be_opened(node: Node) -> None:
     patient = new_patient()
     old = document(patient)

@@ -61,6 +61,7 @@ CHANGES: dict[str, Any] = {
 SINGLE = pytest.mark.parametrize("attribute", sorted(CHANGES))
 
 
+@pytest.mark.proves("update/attributes")
 @MODES
 @SINGLE
 def test_each_attribute_is_updated_by_itself(node: Node, attribute: str, restricted: bool) -> None:
@@ -74,6 +75,7 @@ def test_each_attribute_is_updated_by_itself(node: Node, attribute: str, restric
     assert displayed(new) == displayed(expected)
 
 
+@pytest.mark.proves("update/attributes")
 @SINGLE
 def test_each_attribute_that_was_updated_is_updated_back(node: Node, attribute: str) -> None:
     first = registered(node, new_patient(), **{attribute: CHANGES[attribute]})
@@ -89,6 +91,7 @@ def displayed(value: Any) -> str:
     return repr(value)
 
 
+@pytest.mark.proves("update/attributes", "update/folder")
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [

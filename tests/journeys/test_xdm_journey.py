@@ -65,6 +65,7 @@ def by_id(node: Node, patient: str, *statuses: str) -> dict[str, DocumentEntry]:
 # --- Round trips ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("transaction/ITI-32")
 def test_what_is_exported_and_imported_is_the_same(node: Node, elsewhere: Node, tmp_path: Path) -> None:
     patient, medium = new_patient(), tmp_path / "IHE_XDM.ZIP"
     texts = {"text/plain": "é\r\n".encode(), "application/pdf": bytes(range(256)) * 2000, "text/xml": b"<a/>"}

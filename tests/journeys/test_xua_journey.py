@@ -105,6 +105,7 @@ def human(node: Node) -> tuple[str, str, list[str | None], list[str | None]]:
 # --- Users ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("transaction/ITI-40")
 def test_a_user_registers_finds_provides_and_opens(place: Place) -> None:
     patient, user = new_patient(), place.user()
     registered, provided = document(patient), document(patient, "Document02")
@@ -116,6 +117,7 @@ def test_a_user_registers_finds_provides_and_opens(place: Place) -> None:
     assert base64.b64decode(answer.root.findtext(f".//{{{XDS}}}Document") or "") == b"hello"
 
 
+@pytest.mark.proves("transaction/ITI-40")
 def test_the_user_is_recorded_as_xua_says(place: Place) -> None:
     """3.40.4.2: UserName is alias<user@issuer>; 3.40.4.1.3.3: PurposeOfUse; the role as RoleIDCode."""
     user = place.user(alias="JD", name_id="John.Doe", issuer="https://sts.example.org")
@@ -182,6 +184,7 @@ NEGATIVE: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.proves("wire/assertion")
 @pytest.mark.parametrize("name", NEGATIVE)
 def test_negative_assertions(place: Place, name: str) -> None:
     patient = new_patient()
@@ -213,6 +216,7 @@ def test_unknownaudience(tmp_path: Path) -> None:
         assert strict.user().register(submission(document(patient))).success
 
 
+@pytest.mark.proves("wire/assertion")
 def test_signers_who_are_not_trusted(place: Place, tmp_path: Path) -> None:
     stranger = Pki.create(tmp_path, key_maker=reused(ec_key)).structure("sts", "10B0011797", "STS")
     revoked = place.pki.folder / "pki" / "revoked"
@@ -253,6 +257,7 @@ def register(place: Place, patient: str, node: Node | None = None) -> bytes:
     return (node or place.node).envelope("urn:ihe:iti:2007:RegisterDocumentSet-b", body)
 
 
+@pytest.mark.proves("transaction/ITI-19")
 def test_a_node_over_tls_is_known_by_its_certificate(place: Place) -> None:
     patient = new_patient()
     status, answer = place.over_tls(place.hospital, register(place, patient))
@@ -261,6 +266,7 @@ def test_a_node_over_tls_is_known_by_its_certificate(place: Place) -> None:
     assert b"10B0022222" in record.message
 
 
+@pytest.mark.proves("transaction/ITI-19")
 def test_over_tls_without_certificate_nobody_is_listened_to(place: Place) -> None:
     """Not even from this machine, nor with an assertion in hand."""
     patient = new_patient()
@@ -272,6 +278,7 @@ def test_over_tls_without_certificate_nobody_is_listened_to(place: Place) -> Non
     assert place.node.find_documents(patient).entries == ()
 
 
+@pytest.mark.proves("transaction/ITI-19")
 @pytest.mark.parametrize("who", ["stranger", "revoked"])
 def test_a_node_that_is_not_believed_does_not_get_through(place: Place, who: str, tmp_path: Path) -> None:
     patient = new_patient()

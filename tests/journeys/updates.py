@@ -92,3 +92,12 @@ def updated(node: Node, sent: Submission, *, restricted: bool = False) -> Answer
     answer = node.update(sent, restricted=restricted)
     assert answer.success, answer.errors
     return answer
+
+
+def in_a_folder(node: Node, patient: str) -> tuple[Folder, list[DocumentEntry]]:
+    """A folder that holds two documents, as they are found."""
+    kept, one, two = folder(patient), document(patient), document(patient, "Document02")
+    members = [association(HAS_MEMBER, "Folder01", each.entry_uuid) for each in (one, two)]
+    assert node.register(submission(kept, one, two, *members)).success
+    found = every_version(node, kept.unique_id, GET_FOLDERS, "Folder")
+    return folders(found)[0], sorted(node.find_documents(patient).entries, key=lambda entry: entry.entry_uuid)

@@ -142,7 +142,7 @@ class Model:
     def _is_transformation(self, uuid: str, new: Sequence[Link], patient: str) -> bool:
         """Whether a document of the patient is one; of other patients' documents nothing more is told."""
         others = {doc.uuid for doc in self.docs if doc.patient != patient}
-        made = [link.source for link in (*self.links, *new) if link.type in (XFRM, XFRM_RPLC)]
+        made = [link.source for link in (*self.links, *new) if link.type == XFRM]
         return uuid in made and uuid not in others
 
     def _derived(self, uuid: str) -> list[str]:

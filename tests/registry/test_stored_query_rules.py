@@ -147,10 +147,15 @@ def test_the_queries_of_iti_51() -> None:
 
 
 @NAMED
-def test_scheme_slots_of_xds_a_are_refused(row: Row) -> None:
+def test_scheme_slots_of_xds_a_are_left_aside_but_make_no_code_of_a_bare_value(row: Row) -> None:
+    """NIST 11897, practicesetting_scheme and old_scheme."""
     codes = [parameter.slot for parameter in row.parameters if parameter.kind.expected == "a code^^scheme"]
     for slot in codes:
-        assert faults(row.query.__name__, *least(row), (f"{slot}Scheme", ["('s')"])) == [ERROR]
+        others = [each for each in least(row) if each[0] != slot]
+        scheme = (f"{slot}Scheme", ["('s')"])
+        whole = read(row.query.__name__, *others, (slot, ["('c^^2.999')"]))
+        assert read(row.query.__name__, *others, (slot, ["('c^^2.999')"]), scheme) == whole
+        assert faults(row.query.__name__, *others, (slot, ["('c')"]), scheme) == [ERROR]
 
 
 def test_a_query_id_in_capitals_is_the_same() -> None:

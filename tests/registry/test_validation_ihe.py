@@ -293,8 +293,9 @@ def test_an_intended_recipient_is_an_organization_a_person_or_an_address(recipie
         ("urn:ihe:iti:2099:unheardOf", False),
         ("URN:IHE:x", False),
         ("extra", False),
-        ("urn:x", False),
+        ("urn:x", True),  # NIST 15801, extra_metadata
         ("urn:x:", False),
+        ("urn:", False),
     ],
 )
 def test_an_extra_slot_is_named_by_a_urn_that_is_not_ihe_s(name: str, right: bool) -> None:

@@ -175,9 +175,7 @@ def _registry() -> None:
         sa.Column("entry", KEY, nullable=False),
         sa.PrimaryKeyConstraint("patient", "attribute", "code", "entry", name=op.f("pk_registry_code")),
     )
-    op.create_index(
-        op.f("ix_registry_code_attribute_code_patient"), "registry_code", ["attribute", "code", "patient"]
-    )
+    op.create_index(op.f("ix_registry_code_attribute_code_patient"), "registry_code", ["attribute", "code", "patient"])
     op.create_table(
         "registry_custody",
         sa.Column("patient", sa.Text(), nullable=False),
