@@ -22,8 +22,10 @@ from dmp.errors import AccessRefused
 from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
 from habilitations.action import Action
 from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
+from habilitations.statement import Statement
 from identities.dossier import Dossier
-from identities.requester import PatientId, Requester
+from identities.representation import represents
+from identities.requester import Authentication, PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.metadata import DocumentEntry
 from registry.scope import Custody, Scope
@@ -180,10 +182,10 @@ class Gate:
             found = Finding(ErrorCode.DMPAccessDeniedByRightsService, str(error))
             raise _Refused(record.unlisted(event, str(error)), found) from None
         dossier = rooms.identities.dossier(patient) if patient else None
-        statement = rooms.rights.statement(dossier, requester, event.instant) if dossier else None
+        statement = _said(rooms, dossier, requester, event.instant) if dossier else None
         decision = decide(self._tables, requester, action, statement, now=event.instant)
         if not decision.granted:
-            raise _Refused(record.refused(event, decision, dossier), _wire(decision))
+            raise _Refused(record.refused(event, decision, dossier), _wire(decision, action))
         if not _same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
 
@@ -191,7 +193,7 @@ class Gate:
             return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
 
         def decides(other: Dossier) -> Decision:
-            said = rooms.rights.statement(other, requester, event.instant)
+            said = _said(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
         return Passage(rooms, requester, decision, dossier, event.instant, reads, decides, patient is None)
@@ -199,6 +201,16 @@ class Gate:
     def _record(self, event: Event) -> None:
         with self._unit_of_work() as rooms:
             rooms.trail.append(event)
+
+
+def _said(rooms: Rooms, dossier: Dossier, requester: Requester, instant: datetime) -> Statement:
+    """What stands between the requester and the dossier: what the patient said, and what the law says of who acts."""
+    statement = rooms.rights.statement(dossier, requester, instant)
+    if requester.authentication is not Authentication.REPRESENTANT:
+        return statement
+    mine = [each for each in rooms.identities.representatives(dossier.key) if each.id == requester.id_nat]
+    birth, emancipated = dossier.traits.birth_date, dossier.emancipated
+    return replace(statement, representing=any(represents(each, birth, emancipated, instant) for each in mine))
 
 
 def _same_patient(rooms: Rooms, requester: Requester, patient: PatientId | None, dossier: Dossier | None) -> bool:
@@ -210,8 +222,19 @@ def _same_patient(rooms: Rooms, requester: Requester, patient: PatientId | None,
     return dossier is not None and other is not None and other.key == dossier.key
 
 
-def _wire(decision: Decision) -> Finding:
-    """A refusal by the requester's own role is explained; one by the dossier is the same whatever the reason."""
+def _wire(decision: Decision, action: Action) -> Finding:
+    """A refusal by the requester's own role is explained; one by the dossier is the same whatever the reason.
+
+    Whether there is a DMP, whether it is closed and attached to Mon espace santé TD0.2 tells whoever asks: what
+    manages a dossier is told it, too. Source: GIE SESAM-Vitale, TD0.2 and TD1.4 (DMPClosed).
+    """
     if decision.concerns_requester_only:
         return Finding(ErrorCode.DMPAccessDeniedByRightsService, decision.sentence)
+    if action.transaction.startswith(("TD0.", "TD1.")):
+        if decision.rule == "dossier_inconnu":
+            return Finding(ErrorCode.XDSUnknownPatientId, decision.sentence)
+        if decision.rule == "dossier_ferme":
+            return Finding(ErrorCode.DMPClosed, "DMP fermé")
+        if decision.rule == "rattachement_mes":
+            return Finding(ErrorCode.DMPAccessDeniedByRightsService, decision.sentence)
     return ACCESS_REFUSED

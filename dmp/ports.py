@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from audit.event import Event
 from habilitations.statement import Statement, Switches
+from habilitations.wishes import Consent, Kind, Wishes
 from identities.dossier import Dossier, Traits
 from identities.patient_query import Continuation, PatientQuery
 from identities.professional import Professional, Structure
+from identities.representation import Representative
 from identities.requester import PatientId, Requester
 from registry.existing import DocumentVersion, Existing
 from registry.lifecycle import Effects
@@ -25,8 +27,6 @@ from registry.stored_query import StoredQuery, Told
 from registry.update import UpdateEffects
 from registry.versions import Versions
 from repository.content import Content
-
-Kind = Literal["person", "structure"]
 
 
 class Registry(Protocol):
@@ -134,6 +134,27 @@ class Identities(Protocol):
 
     def link(self, key: str, identifier: PatientId, *, current: bool) -> None: ...
 
+    def add_identifier(self, key: str, identifier: PatientId) -> None: ...
+
+    def set_situation(
+        self,
+        key: str,
+        *,
+        attached_to_mes: bool | None = None,
+        deceased: bool | None = None,
+        emancipated: bool | None = None,
+    ) -> None: ...
+
+    def request_destruction(self, key: str, instant: datetime | None) -> None: ...
+
+    def representatives(self, dossier: str) -> tuple[Representative, ...]: ...
+
+    def untold_representatives(self) -> tuple[tuple[str, Representative], ...]: ...
+
+    def save_representative(self, dossier: str, representative: Representative) -> None: ...
+
+    def end_representation(self, dossier: str, representative: str, *, instant: datetime) -> None: ...
+
     def subsume(self, subsumed: PatientId, surviving: PatientId) -> None: ...
 
     def lock(self, keys: Sequence[str]) -> None: ...
@@ -166,9 +187,23 @@ class Rights(Protocol):
 
     def authorise(self, dossier: str, holder: str, *, kind: Kind, start: datetime, end: datetime) -> None: ...
 
+    def wishes(self, dossier: str) -> Wishes: ...
+
+    def revoke(self, dossier: str, holder: str) -> None: ...
+
+    def opened_to(self, holder: str, instant: datetime) -> tuple[tuple[str, datetime], ...]: ...
+
+    def record_consent(self, dossier: str, consent: Consent) -> None: ...
+
+    def consents(self, dossier: str) -> tuple[Consent, ...]: ...
+
     def set_medecin_traitant(self, dossier: str, id_nat: str, medecin_traitant: bool) -> None: ...
 
     def block(self, dossier: str, holder: str, *, start: datetime) -> None: ...
+
+    def unblock(self, dossier: str, holder: str) -> None: ...
+
+    def oppose_feeding(self, dossier: str, opposed: bool = True) -> None: ...
 
     def set_switches(self, dossier: str, switches: Switches) -> None: ...
 

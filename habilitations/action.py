@@ -1,6 +1,7 @@
 """What can be asked of a DMP: one enum, each member a row of the functional-rights tables.
 
-The sheets of the DMP have the rows TD; the rows ITI are this house's own, for what an IHE affinity domain asks beyond.
+The sheets of the DMP have most rows TD. This house's own are those for the life of a dossier (TD1.1 to TD1.5, which
+the sheets no longer have), for what a patient decides (VD) or reads (HA), and for what an IHE domain asks beyond (ITI).
 
 Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (CPS, CPE, structure certificate) and PDT-INF-606 v1.3 (AIR); ITI TF-1.
 """
@@ -20,6 +21,7 @@ class Demand(Enum):
     FEEDING = "alimentation"  # the patient is not opposed; a blocked professional may still deposit
     DOSSIER = "dossier"  # an open dossier
     UNBLOCKED = "sans blocage"  # an open dossier whose patient did not block the requester
+    MANAGED = "gestion"  # besides, a dossier that is not attached to Mon espace santé, where the patient manages it
     AUTHORISATION = "autorisation"  # besides, an authorisation in force, or an emergency the patient did not oppose
 
 
@@ -52,6 +54,23 @@ class Action(Enum):
     TD3_3C = "TD3.3c"  # supprimer
     TD3_3D_ARCHIVER = "TD3.3d/archiver"
     TD3_3D_DESARCHIVER = "TD3.3d/desarchiver"
+    TD1_1 = "TD1.1"  # créer un DMP
+    TD1_2 = "TD1.2"  # réactiver un DMP fermé
+    TD1_3B = "TD1.3b"  # modifier les données administratives
+    TD1_4 = "TD1.4"  # fermer
+    TD1_5A = "TD1.5a"  # créer l'accès internet du patient
+    TD1_5B = "TD1.5b"  # ses canaux de réception du code à usage unique
+    TD1_5D = "TD1.5d"  # renouveler ses identifiants
+    VD_AUTORISER = "VD/autoriser"  # autoriser un professionnel ou une structure, ou retirer son autorisation
+    VD_BLOQUER = "VD/bloquer"  # bloquer ou débloquer un professionnel
+    VD_MEDECIN_TRAITANT = "VD/medecin-traitant"  # donner ou retirer le statut de médecin traitant DMP
+    VD_URGENCE = "VD/urgence"  # régler les accès en urgence
+    VD_OPPOSITION = "VD/opposition"  # s'opposer à l'alimentation, ou y consentir de nouveau
+    VD_ALERTES = "VD/alertes"  # régler ses alertes
+    VD_RECTIFICATION = "VD/rectification"  # demander à l'auteur de rectifier un document
+    VD_COPIE = "VD/copie"  # recevoir une copie du DMP
+    VD_DESTRUCTION = "VD/destruction"  # demander la destruction d'un DMP fermé
+    HA = "HA"  # consulter l'historique des accès
     ITI_42 = "ITI-42"  # register documents of another repository
     ITI_44 = "ITI-44"  # feed and merge patient identities
     ITI_45 = "ITI-45"  # the identifiers of a patient
@@ -66,12 +85,22 @@ class Action(Enum):
     @property
     def official(self) -> bool:
         """Whether the sheets of the DMP have a row for it."""
-        return self.value.startswith("TD")
+        return self.value.startswith("TD") and not self.managing
+
+    @property
+    def managing(self) -> bool:
+        """Whether it is part of the life of a dossier that the sheets of the DMP no longer have."""
+        return self.transaction in ("TD1.1", "TD1.2", "TD1.3b", "TD1.4", "TD1.5a", "TD1.5b", "TD1.5d")
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is what an IHE affinity domain asks beyond the DMP."""
+        return self.value.startswith("ITI-")
 
     @property
     def finds(self) -> bool:
         """Whether it reads, or acts on, documents that are there: its decision then comes with a Scope."""
-        return not self.official or self.value.startswith("TD3.")
+        return self.foreign or self.value.startswith("TD3.") or self in _READING
 
     @property
     def transaction(self) -> str:
@@ -84,6 +113,7 @@ class Action(Enum):
         return _DEMANDS.get(self, Demand.AUTHORISATION)
 
 
+_READING = frozenset({Action.VD_COPIE, Action.VD_RECTIFICATION})
 _DEMANDS = {
     Action.TD0_1: Demand.NOTHING,
     Action.TD0_2: Demand.NOTHING,
@@ -93,7 +123,15 @@ _DEMANDS = {
     Action.TD0_4: Demand.NOTHING,
     Action.TD0_5: Demand.NOTHING,
     Action.TD0_9: Demand.NOTHING,
+    Action.TD1_1: Demand.NOTHING,
+    Action.TD1_2: Demand.NOTHING,
     Action.TD1_3A: Demand.UNBLOCKED,
+    Action.TD1_3B: Demand.MANAGED,
+    Action.TD1_4: Demand.MANAGED,
+    Action.TD1_5A: Demand.MANAGED,
+    Action.TD1_5B: Demand.MANAGED,
+    Action.TD1_5D: Demand.MANAGED,
+    Action.VD_DESTRUCTION: Demand.NOTHING,
     Action.TD2_1: Demand.FEEDING,
     Action.TD2_2: Demand.FEEDING,
     Action.TD3_3C: Demand.UNBLOCKED,  # one's own documents: part of feeding, needs no authorisation

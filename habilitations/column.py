@@ -1,7 +1,8 @@
 """Which column of the functional-rights tables judges a requester.
 
-Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (sheet CPS_CPE_ES) and PDT-INF-606 v1.3 (sheet AIR), column headings. The
-sheet IHE is this house's own: nodes and users of an IHE affinity domain, whom the sheets of the DMP do not know.
+Source: GIE SESAM-Vitale, PDT-INF-526 v1.8 (sheet CPS_CPE_ES) and PDT-INF-606 v1.3 (sheet AIR), column headings. Two
+sheets are this house's own, for those whom the sheets of the DMP do not know: PATIENT (the patient, legal
+representatives, auditors) and IHE (nodes and users of an IHE affinity domain).
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from schemas.value_sets import ValueSets
 CPS_CPE_ES = "CPS_CPE_ES"
 AIR = "AIR"
 IHE = "IHE"
+PATIENTS = "PATIENT"
+GESTION = "GESTION"  # no sheet: the version of this house's own rows in the columns of the DMP
 SHEETS = (CPS_CPE_ES, AIR)  # of the DMP
-OWN_SHEETS = (IHE,)
 
 PS_NON_MEDECIN = "PS_non_medecin"
 MEDECIN_NON_MT = "medecin_non_MT"
@@ -28,6 +30,9 @@ PE_NON_PS = "PE_non_PS"  # staff of an establishment, AIR
 ES_INDIRECT = "ES_indirect"  # certificate of a structure
 NOEUD_IHE = "noeud_ihe"  # a system known by its TLS certificate alone
 UTILISATEUR_XUA = "utilisateur_xua"  # a user whom an IHE assertion names
+PATIENT = "patient"
+REPRESENTANT_LEGAL = "representant_legal"
+AUDITEUR = "auditeur"
 SANS_OBJET = "sans_objet"
 
 MEDECIN = "10"  # TRE_G15
@@ -55,8 +60,19 @@ _HEADINGS = {
         NOEUD_IHE: (_NORMAL,),
         UTILISATEUR_XUA: (_NORMAL,),
     },
+    PATIENTS: {
+        PATIENT: (_NORMAL,),
+        REPRESENTANT_LEGAL: (_NORMAL,),
+        AUDITEUR: (_NORMAL,),
+    },
 }
-_IHE_ACTORS = {Authentication.NOEUD_IHE: NOEUD_IHE, Authentication.XUA: UTILISATEUR_XUA}
+_OWN_ACTORS = {
+    Authentication.NOEUD_IHE: (IHE, NOEUD_IHE),
+    Authentication.XUA: (IHE, UTILISATEUR_XUA),
+    Authentication.PATIENT: (PATIENTS, PATIENT),
+    Authentication.REPRESENTANT: (PATIENTS, REPRESENTANT_LEGAL),
+    Authentication.AUDITEUR: (PATIENTS, AUDITEUR),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +118,8 @@ def column_of(requester: Requester, statement: Statement | None) -> Column | Non
     who does not name his specialty has no column: he cannot be told from an occupational physician.
     """
     mode = requester.mode_acces
-    if not requester.authentication.french:
-        return COLUMNS.get((IHE, _IHE_ACTORS[requester.authentication], mode.value))
+    if own := _OWN_ACTORS.get(requester.authentication):
+        return COLUMNS.get((*own, mode.value))
     if requester.authentication is Authentication.INDIRECTE:
         return COLUMNS.get((CPS_CPE_ES, ES_INDIRECT, mode.value))
     sheet = CPS_CPE_ES if requester.authentication is Authentication.DIRECTE else AIR

@@ -17,8 +17,12 @@ from datetime import datetime
 from habilitations import explanation
 from habilitations.action import Action, Demand
 from habilitations.column import (
+    AUDITEUR,
     IHE,
     MEDECIN_TRAITANT,
+    PATIENT,
+    PATIENTS,
+    REPRESENTANT_LEGAL,
     SANS_OBJET,
     Column,
     column_of,
@@ -29,7 +33,7 @@ from habilitations.matrices import Cell, DroitsFonctionnels, Matrice, Note
 from habilitations.patient_rules import No, emergency_switch, patient_refuses
 from habilitations.statement import Statement
 from habilitations.versions import InForce, Tables
-from identities.requester import ModeAcces, Requester
+from identities.requester import Authentication, ModeAcces, Requester
 from registry.metadata import AvailabilityStatus, DocumentEntry
 from registry.scope import EVERY_TYPE, Custody, Reach, Scope, TypeRule
 
@@ -47,6 +51,7 @@ __all__ = [
     "whole_dossier",
 ]
 
+_OF_PATIENT_DOCUMENTS = frozenset({MEDECIN_TRAITANT, PATIENT, REPRESENTANT_LEGAL})  # PDT-INF-526, note *
 _OWN_NOTES = frozenset({Note.AUTEUR, Note.SES_DOCUMENTS})
 _FOR_A_STRUCTURE = STRUCTURE_NOTES | {Note.AUTORISATION_DE_LA_STRUCTURE, Note.IMPUTE_A_LA_STRUCTURE}
 _REQUESTER_RULES = frozenset({"sans_colonne", "droit_fonctionnel", "structure_absente", "motif_absent"})
@@ -134,8 +139,8 @@ def decide(
     decision = Decision(
         granted=True,
         rule="droit_fonctionnel",
-        table=_sheet(column),
-        version=droits.versions[column.sheet],
+        table=_table(droits, action, column),
+        version=droits.versions[droits.sheet(action, column)],
         row=action.value,
         column=column.heading,
         expected="oui",
@@ -143,7 +148,7 @@ def decide(
         sentence=explanation.functional_right(droits, action, column, granted=cell.granted),
         instant=now,
         footnote=cell.note,
-        patient_documents=action not in droits.starred or column.actor == MEDECIN_TRAITANT,
+        patient_documents=action not in droits.starred or column.actor in _OF_PATIENT_DOCUMENTS,
     )
     if not cell.granted:
         return replace(decision, granted=False)
@@ -174,6 +179,9 @@ def _demand(action: Action, cell: Cell, column: Column, statement: Statement | N
         if statement is None:
             return Demand.NOTHING
         return action.demand if action.demand in (Demand.NOTHING, Demand.FEEDING) else Demand.DOSSIER
+    if column.sheet == PATIENTS:  # nobody authorises himself, or opposes his own acts; an audit outlives the closing
+        free = action.demand is Demand.NOTHING or column.actor == AUDITEUR
+        return Demand.NOTHING if free else Demand.DOSSIER
     return Demand.UNBLOCKED if cell.note in STRUCTURE_NOTES else action.demand
 
 
@@ -211,7 +219,7 @@ def _scope(basis: _Basis, cell: Cell, statement: Statement) -> Scope:
     masks = switches.masques_en_urgence and emergency_switch(switches, requester.mode_acces)
 
     def reach(facet: Facet) -> Reach:
-        return _reach(basis.cell(facet), masks)
+        return _reach(basis.cell(facet), facet, masks)
 
     return Scope(
         patient=statement.dossier,
@@ -226,9 +234,11 @@ def _scope(basis: _Basis, cell: Cell, statement: Statement) -> Scope:
     )
 
 
-def _reach(cell: Cell, masks: bool) -> Reach:
+def _reach(cell: Cell, facet: Facet, masks: bool) -> Reach:
     """How far a cell goes, by its footnote. `masks`: whether the patient lets masked documents be seen in emergency."""
     if not cell.granted or (cell.note is Note.SI_LE_PATIENT_LE_PERMET and not masks):
+        return Reach.NONE
+    if cell.note is Note.SAUF_A_ANNONCER and facet == "invisible_patient":
         return Reach.NONE
     if cell.note in _OWN_NOTES:
         return Reach.OWN
@@ -250,17 +260,20 @@ def _types(matrice: Matrice, requester: Requester) -> TypeRule:
 def own_documents(requester: Requester, dossier: str) -> Scope:
     """The documents that `requester` or his structure wrote or deposited in `dossier`, whatever they say.
 
-    For replacing them, not for reading. In an IHE domain whoever may submit may replace: every document is reached.
+    For replacing them, not for reading. A person who is not the author does not reach what is masked, though it comes
+    from the same structure: a colleague must not tell it from what is not there. In an IHE domain whoever may submit
+    may replace: every document is reached.
     Source: GIE SESAM-Vitale, TD2.1b; CI-SIS HL7v2, error 901.
     """
-    reach = Reach.STRUCTURE if requester.authentication.french else Reach.ALL
+    reach = Reach.ALL if requester.authentication.ihe else Reach.STRUCTURE
+    person = requester.authentication in (Authentication.DIRECTE, Authentication.INDIRECTE_RENFORCEE)
     return Scope(
         patient=dossier,
         person=requester.id_nat,
         structure=requester.structure_id,
         types=EVERY_TYPE,
         reach=reach,
-        masked=reach,
+        masked=Reach.OWN if person else reach,
         invisible_patient=reach,
         invisible_representatives=reach,
         statuses=frozenset(AvailabilityStatus),
@@ -300,14 +313,14 @@ def explain_entry(decision: Decision, entry: DocumentEntry, custody: Custody) ->
     if obstacle == "types":
         return _by_matrix(basis.tables.matrice, basis.requester, entry.type_code.code)
     facet = entry.availability_status if obstacle == "statuses" else obstacle
-    cell = basis.cell(facet)
+    cell, row = basis.cell(facet), basis.rows[facet]
     urgent = obstacle == "masked" and cell.note is Note.SI_LE_PATIENT_LE_PERMET
     rule = "document_masque_en_urgence" if urgent else _ENTRY_RULES[obstacle]
     return Refusal(
         rule=rule,
-        table=_sheet(basis.column),
-        version=basis.tables.droits.versions[basis.column.sheet],
-        row=f"{basis.rows[facet].value} × {basis.column.heading}",
+        table=_table(basis.tables.droits, row, basis.column),
+        version=basis.tables.droits.versions[basis.tables.droits.sheet(row, basis.column)],
+        row=f"{row.value} × {basis.column.heading}",
         expected="oui sans réserve",
         got=cell.text,
         sentence=explanation.ENTRY_RULES[rule],
@@ -338,5 +351,5 @@ def _by_matrix(matrice: Matrice, requester: Requester, type_code: str) -> Refusa
     return Refusal("matrice", matrice.name, matrice.version, place, "oui", got, explanation.ENTRY_RULES["matrice"])
 
 
-def _sheet(column: Column) -> str:
-    return f"droits_fonctionnels/{column.sheet}"
+def _table(droits: DroitsFonctionnels, action: Action, column: Column) -> str:
+    return f"droits_fonctionnels/{droits.sheet(action, column)}"

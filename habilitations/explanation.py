@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from habilitations.action import Action
 from habilitations.column import (
+    AUDITEUR,
     CPE_NON_PS,
     ES_INDIRECT,
     MEDECIN_DU_TRAVAIL,
     MEDECIN_NON_MT,
     MEDECIN_TRAITANT,
     NOEUD_IHE,
+    PATIENT,
     PE_NON_PS,
     PS_NON_MEDECIN,
+    REPRESENTANT_LEGAL,
     SANS_OBJET,
     UTILISATEUR_XUA,
     Column,
@@ -32,6 +35,9 @@ _ACTORS = {
     ES_INDIRECT: "à une structure en authentification indirecte",
     NOEUD_IHE: "à un nœud IHE",
     UTILISATEUR_XUA: "à un utilisateur d'un domaine IHE",
+    PATIENT: "au patient",
+    REPRESENTANT_LEGAL: "à un représentant légal",
+    AUDITEUR: "à un auditeur",
 }
 _MODES = {
     ModeAcces.NORMAL.value: " en mode normal",
@@ -49,6 +55,8 @@ _RULES = {
     "blocage": "Le patient a bloqué l'accès de ce requérant, ou de sa structure, à son DMP.",
     "opposition_centre_15": "Le patient s'est opposé à l'accès à son DMP par le centre 15.",
     "opposition_bris_de_glace": "Le patient s'est opposé à l'accès à son DMP en bris de glace.",
+    "representation_terminee": "Le requérant n'est pas, ou n'est plus, représentant légal du patient.",
+    "rattachement_mes": "Ce DMP est rattaché à Mon espace santé, où le patient en gère lui-même les données.",
     "autorisation_expiree": "L'autorisation d'accès donnée par le patient a expiré.",
     "autorisation_absente": "Le patient n'a autorisé à accéder à son DMP ni ce requérant, ni sa structure.",
 }
@@ -82,10 +90,8 @@ def no_column(requester: Requester) -> str:
 def functional_right(droits: DroitsFonctionnels, action: Action, column: Column, *, granted: bool) -> str:
     """What the cell of `action` and `column` says."""
     verb = "permet" if granted else "ne permet pas"
-    return (
-        f"La fiche {droits.versions[column.sheet]} {verb} {_ACTORS[column.actor]}{_MODES[column.mode]} l'action "
-        f"{action.transaction} « {droits.labels[action]} »."
-    )
+    version, who = droits.versions[droits.sheet(action, column)], f"{_ACTORS[column.actor]}{_MODES[column.mode]}"
+    return f"La fiche {version} {verb} {who} l'action {action.transaction} « {droits.labels[action]} »."
 
 
 def rule(name: str, action: Action) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, IntEnum
@@ -18,20 +18,20 @@ from functools import cached_property
 from pathlib import Path
 
 from habilitations.action import Action
-from habilitations.column import COLUMNS, SHEETS, Column
+from habilitations.column import COLUMNS, GESTION, IHE, PATIENTS, SHEETS, Column
 from habilitations.labels import EVERY_TYPE, document_types, professions
 from habilitations.table_file import NONE, MatriceError, Row, TableFile, Text
 
 FOLDER = Path(__file__).parent
 
-_CELL = re.compile(r"(?P<word>oui|non|-)(\((?P<note>[1-9])\))?\Z")
+_CELL = re.compile(r"(?P<word>oui|non|-)(\((?P<note>[1-9]|2[12])\))?\Z")
 _DROITS_COLUMNS = ("action", "libelle", "note")
 _MATRICE_COLUMNS = ("profession", "specialite", "type_document", "consultation", "statut", "source")
 _SPECIALTY = re.compile(r"[A-Z]{1,4}\d{0,3}\Z")  # TRE_R38: SM26, C41; TRE_G04: A, DA
 
 
 class Note(IntEnum):
-    """The footnotes of the functional-rights sheets, by their printed number.
+    """The footnotes of the functional-rights sheets, by their printed number; from 21 on, this house's own.
 
     Source: PDT-INF-526 v1.8 and PDT-INF-606 v1.3, notes (1) to (9).
     """
@@ -45,6 +45,8 @@ class Note(IntEnum):
     SI_LE_PATIENT_LE_PERMET = 7  # masked document in an emergency, where the patient allowed it
     SES_DOCUMENTS = 8  # one's own documents
     DOCUMENTS_DE_LA_STRUCTURE = 9  # documents of the structure
+    SAUF_A_ANNONCER = 21  # what hides from legal representatives, not what must still be announced to the patient
+    SES_ACTIONS = 22  # one's own actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,28 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one file of functional rights covers: the columns of `sheets`, and a row for each action of `rows`.
+
+    `names` are what its header gives a version of.
+    """
+
+    sheets: tuple[str, ...]
+    rows: Callable[[Action], bool]
+    names: tuple[str, ...]
+
+
+OFFICIAL = Part(SHEETS, lambda action: action.official, SHEETS)
+HOUSE = {  # this house's own files
+    "droits_ihe.csv": Part((IHE,), lambda _: True, (IHE,)),
+    "droits_patient.csv": Part((PATIENTS,), lambda _: True, (PATIENTS,)),
+    "droits_gestion.csv": Part(SHEETS, lambda action: not (action.official or action.foreign), (GESTION,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class DroitsFonctionnels:
-    """Sheets of functional rights; `versions` is by sheet."""
+    """Sheets of functional rights; `versions` is by sheet, and GESTION for the house's rows in columns of the DMP."""
 
     date: date
     versions: Mapping[str, str]
@@ -66,21 +88,30 @@ class DroitsFonctionnels:
     starred: frozenset[Action]  # note *: documents the patient deposited are for the médecin traitant and the patient
     cells: Mapping[tuple[Action, Column], Cell]
 
+    def sheet(self, action: Action, column: Column) -> str:
+        """Under which name of `versions` the cell of that row and column stands."""
+        own_row = column.sheet in SHEETS and not (action.official or action.foreign)
+        return GESTION if own_row else column.sheet
+
     def before(self) -> DroitsFonctionnels:
-        """What stands before these sheets are in force: the house's own rows, and nothing of the DMP granted."""
+        """What stands before these sheets are in force: the house's own sheets, and nothing of the DMP granted."""
         absent = Cell(False, None, "-")
         nothing = {key: absent if key[1].sheet in SHEETS else cell for key, cell in self.cells.items()}
         versions = {**self.versions, **{sheet: f"{sheet} (aucune version en vigueur)" for sheet in SHEETS}}
         return DroitsFonctionnels(date.min, versions, self.labels, self.starred, nothing)
 
-    def with_own(self, own: DroitsFonctionnels) -> DroitsFonctionnels:
-        """These sheets and `own`; what neither says, such as a row of ours in a column of the DMP, is not granted."""
-        said = {**self.cells, **own.cells}
+    def with_own(self, own: Iterable[DroitsFonctionnels]) -> DroitsFonctionnels:
+        """These sheets and the house's `own`; what none says, such as a row ITI in a column of the DMP, is refused."""
         absent = Cell(False, None, "-")
+        said, versions, labels = dict(self.cells), dict(self.versions), dict[Action, str]()
+        for each in own:
+            said.update(each.cells)
+            versions.update(each.versions)
+            labels.update(each.labels)
         return DroitsFonctionnels(
             self.date,
-            {**self.versions, **own.versions},
-            {**own.labels, **self.labels},
+            versions,
+            {**labels, **self.labels},
             self.starred,
             {(action, column): said.get((action, column), absent) for action in Action for column in COLUMNS.values()},
         )
@@ -165,27 +196,32 @@ class Matrice:
         return otherwise, frozenset(code for code in named - {EVERY_TYPE} if grants(code) is not otherwise)
 
 
-def load_droits(path: Path, sheets: Sequence[str] = SHEETS) -> DroitsFonctionnels:
-    """The functional rights of a file: a column for each Column of `sheets`, a row for each Action.
+def load_droits(path: Path, part: Part = OFFICIAL) -> DroitsFonctionnels:
+    """The functional rights of a file: a column for each Column of its sheets, a row for each of its actions.
 
-    The sheets of the DMP have the official actions only. Raises MatriceError.
+    Raises MatriceError.
     """
-    return read_droits(droits_file(path, sheets), sheets)
+    return read_droits(droits_file(path, part), part)
 
 
-def droits_file(path: Path, sheets: Sequence[str] = SHEETS) -> TableFile:
+def load_house() -> tuple[DroitsFonctionnels, ...]:
+    """This house's own rights. Raises MatriceError."""
+    return tuple(load_droits(FOLDER / name, part) for name, part in HOUSE.items())
+
+
+def droits_file(path: Path, part: Part = OFFICIAL) -> TableFile:
     """A file with the columns of functional rights. Raises MatriceError."""
-    return TableFile.read(path, (*_DROITS_COLUMNS, *_columns(sheets)))
+    return TableFile.read(path, (*_DROITS_COLUMNS, *_columns(part)))
 
 
-def _columns(sheets: Sequence[str]) -> Mapping[str, Column]:
-    return {str(column): column for column in COLUMNS.values() if column.sheet in sheets}
+def _columns(part: Part) -> Mapping[str, Column]:
+    return {str(column): column for column in COLUMNS.values() if column.sheet in part.sheets}
 
 
-def read_droits(table: TableFile, sheets: Sequence[str] = SHEETS) -> DroitsFonctionnels:
+def read_droits(table: TableFile, part: Part = OFFICIAL) -> DroitsFonctionnels:
     """The same, of a file that was read. Raises MatriceError."""
-    path, columns = table.path, _columns(sheets)
-    actions = {action.value: action for action in Action if action.official or sheets is not SHEETS}
+    path, columns = table.path, _columns(part)
+    actions = {action.value: action for action in Action if part.rows(action)}
     labels: dict[Action, str] = {}
     starred: set[Action] = set()
     cells: dict[tuple[Action, Column], Cell] = {}
@@ -207,7 +243,7 @@ def read_droits(table: TableFile, sheets: Sequence[str] = SHEETS) -> DroitsFonct
         listed = ", ".join(missing)
         expected_rows = Text("a row for each action", "une ligne par action")
         raise MatriceError(path, 0, expected_rows, Text(f"none for {listed}", f"aucune pour {listed}"))
-    versions = {sheet: table.text(f"version {sheet}") for sheet in sheets}
+    versions = {name: table.text(f"version {name}") for name in part.names}
     return DroitsFonctionnels(table.date(), versions, labels, frozenset(starred), cells)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from habilitations.action import Demand
 from habilitations.column import is_medecin
 from habilitations.statement import Statement, Switches
-from identities.requester import ModeAcces, Requester
+from identities.requester import Authentication, ModeAcces, Requester
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ def patient_refuses(demand: Demand, mode: ModeAcces, requester: Requester, state
     `mode` is the access mode as the column has it: normal where a column has none. A médecin traitant cannot be blocked
     and needs no other authorisation.
     """
+    represents = requester.authentication is Authentication.REPRESENTANT
+    if represents and statement is not None and not statement.representing:
+        return No("representation_terminee", "un représentant légal en exercice", "un autre requérant")
     if demand is Demand.NOTHING:
         return None
     if demand is Demand.FEEDING:
@@ -40,6 +43,8 @@ def patient_refuses(demand: Demand, mode: ModeAcces, requester: Requester, state
     medecin_traitant = statement.medecin_traitant and is_medecin(requester)
     if demand is not Demand.DOSSIER and statement.blocked and not medecin_traitant:
         return No("blocage", "aucun blocage", "blocage")
+    if demand is Demand.MANAGED and statement.attached_to_mes:
+        return No("rattachement_mes", "un DMP non rattaché à Mon espace santé", "un DMP rattaché")
     if demand is not Demand.AUTHORISATION:
         return None
     if mode is not ModeAcces.NORMAL:

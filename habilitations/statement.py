@@ -32,4 +32,6 @@ class Statement:
     blocked: bool = False
     medecin_traitant: bool = False
     opposed_to_feeding: bool = False
+    attached_to_mes: bool = False  # the patient manages the dossier in Mon espace santé
+    representing: bool = False  # the requester is a legal representative in office
     switches: Switches = Switches()

@@ -8,25 +8,20 @@ Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, TD0.3 and TD1.6
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from habilitations.column import is_health_professional
 from habilitations.statement import Statement, Switches
+from habilitations.wishes import PERSON, STRUCTURE, Authorisation, Consent, Kind, Wishes
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import Requester
 from schemas.errors import UnexpectedError
 from schemas.store import Instant
 
 METADATA = sa.MetaData()
-
-Kind = Literal["person", "structure"]
-PERSON: Kind = "person"
-STRUCTURE: Kind = "structure"
-
 
 AUTHORISATIONS = sa.Table(
     "authorisations",
@@ -89,29 +84,20 @@ _STATEMENT = sa.select(_SAID_ONCE, OPPOSITIONS).outerjoin_from(
 )
 
 
+CONSENTS = sa.Table(
+    "consents",  # what the patient said yes or no to, as it was collected: append only
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("dossier", sa.String(64), nullable=False, index=True),
+    sa.Column("code", sa.String(64), nullable=False),  # CONSENTEMENT_OUVERTURE_DMP ...
+    sa.Column("given", sa.Boolean, nullable=False),
+    sa.Column("instant", Instant, nullable=False),
+    sa.Column("collector", sa.String(128), nullable=False),  # who collected it: a PS_IdNat, the patient, an operator
+)
+
+
 class RightsError(UnexpectedError):
     """A wish of the patient that the rules do not allow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authorisation:
-    """One authorisation of one dossier, in force from `start` to before `end`."""
-
-    kind: Kind
-    holder: str
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """All that one patient said."""
-
-    authorisations: tuple[Authorisation, ...]
-    medecins_traitants: tuple[str, ...]
-    blocked: tuple[str, ...]
-    switches: Switches
-    opposed_to_feeding: bool
 
 
 class HabilitationsStore:
@@ -144,6 +130,7 @@ class HabilitationsStore:
             medecin_traitant=health and bool(row.medecin_traitant),
             opposed_to_feeding=opposed,
             switches=switches,
+            attached_to_mes=dossier.attached_to_mes,
         )
 
     def wishes(self, dossier: str) -> Wishes:
@@ -230,6 +217,37 @@ class HabilitationsStore:
         """Records that the patient is opposed to the feeding of the dossier, or no longer."""
         self._oppose(dossier, self._oppositions(dossier)[0], opposed)
 
+    def record_consent(self, dossier: str, consent: Consent) -> None:
+        """Adds an answer of the patient to those that were collected."""
+        row = {"dossier": dossier, "code": consent.code, "given": consent.given}
+        values = {**row, "instant": consent.instant, "collector": consent.collector}
+        self._connection.execute(sa.insert(CONSENTS).values(values))
+
+    def consents(self, dossier: str) -> tuple[Consent, ...]:
+        """What was collected of the patient, the oldest first."""
+        rows = self._connection.execute(
+            sa.select(CONSENTS).where(CONSENTS.c.dossier == dossier).order_by(CONSENTS.c.id)
+        )
+        return tuple(Consent(row.code, row.given, row.instant, row.collector) for row in rows)
+
+    def opened_to(self, holder: str, instant: datetime) -> tuple[tuple[str, datetime], ...]:
+        """The dossiers that a person or structure is authorised to at `instant`, or médecin traitant of, each with the
+        start of the authorisation (that of a médecin traitant who has no other: `instant`), by key.
+
+        Who is blocked is in no list.
+        """
+        blocked = sa.exists().where(BLOCKINGS.c.dossier == AUTHORISATIONS.c.dossier, BLOCKINGS.c.holder == holder)
+        authorised = sa.select(AUTHORISATIONS.c.dossier, AUTHORISATIONS.c.starts).where(
+            AUTHORISATIONS.c.holder == holder,
+            AUTHORISATIONS.c.starts <= instant,
+            AUTHORISATIONS.c.ends > instant,
+            sa.not_(blocked),
+        )
+        found = {row.dossier: row.starts for row in self._connection.execute(authorised)}
+        for key in self._column(MEDECINS_TRAITANTS.c.dossier, MEDECINS_TRAITANTS.c.id_nat == holder):
+            found.setdefault(key, instant)
+        return tuple(sorted(found.items()))
+
     def unite(self, merged: str, into: str) -> None:
         """What the patient said in the dossier `merged` goes to `into` as far as it shuts out; what it lets in ends.
 
@@ -247,6 +265,7 @@ class HabilitationsStore:
             self._oppose(into, _stricter(ours[0], theirs[0]), ours[1] or theirs[1])
         for table in (AUTHORISATIONS, MEDECINS_TRAITANTS, BLOCKINGS, OPPOSITIONS):
             self._connection.execute(sa.delete(table).where(table.c.dossier == merged))
+        self._connection.execute(sa.update(CONSENTS).where(CONSENTS.c.dossier == merged).values(dossier=into))
 
     def _oppositions(self, dossier: str) -> tuple[Switches, bool]:
         row = self._connection.execute(_OPPOSITIONS_OF, {"dossier": dossier}).one_or_none()

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from habilitations.column import OWN_SHEETS, SHEETS
+from habilitations.column import SHEETS
 from habilitations.matrices import (
     FOLDER,
     DroitsFonctionnels,
     Matrice,
     droits_file,
-    load_droits,
+    load_house,
     matrice_file,
     read_droits,
     read_matrice,
@@ -80,7 +80,6 @@ class Tables:
         matrice: Path | str = "matrice_habilitation.csv",
         *,
         folder: Path | None = None,
-        own: Path | str = "droits_ihe.csv",
     ) -> Tables:
         """The shipped tables, and those of `folder` beside them; a bare name is a shipped table. Raises MatriceError.
 
@@ -91,7 +90,7 @@ class Tables:
         dropped = [path for path in _tables_of(folder) if path.resolve() != first.resolve()]
         droits_paths = [path for path in dropped if is_droits(path)]
         matrice_paths = [path for path in dropped if not is_droits(path)]
-        house = load_droits(_shipped(own), OWN_SHEETS)
+        house = load_house()
         droits = _together(_DROITS, _shipped(f"{DROITS_PREFIX}.csv"), droits_paths)
         return cls(
             tuple(found.table.with_own(house) for found in droits),

@@ -98,6 +98,10 @@ class Dossier:
     opened: datetime
     closed: datetime | None = None
     closing_reason: str = ""
+    attached_to_mes: bool = False  # to Mon espace santé, where the patient manages it
+    deceased: bool = False
+    emancipated: bool = False  # a minor who counts as an adult: Code civil, art. 413-6
+    destruction_requested: datetime | None = None  # of a closed dossier, before its ten years are over
 
     @property
     def ins(self) -> PatientId:

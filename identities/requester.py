@@ -12,7 +12,8 @@ from enum import Enum
 class Authentication(Enum):
     """How the person or system was authenticated.
 
-    Source: VIHF, attribute Authentification_mode; ITI TF-2 3.19 (secure node) and 3.40 (XUA) for the last two.
+    Source: VIHF, attribute Authentification_mode; ITI TF-2 3.19 (secure node), 3.40 (XUA); CSP R.1111-26 to R.1111-40
+    (the patient's own access).
     """
 
     DIRECTE = "DIRECTE"
@@ -20,11 +21,19 @@ class Authentication(Enum):
     INDIRECTE_RENFORCEE = "INDIRECTE_RENFORCEE"
     NOEUD_IHE = "NOEUD_IHE"  # a node known by its TLS certificate, or on this machine; nobody is named
     XUA = "XUA"  # a user named by an IHE assertion
+    PATIENT = "PATIENT"  # the patient, by the account of the DMP
+    REPRESENTANT = "REPRESENTANT"  # a legal representative, by an account of their own
+    AUDITEUR = "AUDITEUR"  # whom the operator lets read what was done, and nothing else
 
     @property
     def french(self) -> bool:
-        """Whether it is one of the DMP's own, whose holders stand in the directory."""
-        return self not in (Authentication.NOEUD_IHE, Authentication.XUA)
+        """Whether a VIHF says it: one of the DMP's modes for professionals, whose holders stand in the directory."""
+        return self in (Authentication.DIRECTE, Authentication.INDIRECTE, Authentication.INDIRECTE_RENFORCEE)
+
+    @property
+    def ihe(self) -> bool:
+        """Whether it is one of an IHE affinity domain."""
+        return self in (Authentication.NOEUD_IHE, Authentication.XUA)
 
 
 class ModeAcces(Enum):
@@ -50,9 +59,10 @@ class PatientId:
 class Requester:
     """Who asks, as authenticated at a door. Every field was covered by a verified signature or by TLS.
 
-    `id_nat` is a PS_IdNat for a person, `structure_id/internal_id` for an indirect user. `profession` is the code of
-    TRE_G15 for a health professional, or of TRE_A00 (AUTOMATE, SECRETARIAT_MEDICAL ...) for others; `specialty` the
-    code of TRE_R38 (SMxx), TRE_G04 (pharmacists) or TRE_R85.
+    `id_nat` is a PS_IdNat for a professional, `structure_id/internal_id` for an indirect user, the INS of a patient,
+    the identifier of a legal representative. `profession` is the code of TRE_G15 for a health professional, or of
+    TRE_A00 (AUTOMATE, SECRETARIAT_MEDICAL ...) for others; `specialty` the code of TRE_R38 (SMxx), TRE_G04
+    (pharmacists) or TRE_R85.
     """
 
     id_nat: str

@@ -104,6 +104,10 @@ class Dossiers:
                 opened=dossier.opened,
                 closed=dossier.closed,
                 closing_reason=dossier.closing_reason,
+                attached_to_mes=dossier.attached_to_mes,
+                deceased=dossier.deceased,
+                emancipated=dossier.emancipated,
+                destruction_requested=dossier.destruction_requested,
                 **_columns(dossier.traits),
             )
         )
@@ -119,6 +123,24 @@ class Dossiers:
         self._connection.execute(sa.update(DOSSIERS).where(DOSSIERS.c.key == key).values(_columns(traits)))
         self._connection.execute(sa.delete(TERMS).where(TERMS.c.dossier == key))
         self._insert_terms(key, traits)
+
+    def set_situation(
+        self,
+        key: str,
+        *,
+        attached_to_mes: bool | None = None,
+        deceased: bool | None = None,
+        emancipated: bool | None = None,
+    ) -> None:
+        """What is now known of the patient of a dossier; None leaves what was."""
+        said = {"attached_to_mes": attached_to_mes, "deceased": deceased, "emancipated": emancipated}
+        values = {name: value for name, value in said.items() if value is not None}
+        if values:
+            self._connection.execute(sa.update(DOSSIERS).where(DOSSIERS.c.key == key).values(values))
+
+    def request_destruction(self, key: str, instant: datetime | None) -> None:
+        """Notes when the patient asked that a closed dossier be destroyed; None takes the request back."""
+        self._connection.execute(sa.update(DOSSIERS).where(DOSSIERS.c.key == key).values(destruction_requested=instant))
 
     def hold(self, key: str, patient: PatientId) -> bool:
         """Whether `patient` is still of that dossier; if so, it will not be merged before this transaction ends."""
@@ -185,7 +207,12 @@ class Dossiers:
         reason: str = "",
     ) -> None:
         """One step of the life of a dossier, refused when it does not stand at `before`."""
-        values: dict[str, Any] = {"status": after.value, "closed": closed, "closing_reason": reason}
+        values: dict[str, Any] = {
+            "status": after.value,
+            "closed": closed,
+            "closing_reason": reason,
+            "destruction_requested": None,
+        }
         if opened is not None:
             values["opened"] = opened
         where = (DOSSIERS.c.key == key, DOSSIERS.c.status == before.value)
@@ -218,6 +245,10 @@ def _dossier(rows: Sequence[sa.Row[Any]]) -> Dossier:
         opened=row.opened,
         closed=row.closed,
         closing_reason=row.closing_reason,
+        attached_to_mes=row.attached_to_mes,
+        deceased=row.deceased,
+        emancipated=row.emancipated,
+        destruction_requested=row.destruction_requested,
     )
 
 

@@ -38,6 +38,10 @@ DOSSIERS = sa.Table(
     sa.Column("closing_reason", sa.String, nullable=False),
     sa.Column("birth_time", sa.String(24), nullable=False, index=True),  # a DTM of any precision, '' when unknown
     sa.Column("demographics", sa.Text, nullable=False),  # names, addresses ... as JSON: identities.demographics
+    sa.Column("attached_to_mes", sa.Boolean, nullable=False),  # the patient manages it in Mon espace santé
+    sa.Column("deceased", sa.Boolean, nullable=False),
+    sa.Column("emancipated", sa.Boolean, nullable=False),  # a minor who counts as an adult
+    sa.Column("destruction_requested", Instant),
     sa.Column("merged_into", sa.String(64), sa.ForeignKey("dossiers.key"), index=True),  # the last survivor
 )
 IDENTIFIERS = sa.Table(
@@ -48,6 +52,20 @@ IDENTIFIERS = sa.Table(
     sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), nullable=False, index=True),
     sa.Column("rank", sa.Integer, nullable=False),  # the highest is the current one
     sa.Column("subsumed", sa.Boolean, nullable=False, default=False),  # merged into another one: names nobody now
+)
+REPRESENTATIVES = sa.Table(
+    "representatives",
+    METADATA,
+    sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("family", sa.String, nullable=False),
+    sa.Column("given", sa.String, nullable=False),
+    sa.Column("relationship", sa.String(16), nullable=False),  # PersonalRelationshipRoleType
+    sa.Column("capacity", sa.String(16), nullable=False),  # identities.representation.Capacity
+    sa.Column("contacts", sa.Text, nullable=False),  # addresses and telecoms as JSON: identities.demographics
+    sa.Column("since", Instant),
+    sa.Column("ended", Instant),
+    sa.Column("told", Instant),  # when they learnt that their access ends
 )
 FED_AUTHORITIES = sa.Table(
     "fed_authorities",  # issuing authorities whose patients an identity source tells us: others of theirs are unknown

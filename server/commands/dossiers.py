@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from habilitations.store import Wishes
+from habilitations.wishes import Wishes
 from identities.dossier import Dossier, DossierStatus
 
 

@@ -23,12 +23,31 @@ def create_identities() -> None:
         sa.Column("closing_reason", sa.String(), nullable=False),
         sa.Column("birth_time", sa.String(length=24), nullable=False),
         sa.Column("demographics", sa.Text(), nullable=False),
+        sa.Column("attached_to_mes", sa.Boolean(), nullable=False),
+        sa.Column("deceased", sa.Boolean(), nullable=False),
+        sa.Column("emancipated", sa.Boolean(), nullable=False),
+        sa.Column("destruction_requested", sa.DateTime(timezone=True), nullable=True),
         sa.Column("merged_into", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["merged_into"], ["dossiers.key"]),
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index(op.f("ix_dossiers_birth_time"), "dossiers", ["birth_time"])
     op.create_index(op.f("ix_dossiers_merged_into"), "dossiers", ["merged_into"])
+    op.create_table(
+        "representatives",
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("family", sa.String(), nullable=False),
+        sa.Column("given", sa.String(), nullable=False),
+        sa.Column("relationship", sa.String(length=16), nullable=False),
+        sa.Column("capacity", sa.String(length=16), nullable=False),
+        sa.Column("contacts", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["dossier"], ["dossiers.key"]),
+        sa.PrimaryKeyConstraint("dossier", "id"),
+    )
     op.create_table(
         "patient_continuations",
         sa.Column("key", sa.String(length=64), nullable=False),

@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from habilitations.column import (
+    AUDITEUR,
     CPE_NON_PS,
     ES_INDIRECT,
     MEDECIN_DU_TRAVAIL,
     MEDECIN_NON_MT,
     MEDECIN_TRAITANT,
     NOEUD_IHE,
+    PATIENT,
     PE_NON_PS,
     PS_NON_MEDECIN,
+    REPRESENTANT_LEGAL,
     SANS_OBJET,
     UTILISATEUR_XUA,
 )
@@ -74,6 +77,9 @@ NOEUD = Requester(
 
 _ACTORS = {
     NOEUD_IHE: NOEUD,
+    PATIENT: replace(NOEUD, id_nat="279035121518989", name="ESSAI ANNE", authentication=Authentication.PATIENT),
+    REPRESENTANT_LEGAL: replace(NOEUD, id_nat="rep-1", name="ESSAI JEAN", authentication=Authentication.REPRESENTANT),
+    AUDITEUR: replace(NOEUD, id_nat="audit", name="audit", authentication=Authentication.AUDITEUR),
     UTILISATEUR_XUA: replace(NOEUD, id_nat="user", name="user", authentication=Authentication.XUA),
     PS_NON_MEDECIN: INFIRMIER,
     MEDECIN_NON_MT: MEDECIN,
@@ -94,7 +100,10 @@ def in_column(sheet: str, heading: str) -> tuple[Requester, Statement]:
     if mode != SANS_OBJET:
         requester = replace(requester, mode_acces=ModeAcces(mode))
     treating = actor == MEDECIN_TRAITANT
-    return requester, Statement(DOSSIER, authorised=True, medecin_traitant=treating, switches=EVERY_SWITCH)
+    represents = actor == REPRESENTANT_LEGAL
+    return requester, Statement(
+        DOSSIER, authorised=True, medecin_traitant=treating, representing=represents, switches=EVERY_SWITCH
+    )
 
 
 def entry(

@@ -227,6 +227,17 @@ def _habilitations() -> None:
         sa.PrimaryKeyConstraint("dossier", "holder"),
     )
     op.create_table(
+        "consents",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("given", sa.Boolean(), nullable=False),
+        sa.Column("instant", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("collector", sa.String(length=128), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_consents_dossier"), "consents", ["dossier"])
+    op.create_table(
         "medecins_traitants",
         sa.Column("dossier", sa.String(length=64), nullable=False),
         sa.Column("id_nat", sa.String(length=64), nullable=False),

@@ -1,0 +1,47 @@
+"""What one patient said, whole: whom they let in and shut out, what they oppose, what they consented to.
+
+Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, TD0.3, TD1.1, TD1.2 and TD1.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from habilitations.statement import Switches
+
+Kind = Literal["person", "structure"]
+PERSON: Kind = "person"
+STRUCTURE: Kind = "structure"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """One authorisation of one dossier, in force from `start` to before `end`."""
+
+    kind: Kind
+    holder: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All that one patient said, as it stands."""
+
+    authorisations: tuple[Authorisation, ...]
+    medecins_traitants: tuple[str, ...]
+    blocked: tuple[str, ...]
+    switches: Switches
+    opposed_to_feeding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """An answer of the patient as it was collected, by whom, when. `code` is as printed: CONSENTEMENT_OUVERTURE_DMP."""
+
+    code: str
+    given: bool
+    instant: datetime
+    collector: str

@@ -1,0 +1,78 @@
+"""Legal representatives: who acts for a minor, or for an adult under guardianship, and until when. Pure.
+
+A representative of a minor acts until the minor comes of age or is emancipated; a guardian of an adult until the
+guardianship is ended. Days are civil dates of Paris.
+
+Source: Code civil, art. 388 and 414 (majority at 18), 413-1 to 413-6 (emancipation), 440 (tutelle); public guide of the
+DMP (a representative is told one month before majority, then their access ends).
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from identities.demographics import Address, Telecom
+
+MAJORITY_YEARS = 18
+PARIS = ZoneInfo("Europe/Paris")
+
+
+class Capacity(Enum):
+    """In which capacity a representative acts."""
+
+    PARENT = "parent"  # holder of parental authority over a minor, until majority or emancipation
+    TUTELLE = "tutelle"  # guardian, of a minor or an adult, until it is ended
+
+
+@dataclass(frozen=True, slots=True)
+class Representative:
+    """One legal representative of one dossier. `id` is this house's own and names them in the audit log.
+
+    `relationship` is a code of HL7 PersonalRelationshipRoleType (FTH, MTH, GRPRN ...) or RESPRSN. `told` is when they
+    were told that their access ends, None before.
+    """
+
+    id: str
+    family: str
+    given: str
+    relationship: str
+    capacity: Capacity = Capacity.PARENT
+    telecoms: tuple[Telecom, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    since: datetime | None = None
+    ended: datetime | None = None
+    told: datetime | None = None
+
+
+def majority(birth: date) -> date:
+    """The day on which somebody born on `birth` comes of age: 1 March for who was born on 29 February."""
+    year = birth.year + MAJORITY_YEARS
+    if (birth.month, birth.day) == (2, 29) and monthrange(year, 2)[1] < 29:
+        return date(year, 3, 1)
+    return birth.replace(year=year)
+
+
+def notice_day(birth: date) -> date:
+    """The day from which a representative is told that their access ends: one month before majority."""
+    end = majority(birth)
+    year, month = (end.year, end.month - 1) if end.month > 1 else (end.year - 1, 12)
+    return date(year, month, min(end.day, monthrange(year, month)[1]))
+
+
+def is_minor(birth: date | None, emancipated: bool, instant: datetime) -> bool:
+    """Whether somebody is a minor at an aware instant. An emancipated minor counts as an adult; who has no known birth
+    date too, so that nobody acts for them without a guardianship."""
+    return birth is not None and not emancipated and instant.astimezone(PARIS).date() < majority(birth)
+
+
+def represents(representative: Representative, birth: date | None, emancipated: bool, instant: datetime) -> bool:
+    """Whether `representative` acts at an aware instant for the person born on `birth`."""
+    if representative.ended is not None and representative.ended <= instant:
+        return False
+    if representative.since is not None and instant < representative.since:
+        return False
+    return representative.capacity is Capacity.TUTELLE or is_minor(birth, emancipated, instant)
