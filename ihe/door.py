@@ -5,7 +5,7 @@ What the hall raises, the hall has recorded; `refused` is for requests that neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from identities.requester import PatientId, Requester
 from ihe.mime import Limits
 from ihe.reply import NoOutbox, Outbox
 from ihe.soap import Header
+from ihe.transactions import Actor
 from registry.errors import Finding
 from registry.metadata import Submission
 from registry.stored_query import StoredQuery, Told
@@ -68,8 +69,10 @@ class PatientPorts:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The ports. Those that ask the hall raise RegistryError, AccessRefused, or anything unexpected."""
+    """Who answers at which path, and the ports. Those that ask the hall raise RegistryError, AccessRefused, or anything
+    unexpected."""
 
+    actors: Mapping[str, Actor]
     authenticate: Authenticate
     provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
     register: Register

@@ -1,6 +1,6 @@
-"""The SOAP endpoints of the IHE door: /ihe/registry, /ihe/repository and /ihe/patients, each with ?wsdl.
+"""The SOAP endpoints of the IHE door, each with ?wsdl; which there are, and who answers, depends on the domain.
 
-Source: ITI TF-2 Appendix V.3; SOAP 1.2 Part 2 §7 (HTTP binding).
+Source: ITI TF-2 Appendix V.3; SOAP 1.2 Part 2 §7 (HTTP binding); GIE SESAM-Vitale, DMP WSDL v2.01.04.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ from repository.errors import RepositoryUnavailable
 REGISTRY_PATH = "/ihe/registry"
 REPOSITORY_PATH = "/ihe/repository"
 PATIENTS_PATH = "/ihe/patients"
+HABILITATIONS_PATH = "/ihe/habilitations"
 REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
 MAX_DRAINED_BYTES = 4 * 1024 * 1024  # of a refused request, so that its sender gets to read the fault
-_ACTORS = {
-    REGISTRY_PATH: Actor.DOCUMENT_REGISTRY,
-    REPOSITORY_PATH: Actor.DOCUMENT_REPOSITORY,
-    PATIENTS_PATH: Actor.PIX_MANAGER,
+_DOCUMENTS = {REGISTRY_PATH: Actor.DOCUMENT_REGISTRY, REPOSITORY_PATH: Actor.DOCUMENT_REPOSITORY}
+IHE_ACTORS = {**_DOCUMENTS, PATIENTS_PATH: Actor.PIX_MANAGER}  # of an IHE affinity domain
+DMP_ACTORS = {  # of the DMP
+    **_DOCUMENTS,
+    PATIENTS_PATH: Actor.DMP_PATIENTS,
+    HABILITATIONS_PATH: Actor.DMP_HABILITATIONS,
 }
 
 _log = logging.getLogger("dmp.ihe")
@@ -72,7 +75,7 @@ class _Body:
 def blueprint(door: Door) -> Blueprint:
     """The endpoints, bound to the ports of `door`."""
     routes = Blueprint("ihe", __name__)
-    for path, actor in _ACTORS.items():
+    for path, actor in door.actors.items():
         name = actor.name.lower()
         routes.add_url_rule(path, f"{name}_wsdl", _wsdl(actor), methods=["GET"])
         routes.add_url_rule(path, name, _endpoint(door, actor), methods=["POST"])

@@ -108,6 +108,11 @@ class Exchange:
             raise action_not_supported("")
         return SERVICES[self.transaction].serve(self, body)
 
+    def is_about(self, transaction: Transaction) -> None:
+        """Says which of the transactions that share an action the request is, once its body tells."""
+        self.transaction = transaction
+        self.call = replace(self.call, transaction=transaction.number)
+
     def failure(self, error: Exception) -> Outgoing | None:
         """The Failure answer to a request that was understood; None for an error that a fault tells."""
         findings = findings_of(error)
@@ -138,7 +143,7 @@ class Exchange:
         self.header = header = read_header(root)
         self.call = replace(self.call, message_id=header.message_id)
         action = "".join(header.action.split())  # ITI TF-2 3.47.4.2.3.1.1 prints one with a space in it
-        self.transaction = next((served for served in self.actor.value if served.action == action), None)
+        self.transaction = next((served for served in self.actor.transactions if served.action == action), None)
         if self.transaction is None:
             raise action_not_supported(header.action)
         self.call = replace(self.call, transaction=self.transaction.number)

@@ -68,7 +68,7 @@ def _continue(exchange: Exchange, body: etree._Element) -> Outgoing:
     message = exchange.message = read_message(body, iti47.CONTINUATION, iti47.CANCELLATION)
     requester, asked = exchange.known(), iti47.read_continuation(message)
     if asked.aborted:
-        exchange.transaction = Transaction.ITI_47_CANCEL
+        exchange.is_about(Transaction.ITI_47_CANCEL)
         return _cancelled(exchange, message, asked)
     exchange.reached_hall = True
     found = exchange.door.patients.proceed(requester, exchange.call, asked.question, asked.start, asked.quantity)

@@ -45,27 +45,39 @@ class Transaction(Enum):
 
 
 class Actor(Enum):
-    """Who answers at an endpoint, and what."""
+    """Who answers at an endpoint. The value is the name as its WSDL has it."""
 
-    DOCUMENT_REGISTRY = (
+    DOCUMENT_REGISTRY = "DocumentRegistry"
+    DOCUMENT_REPOSITORY = "DocumentRepository"
+    PIX_MANAGER = "PIXManager"  # and Patient Demographics Supplier
+    DMP_PATIENTS = "DMPPatients"  # the life of a DMP: TD0.2, TD0.5, TD1.1 to TD1.4
+    DMP_HABILITATIONS = "DMPHabilitations"  # authorisations and internet accounts: TD0.3, TD0.4, TD1.5, TD1.6
+
+    @property
+    def transactions(self) -> tuple[Transaction, ...]:
+        return _SERVED[self]
+
+
+_FEED = (Transaction.ITI_44_ADD, Transaction.ITI_44_REVISE, Transaction.ITI_44_MERGE)
+_SERVED: dict[Actor, tuple[Transaction, ...]] = {
+    Actor.DOCUMENT_REGISTRY: (
         Transaction.ITI_18,
         Transaction.ITI_42,
-        Transaction.ITI_44_ADD,
-        Transaction.ITI_44_REVISE,
-        Transaction.ITI_44_MERGE,
+        *_FEED,
         Transaction.ITI_51,
         Transaction.ITI_57,
         Transaction.ITI_61,
         Transaction.ITI_62,
         Transaction.ITI_92,
-    )
-    DOCUMENT_REPOSITORY = (Transaction.ITI_41, Transaction.ITI_43, Transaction.ITI_86)
-    PIX_MANAGER = (  # and Patient Demographics Supplier
-        Transaction.ITI_44_ADD,
-        Transaction.ITI_44_REVISE,
-        Transaction.ITI_44_MERGE,
+    ),
+    Actor.DOCUMENT_REPOSITORY: (Transaction.ITI_41, Transaction.ITI_43, Transaction.ITI_86),
+    Actor.PIX_MANAGER: (
+        *_FEED,
         Transaction.ITI_45,
         Transaction.ITI_47,
         Transaction.ITI_47_CONTINUE,
         Transaction.ITI_47_CANCEL,
-    )
+    ),
+    Actor.DMP_PATIENTS: (),
+    Actor.DMP_HABILITATIONS: (),
+}

@@ -49,6 +49,8 @@ INTERFACES = {
     Actor.DOCUMENT_REGISTRY: Interface(XDS, (*_EBRIM, "xds/query", "xds/hl7v3")),
     Actor.DOCUMENT_REPOSITORY: Interface(XDS, (*_EBRIM, "xds/xds", "xds/rmd"), mtom=True),
     Actor.PIX_MANAGER: Interface("urn:ihe:iti:pixv3:2007", ("xds/hl7v3",)),
+    Actor.DMP_PATIENTS: Interface("asip:ci-sis:gdp:2010", ()),
+    Actor.DMP_HABILITATIONS: Interface("urn:si-dmp-habilitations", ()),
 }
 
 # Source: ITI TF-2 Appendix W for the names.
@@ -85,10 +87,9 @@ OPERATIONS = {
 
 def write_wsdl(actor: Actor, location: str) -> bytes:
     """The WSDL of `actor` as UTF-8; `location` is the address of its endpoint."""
-    interface = INTERFACES[actor]
-    name = "".join(word if word == "PIX" else word.capitalize() for word in actor.name.split("_"))
+    interface, name = INTERFACES[actor], actor.value
     prefixes = "".join(f' xmlns:{prefix}="{namespace}"' for prefix, namespace in _PREFIXES.items())
-    ports = _ports(name, actor)
+    ports = _ports(actor)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<wsdl:definitions name="{name}" targetNamespace="{interface.namespace}" '
@@ -97,7 +98,7 @@ def write_wsdl(actor: Actor, location: str) -> bytes:
         'xmlns:wsaw="http://www.w3.org/2006/05/addressing/wsdl" '
         'xmlns:wsoma="http://schemas.xmlsoap.org/ws/2004/09/policy/optimizedmimeserialization"'
         f"{prefixes}>\n<wsdl:types>{''.join(map(_schema, interface.schemas))}</wsdl:types>\n"
-        f"{''.join(_messages(one) for one in actor.value)}\n"
+        f"{''.join(_messages(one) for one in actor.transactions)}\n"
         f"{''.join(_port_type(port, name, served) for port, served in ports.items())}\n"
         f"{''.join(_binding(port, name, served, interface.mtom) for port, served in ports.items())}\n"
         f'<wsdl:service name="{name}_Service">{"".join(_port(port, location) for port in ports)}</wsdl:service>\n'
@@ -105,12 +106,12 @@ def write_wsdl(actor: Actor, location: str) -> bytes:
     ).encode()
 
 
-def _ports(name: str, actor: Actor) -> dict[str, list[Transaction]]:
+def _ports(actor: Actor) -> dict[str, list[Transaction]]:
     """What each port serves, the profile's own first. Names follow those of ITI TF-2 Appendix W."""
-    ports: dict[str, list[Transaction]] = {name: []}
-    for transaction in actor.value:
+    ports: dict[str, list[Transaction]] = {actor.value: []}
+    for transaction in actor.transactions:
         option = OPERATIONS[transaction].option
-        ports.setdefault(f"{name}_{option}" if option else name, []).append(transaction)
+        ports.setdefault(f"{actor.value}_{option}" if option else actor.value, []).append(transaction)
     return ports
 
 

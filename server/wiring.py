@@ -14,6 +14,7 @@ from dmp.patients import Consumer, Notice, Patients
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Requester
 from ihe.door import Authenticate, Door, PatientPorts, Peer
+from ihe.endpoint import DMP_ACTORS, IHE_ACTORS
 from ihe.iti46 import write_notification
 from ihe.mime import Limits
 from ihe.node import NodeAuthenticator
@@ -67,6 +68,7 @@ def ihe_door(house: House) -> Door:
         return suppression.remove_documents(gate, requester, call, wanted, domain.repository_unique_id)
 
     return Door(
+        actors=IHE_ACTORS if domain.assertion.profile is Profile.XUA else DMP_ACTORS,
         authenticate=_authenticator(house),
         provide=alimentation.provide,
         register=alimentation.register,

@@ -24,7 +24,7 @@ from audit.event import Call
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Authentication, Requester
 from ihe.door import Door, Peer
-from ihe.endpoint import blueprint
+from ihe.endpoint import IHE_ACTORS, blueprint
 from ihe.mime import Limits
 from ihe.soap import ENVELOPE, Header
 from registry.errors import ErrorCode, Finding
@@ -128,6 +128,7 @@ class Hall:
 
     def door(self, limits: Limits | None = None) -> Door:
         return Door(
+            actors=IHE_ACTORS,
             authenticate=self.authenticate,
             provide=self.provide,
             register=self.register,

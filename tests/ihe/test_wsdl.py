@@ -83,7 +83,7 @@ def test_every_transaction_is_bound_once_to_soap_12(actor: Actor) -> None:
     root = definitions(actor)
     for where in ("portType", "binding"):
         bound = [each.get("name", "").partition("_")[2] for each in root.findall(f"w:{where}/w:operation", NS)]
-        assert sorted(bound) == sorted(OPERATIONS[transaction].name for transaction in actor.value)
+        assert sorted(bound) == sorted(OPERATIONS[transaction].name for transaction in actor.transactions)
     bindings = root.findall("w:binding", NS)
     assert all(binding.find("soap12:binding", NS) is not None for binding in bindings)
     addresses = root.findall("w:service/w:port/soap12:address", NS)
@@ -93,12 +93,12 @@ def test_every_transaction_is_bound_once_to_soap_12(actor: Actor) -> None:
 def test_no_soap_action_is_required(actor: Actor) -> None:
     """Source: ITI TF-2 V.3.2.2."""
     bound = definitions(actor).findall("w:binding/w:operation/soap12:operation", NS)
-    assert [operation.attrib for operation in bound] == [{"soapActionRequired": "false"}] * len(actor.value)
+    assert [operation.attrib for operation in bound] == [{"soapActionRequired": "false"}] * len(actor.transactions)
 
 
 def test_actions_are_told_both_ways(actor: Actor) -> None:
     told = operations(definitions(actor))
-    for transaction in actor.value:
+    for transaction in actor.transactions:
         request, _, response, _ = told[OPERATIONS[transaction].name]
         assert (request, response) == (transaction.action, transaction.response_action)
 
@@ -150,7 +150,8 @@ def test_only_the_repository_speaks_of_mtom(actor: Actor) -> None:
 @pytest.mark.parametrize("transaction", NUMBERS, ids=lambda transaction: transaction.name)
 def test_actions_and_bodies_are_those_of_the_official_wsdl(reference: Path, transaction: Transaction) -> None:
     ((name, theirs),) = operations(parse(official.wsdl(reference, NUMBERS[transaction]).read_bytes())).items()
-    (actor,) = (each for each in (Actor.DOCUMENT_REGISTRY, Actor.DOCUMENT_REPOSITORY) if transaction in each.value)
+    xds = (Actor.DOCUMENT_REGISTRY, Actor.DOCUMENT_REPOSITORY)
+    (actor,) = (each for each in xds if transaction in each.transactions)
     assert OPERATIONS[transaction].name == name
     assert operations(definitions(actor))[name] == theirs
 
@@ -165,7 +166,7 @@ def test_a_client_library_understands_the_wsdl(actor: Actor, tmp_path: Path) -> 
     client = zeep.Client(str(file), settings=zeep.Settings(forbid_external=True))
     (service,) = client.wsdl.services.values()
     found = {name.partition("_")[2] for port in service.ports.values() for name in port.binding.all()}
-    assert found == {OPERATIONS[transaction].name for transaction in actor.value}
+    assert found == {OPERATIONS[transaction].name for transaction in actor.transactions}
 
 
 def test_a_client_library_sees_the_parts_of_a_message(tmp_path: Path) -> None:

@@ -228,17 +228,21 @@ def test_each_message_is_recorded_once_and_a_merge_as_update_and_delete(
 
 
 def test_the_french_domain_takes_no_feed(village: Village) -> None:
+    """Its registry refuses one, and its patients have other services."""
     lps = village.lps(village.demo.people[0].name)
     patient = village.patient(PATIENTS[0].ins)
-    _, start, end = envelope(
-        "urn:hl7-org:v3:PRPA_IN201301UV02", f"https://x{PATIENTS_PATH}", lps.assertion(patient, Access())
-    )
     fed = (patient.ins, patient.ins_oid)
     body = message("PRPA_IN201301UV02", registration(ii(fed), name("X", "Y"), "PRPA_TE201301UV02")).encode()
-    answer = post(lps, PATIENTS_PATH, SIMPLE, start + body + end)
-    code = parse(answer.body).find(f".//{{{HL7}}}acknowledgement/{{{HL7}}}typeCode")
-    assert answer.status == 200 and code is not None and code.get("code") == "CE"
-    (record,) = village.audit(1)
+    answers = []
+    for path in (REGISTRY_PATH, PATIENTS_PATH):
+        assertion = lps.assertion(patient, Access())
+        _, start, end = envelope("urn:hl7-org:v3:PRPA_IN201301UV02", f"https://x{path}", assertion)
+        answers.append(post(lps, path, SIMPLE, start + body + end))
+    refused, not_served = answers
+    code = parse(refused.body).find(f".//{{{HL7}}}acknowledgement/{{{HL7}}}typeCode")
+    assert refused.status == 200 and code is not None and code.get("code") == "CE"
+    assert not_served.status == 400 and b"wsa:ActionNotSupported" in not_served.body
+    _, record = village.audit(2)
     assert (record.transaction, record.action, record.outcome) == ("ITI-44", "ITI-44", Outcome.MINOR_FAILURE)
 
 
