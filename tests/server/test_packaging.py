@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-DATA = {".csv", ".toml", ".xsd", ".mako"}
+DATA = {".csv", ".toml", ".xsd", ".mako", ".html", ".css"}
 
 
 def _configured() -> tuple[list[str], list[str]]:

@@ -1,0 +1,46 @@
+"""What goes wrong at the portal, and the one table that says how it reads on a page.
+
+The sentences are French and hold no health data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An error page: the HTTP status, a title and a sentence."""
+
+    status: int
+    title: str
+    sentence: str
+
+
+class UnknownRequesterError(Exception):
+    """Who is not believed. `reason` is technical, for the audit log; the page says `sentence`."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(reason)
+        self.reason, self.sentence = reason, sentence
+
+
+_BY_STATUS = {
+    HTTPStatus.BAD_REQUEST: ("Demande incomprise", "Cette demande n'a pas pu être comprise."),
+    HTTPStatus.UNAUTHORIZED: ("Authentification nécessaire", "Vous n'avez pas été reconnu."),
+    HTTPStatus.FORBIDDEN: ("Accès refusé", "Cette page ne vous est pas ouverte."),
+    HTTPStatus.NOT_FOUND: ("Page introuvable", "Cette page n'existe pas."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("Demande incomprise", "Cette page ne se demande pas ainsi."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("Envoi trop volumineux", "Ce que vous envoyez dépasse la taille permise."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("Format inconnu", "Ce que vous envoyez n'est pas dans un format attendu."),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Trop de demandes", "Attendez quelques minutes avant de réessayer."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Service indisponible", "Réessayez dans quelques minutes."),
+}
+_FAILED = ("Erreur du serveur", "Le serveur n'a pas pu répondre.")
+
+
+def notice(status: int, sentence: str = "") -> Notice:
+    """The page of an HTTP status, with its own sentence when none is given."""
+    title, usual = _BY_STATUS.get(HTTPStatus(status), _FAILED)
+    return Notice(status, title, sentence or usual)
