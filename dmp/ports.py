@@ -217,9 +217,24 @@ class Trail(Protocol):
 
 
 class Notices(Protocol):
-    """Messages that leave once the transaction is durable."""
+    """Messages that leave once the transaction is durable, and only then.
+
+    Whether mail and SMS leave at all is the operator's choice (`mails`, `texts`): whoever would tell somebody asks that
+    first, so that nobody is believed to have been told. `mail` and `sms` raise ContactError for an address or a number
+    that is none (`identities.contact`), LookupError where nothing of their kind leaves.
+    """
+
+    @property
+    def mails(self) -> bool: ...
+
+    @property
+    def texts(self) -> bool: ...
 
     def send(self, address: str, message: bytes) -> None: ...
+
+    def mail(self, address: str, subject: str, text: str) -> None: ...
+
+    def sms(self, number: str, text: str) -> None: ...
 
 
 class Rooms(Protocol):

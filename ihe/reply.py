@@ -17,7 +17,8 @@ from ihe.soap import ON_CONNECTION, EndpointReference, Header, SoapError
 
 _PORTS = {"http": 80, "https": 443}  # RFC 9110 §4.2
 _PARTS = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?]+)(?P<path>/[^?]*)?(?P<query>\?.*)?")
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?")
+_NAME = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"  # RFC 1035 §2.3.4: another name cannot be looked up
+_AUTHORITY = re.compile(rf"(?P<host>\[[0-9A-Fa-f:.]+\]|{_NAME})(?::(?P<port>[0-9]{{1,5}}))?")
 _VISIBLE = re.compile(r"[A-Za-z0-9%/?:@!$&'()*+,;=._~\[\]-]+")  # RFC 3986 §2, without what starts a fragment
 _DISGUISE = re.compile(r"%(?:2[eEfF]|5[cC])|%(?![0-9A-Fa-f]{2})")  # an encoded dot or slash, an escape that is none
 

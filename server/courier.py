@@ -1,42 +1,47 @@
 """The courier: one process of a home that delivers what is in its outbox.
 
-A delivery is one HTTP POST, straight to an address of the operator's list: no proxy, no redirect, over TLS with the
-server's own certificate. Anything but 2xx is tried again later, for about 17 hours (`RETRY_SECONDS`); then the message
-is given up and the log says so. What was under way when the courier died is delivered again: at least once, that is,
-not exactly once.
+SOAP messages are posted to an address of the operator's list, over TLS with the server's own certificate; mail goes to
+the operator's SMTP server, SMS to his gateway. What fails is tried again later, for about 17 hours (`RETRY_SECONDS`);
+then, or when it is refused for good, the message is given up and the log says so. What was under way when the courier
+died is delivered again: at least once, that is, not exactly once.
 """
 
 from __future__ import annotations
 
 import fcntl
-import http.client
 import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ssl import SSLContext
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from ihe.reply import Address
 from server import logging as technical
+from server.channels import SmsGateway, Smtp
 from server.database import BusyError, connect
-from server.outbox import Letter, Outbox
+from server.delivery import Attempt, Outcome, post_sms, post_soap
+from server.mail import send_mail
+from server.outbox import FOLDER, Kind, Letter, Outbox
 from server.settings import Settings
 from server.tls import outgoing_context
 
-DELIVERIES = 4  # at once: a receiver that is slow does not hold up the others
-TIMEOUT_SECONDS = 60.0  # for each step: connecting, writing a block, reading the answer
+DELIVERIES = 4  # at once, of each kind: a receiver that is slow does not hold up the others
+AT_ONCE = DELIVERIES * len(Kind)
 POLL_SECONDS = 0.1
 LISTEN_SECONDS = 2.0  # after which the database is asked even when nobody rang
 SWEEP_SECONDS = 3600.0
-BLOCK_BYTES = 64 * 1024
-MAX_ANSWER_BYTES = 1024 * 1024  # of a receiver's answer, which is read and forgotten
 
 _TROUBLE = (BusyError, SQLAlchemyError, OSError)  # of our own database and disk
 _log = structlog.get_logger("dmp.courier")
+
+
+def courier_needed(settings: Settings) -> bool:
+    """Whether there is something to deliver, or to give up because the settings no longer let it leave."""
+    return settings.sends or (settings.home / FOLDER).is_dir()
 
 
 def deliver(settings: Settings) -> None:
@@ -45,7 +50,7 @@ def deliver(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    outbox = Outbox.of(settings, connect(settings.database_url, threads=DELIVERIES + 1))
+    outbox = Outbox.of(settings, connect(settings.database_url, threads=AT_ONCE + 1))
     outbox.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (outbox.folder / "courier").open("wb") as turn:
         while not stop.is_set():
@@ -54,15 +59,23 @@ def deliver(settings: Settings) -> None:
             except BlockingIOError:
                 stop.wait(LISTEN_SECONDS)
             else:
-                Courier(outbox, lambda: outgoing_context(settings)).run(stop)
+                context = partial(outgoing_context, settings)
+                Courier(outbox, context, settings.smtp, settings.sms_gateway).run(stop)
 
 
 class Courier:
-    """Delivers the messages of one outbox. `context` makes the TLS context of a connection."""
+    """Delivers the messages of one outbox. `context` makes the TLS context of a connection for SOAP."""
 
-    def __init__(self, outbox: Outbox, context: Callable[[], SSLContext]) -> None:
-        self._outbox, self._context = outbox, context
+    def __init__(
+        self,
+        outbox: Outbox,
+        context: Callable[[], SSLContext],
+        smtp: Smtp | None = None,
+        gateway: SmsGateway | None = None,
+    ) -> None:
+        self._outbox, self._context, self._smtp, self._gateway = outbox, context, smtp, gateway
         self._busy: set[str] = set()
+        self._done: set[str] = set()  # arrived or given up, and the database has not taken note yet
         self._lock = threading.Lock()
         self._rung: int | None = None
         self._listened = self._swept = 0.0
@@ -70,7 +83,7 @@ class Courier:
 
     def run(self, stop: threading.Event) -> None:
         """Delivers until `stop` is set; ends when what is under way then has ended."""
-        with ThreadPoolExecutor(DELIVERIES) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             while not stop.wait(POLL_SECONDS):
                 try:
                     self._dispatch(pool)
@@ -80,9 +93,9 @@ class Courier:
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         with self._lock:
             busy = set(self._busy)
-        if len(busy) >= DELIVERIES or not self._called():
+        if len(busy) >= AT_ONCE or not self._called():
             return
-        letters, self._next = self._outbox.due(busy, DELIVERIES - len(busy))
+        letters, self._next = self._outbox.due(busy, DELIVERIES)
         if letters:
             self._rung = None  # there may be more
         for letter in letters:
@@ -105,51 +118,52 @@ class Courier:
 
     def _handle(self, letter: Letter) -> None:
         try:
-            self.carry(letter)
-        except _TROUBLE as error:  # the next look at the outbox finds the letter again
+            if letter.id in self._done:
+                self._settle(letter)
+            else:
+                self.carry(letter)
+        except _TROUBLE as error:  # a later look at the outbox finds the letter again
             _log.error("delivery not recorded", message=letter.id, error=type(error).__name__)
+        else:
+            self._rung = None
         finally:
             with self._lock:
                 self._busy.discard(letter.id)
-                self._rung = None
 
     def carry(self, letter: Letter) -> bool:
-        """Makes one attempt, and notes how it went. The log says to whom, never what."""
-        destination = self._outbox.destination(letter.address)
-        if destination is None:  # the list has changed since
-            self._outbox.delivered(letter)
-            _log.error("given up: the address is no longer allowed", message=letter.id)
+        """Makes one attempt, and notes how it went. The log says by whom, never to whom or what."""
+        way = self._way(letter)
+        if way is None:
+            self._settle(letter)
+            _log.error("given up: the settings no longer let it leave", message=letter.id, kind=letter.kind.value)
             return False
-        got = self._attempt(destination, letter)
-        told = {"message": letter.id, "to": destination.base, "got": got, "attempt": letter.attempts + 1}
-        if got.startswith("2"):
-            self._outbox.delivered(letter)
+        to, attempt = way[0], way[1]()
+        told = {"message": letter.id, "to": to, "got": attempt.got, "attempt": letter.attempts + 1}
+        if attempt.outcome is Outcome.ARRIVED:
+            self._settle(letter)
             _log.info("delivered", **told)
-            return True
-        if self._outbox.failed(letter):
+        elif attempt.outcome is Outcome.REFUSED:
+            self._settle(letter)
+            _log.error("given up: refused", **told)
+        elif self._outbox.failed(letter):
             _log.warning("not delivered: trying again later", **told)
         else:
             _log.error("given up: not delivered", **told)
-        return False
+        return attempt.outcome is Outcome.ARRIVED
 
-    def _attempt(self, destination: Address, letter: Letter) -> str:
-        """The status of the receiver's answer, or the name of what went wrong."""
-        connection = self._connection(destination)
-        headers = {"Content-Type": letter.content_type, "Content-Length": str(letter.file.stat().st_size)}
-        try:
-            with letter.file.open("rb") as body:
-                connection.request("POST", destination.target, body=body, headers=headers)
-                response = connection.getresponse()
-                response.read(MAX_ANSWER_BYTES)
-                return str(response.status)
-        except (OSError, http.client.HTTPException) as error:
-            return type(error).__name__
-        finally:
-            connection.close()
+    def _way(self, letter: Letter) -> tuple[str, Callable[[], Attempt]] | None:
+        """The server that a letter goes to, and how it is handed over; None when the settings have no such any more."""
+        match letter.kind:
+            case Kind.MAIL if self._smtp is not None:
+                return self._smtp.base, partial(send_mail, self._smtp, letter)
+            case Kind.SMS if self._gateway is not None:
+                return self._gateway.url.base, partial(post_sms, self._gateway, letter)
+            case Kind.SOAP if destination := self._outbox.destination(letter.address):
+                return destination.base, partial(post_soap, destination, letter, self._context)
+        return None
 
-    def _connection(self, destination: Address) -> http.client.HTTPConnection:
-        host, port = destination.host, destination.port
-        if destination.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS, blocksize=BLOCK_BYTES)
-        context = self._context()
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context, blocksize=BLOCK_BYTES)
+    def _settle(self, letter: Letter) -> None:
+        """Has the database note the end of a letter. While it cannot, the letter leaves no second time."""
+        self._done.add(letter.id)
+        self._outbox.settle(letter)
+        self._done.discard(letter.id)

@@ -100,6 +100,8 @@ class House:
 
         Raises BusyError when the database gave the transaction up for another one.
         """
+        settings = self.settings
+        outbox = Outbox.of(settings, self.database)
         with self.database.transaction() as connection:
             yield BoundRooms(
                 registry=RegistryStore(connection, self._most),
@@ -107,7 +109,7 @@ class House:
                 identities=IdentitiesStore(connection),
                 rights=HabilitationsStore(connection),
                 trail=AuditTrail(AuditStore(connection), self.source),
-                notices=OutboxNotices(connection, Outbox.of(self.settings, self.database)),
+                notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),
             )
 
     @contextmanager

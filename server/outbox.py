@@ -2,7 +2,8 @@
 
 A message is a file in `home/outbox` and a row of the same name: the file holds its bytes, the row says where they go
 and when they are tried next. `post` returns when both are on disk; whoever changes the registry and notifies in one
-breath calls `spool` before its transaction and `enlist` within it. One courier for each home delivers.
+breath calls `spool` before its transaction and `enlist` within it. One courier for each home delivers. Each kind of
+message has its own way out, and waits for none of another kind.
 
 Source: Web Services Addressing 1.0, Core §3.4; ITI TF-2 V.5 (asynchronous exchange).
 """
@@ -14,7 +15,10 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -29,6 +33,7 @@ OUTBOX = sa.Table(
     "outbox",
     METADATA,
     sa.Column("id", sa.String(32), primary_key=True),  # and the name of the file
+    sa.Column("kind", sa.String(4), nullable=False),
     sa.Column("address", sa.Text, nullable=False),
     sa.Column("content_type", sa.Text, nullable=False),
     sa.Column("key", sa.String(64), nullable=True),  # names the request that it answers
@@ -46,11 +51,20 @@ READ_AT_ONCE = 1000
 RETRY_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
 
 
+class Kind(StrEnum):
+    """How a message travels, and so what its address is: a URL, a mail address, a telephone number."""
+
+    SOAP = "soap"
+    MAIL = "mail"
+    SMS = "sms"
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A message that is due."""
 
     id: str
+    kind: Kind
     address: str
     content_type: str
     file: Path
@@ -109,10 +123,13 @@ class Outbox:
             raise
         self.ring()
 
-    def spool(self, chunks: Iterable[bytes]) -> str:
-        """Writes the bytes of a message to disk, chunk by chunk, and gives the name they have there."""
+    def spool(self, chunks: Iterable[bytes], name: str = "") -> str:
+        """Writes the bytes of a message to disk, chunk by chunk, and gives the name they have there.
+
+        A message that says its own name comes with one, of `new_name`.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
+        name = name or new_name()
         partial = self.folder / f"{name}{PARTIAL}"
         try:
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -128,11 +145,18 @@ class Outbox:
         return name
 
     def enlist(
-        self, connection: sa.Connection, name: str, address: str, content_type: str, *, key: str | None = None
+        self,
+        connection: sa.Connection,
+        name: str,
+        address: str,
+        content_type: str,
+        *,
+        kind: Kind = Kind.SOAP,
+        key: str | None = None,
     ) -> None:
         """Has what was spooled under `name` delivered to `address` once the transaction of `connection` commits."""
         now = _now()
-        row = {"id": name, "address": address, "content_type": content_type, "key": key}
+        row = {"id": name, "kind": kind, "address": address, "content_type": content_type, "key": key}
         connection.execute(OUTBOX.insert().values(**row, created=now, due=now, attempts=0))
 
     def ring(self) -> None:
@@ -142,33 +166,39 @@ class Outbox:
     # --- Out: for the one courier of a home ---------------------------------------------------------------------------
 
     def due(self, busy: Collection[str], limit: int) -> tuple[list[Letter], int | None]:
-        """Up to `limit` messages that are due and not among `busy`, and when the next one after now is (milliseconds).
+        """Messages that are due and not among `busy`, and when the next one after now is (milliseconds).
 
-        A row whose file lies in another home is that home's affair.
+        With the busy ones they are `limit` of each kind at most. A row whose file lies in another home is that home's
+        affair.
         """
         now = _now()
+        letters: list[Letter] = []
         with self._database.transaction() as connection:
-            waiting = sa.select(OUTBOX).where(OUTBOX.c.due <= now).order_by(OUTBOX.c.due).limit(READ_AT_ONCE)
-            rows = connection.execute(waiting).all()
+            for kind in Kind:
+                waiting = sa.select(OUTBOX).where(OUTBOX.c.kind == kind, OUTBOX.c.due <= now).order_by(OUTBOX.c.due)
+                with connection.execute(waiting.limit(READ_AT_ONCE)) as rows:
+                    here = (row for row in rows if row.id in busy or (self.folder / row.id).exists())
+                    letters += [self._letter(row) for row in islice(here, limit) if row.id not in busy]
             later = connection.execute(sa.select(sa.func.min(OUTBOX.c.due)).where(OUTBOX.c.due > now)).scalar()
-        letters = [
-            Letter(row.id, row.address, row.content_type, self.folder / row.id, row.attempts)
-            for row in rows
-            if row.id not in busy and (self.folder / row.id).exists()
-        ]
-        return letters[:limit], later
+        return letters, later
 
-    def delivered(self, letter: Letter) -> None:
-        """Notes that `letter` has arrived: its bytes go, its key is remembered for a while."""
-        self._set(letter, due=None)
+    def settle(self, letter: Letter) -> None:
+        """Notes that `letter` has arrived or is given up: its bytes go; its key, if any, is remembered for a while."""
+        with self._database.transaction() as connection:
+            row = OUTBOX.c.id == letter.id
+            connection.execute(OUTBOX.delete().where(row, OUTBOX.c.key.is_(None)))
+            connection.execute(OUTBOX.update().where(row).values(due=None, attempts=letter.attempts + 1))
         letter.file.unlink(missing_ok=True)
 
     def failed(self, letter: Letter) -> bool:
         """Notes an attempt that failed; False when it was the last one, and the message is given up."""
         if letter.attempts >= len(RETRY_SECONDS):
-            self.delivered(letter)
+            self.settle(letter)
             return False
-        self._set(letter, due=_now() + RETRY_SECONDS[letter.attempts] * 1000)
+        due = _now() + RETRY_SECONDS[letter.attempts] * 1000
+        with self._database.transaction() as connection:
+            tried = OUTBOX.update().where(OUTBOX.c.id == letter.id)
+            connection.execute(tried.values(due=due, attempts=letter.attempts + 1))
         return True
 
     def sweep(self) -> None:
@@ -182,10 +212,13 @@ class Outbox:
             if old and len(file.name.removesuffix(PARTIAL)) == 32 and file.name not in known:
                 file.unlink(missing_ok=True)
 
-    def _set(self, letter: Letter, *, due: int | None) -> None:
-        with self._database.transaction() as connection:
-            changed = OUTBOX.update().where(OUTBOX.c.id == letter.id)
-            connection.execute(changed.values(due=due, attempts=letter.attempts + 1))
+    def _letter(self, row: sa.Row[Any]) -> Letter:
+        return Letter(row.id, Kind(row.kind), row.address, row.content_type, self.folder / row.id, row.attempts)
+
+
+def new_name() -> str:
+    """A name that no message has."""
+    return uuid.uuid4().hex
 
 
 def _sync(folder: Path) -> None:

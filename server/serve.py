@@ -28,7 +28,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 from audit.transactions import APPLICATION_START, APPLICATION_STOP
 from habilitations.decision import Tables
 from server import logging as technical
-from server.courier import deliver
+from server.courier import courier_needed, deliver
 from server.home_domain import claim
 from server.house import House, tables_of
 from server.lifeline import die_with
@@ -65,7 +65,7 @@ def serve(settings: Settings) -> None:
             children[_spawn(partial(_gunicorn, settings, exposure, listener, tables))] = exposure.value
         if settings.unix is not None:
             children[_spawn(partial(_granian, settings, settings.unix, tables))] = Exposure.PROXY.value
-        if settings.reply_to or settings.pix_consumers:
+        if courier_needed(settings):
             children[_spawn(partial(_courier, settings, listeners))] = "courier"
         for _, listener in listeners:
             listener.close()

@@ -17,9 +17,18 @@ from typing import Any, TypeVar
 
 from identities.id_nat import IdNatError, check_ps_id_nat, check_struct_id_nat
 from ihe.reply import Address as Url
-from ihe.reply import AddressError, read_address
 from schemas.domain import Domain, DomainError, Profile
 from schemas.domain import load as load_domain
+from server.channels import (
+    SMS_KEYS,
+    SMTP_KEYS,
+    SmsGateway,
+    Smtp,
+    read_sms_gateway,
+    read_smtp,
+    receiver_url,
+    secret_problems,
+)
 
 T = TypeVar("T")
 
@@ -81,7 +90,8 @@ class Settings:
     `habilitations` is a folder of tables of rights beside the shipped ones; None where there is none.
     `reply_to` lists the addresses, and what stands below them, to which answers may be sent on a connection of our own;
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
-    after it the authorities that it is interested in, all of them when none is named.
+    after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
+    people are told by mail and by SMS; they are not when None.
     """
 
     home: Path
@@ -106,6 +116,8 @@ class Settings:
     ouverture_medecin_traitant: tuple[str, ...] = ()
     reply_to: tuple[Url, ...] = ()
     pix_consumers: tuple[PixConsumer, ...] = ()
+    smtp: Smtp | None = None
+    sms_gateway: SmsGateway | None = None
 
     @property
     def sqlite(self) -> bool:
@@ -127,6 +139,11 @@ class Settings:
         urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers))
         return any(url.scheme == "https" for url in urls)
 
+    @property
+    def sends(self) -> bool:
+        """Whether anything leaves by a connection of our own."""
+        return bool(self.reply_to or self.pix_consumers or self.smtp or self.sms_gateway)
+
     def check_serving(self) -> None:
         """Raises SettingsError with everything that a server needs and does not have."""
         problems = []
@@ -144,6 +161,7 @@ class Settings:
         problems += [f"{name}: {path} is missing" for name, path in needed.items() if not path.is_file()]
         if self.unix is not None and not self.unix.parent.is_dir():
             problems.append(f"unix: {self.unix.parent} is not a folder")
+        problems += secret_problems(self.smtp, self.sms_gateway)
         if problems:
             raise SettingsError(problems)
 
@@ -181,7 +199,7 @@ def _file(home: Path, named: object) -> dict[str, Any]:
     return values
 
 
-_NAMES = {field.name for field in fields(Settings)} | {"settings"}
+_NAMES = {field.name for field in fields(Settings)} | SMTP_KEYS | SMS_KEYS | {"settings"}
 
 
 class _Reader:
@@ -214,6 +232,8 @@ class _Reader:
             "ouverture_medecin_traitant": self._read("ouverture_medecin_traitant", (), _persons),
             "reply_to": self._read("reply_to", (), _urls),
             "pix_consumers": self._read("pix_consumers", (), _pix_consumers),
+            "smtp": read_smtp(self._values, self._home, self._problems),
+            "sms_gateway": read_sms_gateway(self._values, self._home, self._problems),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
@@ -286,7 +306,7 @@ def _persons(value: object) -> tuple[str, ...]:
 def _urls(value: object) -> tuple[Url, ...]:
     """A list, or as a variable texts separated by commas: each an https URL, or an http one of this machine."""
     listed = value if isinstance(value, list | tuple) else str(value).split(",")
-    return tuple(_url(str(each).strip()) for each in listed if str(each).strip())
+    return tuple(receiver_url(str(each).strip()) for each in listed if str(each).strip())
 
 
 def _pix_consumers(value: object) -> tuple[PixConsumer, ...]:
@@ -300,17 +320,7 @@ def _pix_consumer(words: list[str]) -> PixConsumer:
     for authority in authorities:
         if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*))+", authority):
             raise ValueError(f"a URL and OIDs of authorities ({authority} is none)")
-    return PixConsumer(_url(address), address, frozenset(authorities))
-
-
-def _url(text: str) -> Url:
-    try:
-        url = read_address(text)
-    except AddressError as error:
-        raise ValueError(f"URLs of receivers; of {text}: {error}") from None
-    if url.query or (url.scheme == "http" and not url.loopback):
-        raise ValueError(f"https URLs without query, or http ones of this machine ({text} is neither)")
-    return url
+    return PixConsumer(receiver_url(address), address, frozenset(authorities))
 
 
 def _holds(check: Callable[[str], None], value: str) -> bool:

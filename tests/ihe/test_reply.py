@@ -59,7 +59,7 @@ def test_addresses_are_normalised(text: str, address: Address) -> None:
         "https://a.example/../x", "https://a.example/x/..", "https://a.example/./x", "https://a.example/..;/x",
         "https://a.example/%2e%2e/x", "https://a.example/x%2Fy", "https://a.example/%5cx", "https://a.example/%zz",
         "https://[::1", "https://[12345::]/", "https://[v1.x]/", "https://é.example/", "https://a.example/é",
-        "https://a.example/" + "x" * 2000,
+        "https://a.example/" + "x" * 2000, "https://a..example/", f"https://{'a' * 64}.example/",
     ],
 )  # fmt: skip
 def test_texts_that_are_no_address(text: str) -> None:

@@ -15,30 +15,11 @@ from ihe.mime import Outgoing
 from ihe.reply import Address, read_address
 from server import outbox as module
 from server.courier import Courier
-from server.database import Database, connect
-from server.outbox import KEPT_SECONDS, METADATA, OUTBOX, RETRY_SECONDS, Letter, Outbox
+from server.database import Database
+from server.outbox import KEPT_SECONDS, OUTBOX, RETRY_SECONDS, Letter, Outbox
 from tests.receiver import Receiver, receiving
 
-pytest_plugins = ["databases"]
-
 MESSAGE = b"<envelope/>"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    sqlite = request.param == "sqlite"
-    made = connect(f"sqlite:///{tmp_path}/dmp.db" if sqlite else request.getfixturevalue("postgresql_url"), threads=4)
-    with made.transaction() as connection:
-        METADATA.drop_all(connection)
-        METADATA.create_all(connection)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as there:
-        yield there
 
 
 @pytest.fixture

@@ -315,6 +315,7 @@ def _server() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=4), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("content_type", sa.Text(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=True),
