@@ -47,14 +47,18 @@ IMPORT = _dcm("110107", "Import")
 PATIENT_RECORD = _dcm("110110", "Patient Record")
 QUERY = _dcm("110112", "Query")
 SECURITY_ALERT = _dcm("110113", "Security Alert")
+USER_AUTHENTICATION = _dcm("110114", "User Authentication")
 
 # CID 401, EventTypeCode
 START = _dcm("110120", "Application Start")
 STOP = _dcm("110121", "Application Stop")
+LOGIN = _dcm("110122", "Login")
+LOGOUT = _dcm("110123", "Logout")
 NODE_AUTHENTICATION = _dcm("110126", "Node Authentication")
 EMERGENCY_OVERRIDE_STARTED = _dcm("110127", "Emergency Override Started")
 SECURITY_CONFIGURATION = _dcm("110129", "Security Configuration")
 USE_OF_RESTRICTED_FUNCTION = _dcm("110132", "Use of Restricted Function")
+USER_SECURITY_ATTRIBUTES = _dcm("110137", "User Security Attributes Changed")
 ACCESS_CONTROL_DECISION = _dcm("110147", "Access Control Decision")
 
 # CID 405, Media Type Code: whether the file goes on a disc, a key or in a letter is not known here
@@ -112,6 +116,9 @@ def _medium(event_id: CodedValue, action: EventAction, server: CodedValue) -> Tr
 APPLICATION_START = "application-start"  # Call.transaction of the server's own start
 APPLICATION_STOP = "application-stop"  # and of its stop
 OPERATOR = "operator"  # and of an operator's act, which Event.action names
+CONNEXION = "connexion"  # of a step by which a person proves who they are, which Event.action names
+DECONNEXION = "deconnexion"  # of their leaving
+SECRETS = "secrets"  # of a change of what they prove it with
 
 TRANSACTIONS = {
     # ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.43.6.1.2
@@ -134,6 +141,10 @@ TRANSACTIONS = {
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),
+    # DICOM PS3.15 A.5.3.12 (User Authentication), A.5.3.11 (Security Alert)
+    CONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGIN),
+    DECONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGOUT),
+    SECRETS: _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
     # DICOM PS3.15 A.5.3.1
     APPLICATION_START: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, START, server=APPLICATION, client=None),
     APPLICATION_STOP: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, STOP, server=APPLICATION, client=None),
@@ -143,6 +154,8 @@ OPERATOR_ACTS = {
     "TD1.1": _here(PATIENT_RECORD, EventAction.CREATE, CodedValue("TD1.1", "DMP", "Création d'un DMP")),
     "TD1.3a": _here(PATIENT_RECORD, EventAction.READ, CodedValue("TD1.3a", "DMP", "Données administratives")),
     "TD1.4": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.4", "DMP", "Fermeture d'un DMP")),
+    "TD1.5a": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.5a", "DMP", "Accès internet du patient")),
+    "TD1.5d": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.5d", "DMP", "Renouvellement de l'accès")),
     "fusion": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("fusion", "DMP", "Fusion de deux DMP")),
     "TD1.6": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.6", "DMP", "Autorisations et blocages")),
     # ITI TF-2 3.32.5.1.1; an import is a requester's, whom the operator stands for
@@ -165,6 +178,7 @@ def transaction_of(event: Event) -> Transaction:
     """The row that stands for `event`. Every event has one."""
     if event.operator:
         return OPERATOR_ACTS.get(event.action, TRANSACTIONS.get(event.call.transaction, UNFORESEEN_ACT))
-    if event.outcome is Outcome.SERIOUS_FAILURE:
+    found = TRANSACTIONS.get(event.call.transaction, UNFORESEEN)
+    if event.outcome is Outcome.SERIOUS_FAILURE and event.call.transaction not in (CONNEXION, SECRETS):
         return AUTHENTICATION_FAILURE
-    return TRANSACTIONS.get(event.call.transaction, UNFORESEEN)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from audit.event import Outcome
 from registry.errors import Finding
 
 
@@ -11,3 +12,11 @@ class AccessRefused(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.context)
         self.finding = finding
+
+
+class AuthenticationRefused(Exception):
+    """Somebody did not prove who they are. They are told `sentence`, in French; `rule` is for the audit log alone."""
+
+    def __init__(self, rule: str, sentence: str, outcome: Outcome = Outcome.MINOR_FAILURE) -> None:
+        super().__init__(rule)
+        self.rule, self.sentence, self.outcome = rule, sentence, outcome

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from audit.event import AuditObject, Call, Event, Outcome
 from dmp import annuaire, record
-from dmp.errors import AccessRefused
+from dmp.errors import AccessRefused, AuthenticationRefused
 from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
 from habilitations.action import Action
 from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
@@ -85,6 +85,16 @@ class Passage:
     def hide(self, document: AuditObject, entry: DocumentEntry, custody: Custody) -> None:
         """Notes that `entry` was asked for and stays hidden: recorded with its rule, told to nobody."""
         self.refusals.append((document, explain_entry(self.decision, entry, custody)))
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One step by which somebody proves who they are: the block says whom it found to be claimed, or known."""
+
+    rooms: Rooms
+    now: datetime
+    requester: Requester | None = None
+    dossier: Dossier | None = None
 
 
 class _Refused(Exception):
@@ -172,6 +182,36 @@ class Gate:
         except Exception as failure:
             self._record(record.failed(event, None, Outcome.MINOR_FAILURE, type(failure).__name__))
             raise
+
+    def password_of(self, login: str) -> str | None:
+        """The hash that a login's password is held to, for who compares it outside any transaction: it takes long.
+
+        Nothing is decided by it: `authentication` looks at the account again.
+        """
+        with self._unit_of_work() as rooms:
+            return rooms.accounts.password(login)
+
+    @contextmanager
+    def authentication(self, transaction: str, step: str, call: Call) -> Iterator[Attempt]:
+        """One step of proving who one is, before any passage: no dossier is opened, no table applies.
+
+        What the block notes and its event are committed together, a refusal's too. AuthenticationRefused is recorded
+        with its rule and raised again; whatever else the block raises is recorded, undone, and raised again.
+        """
+        event, refusal = record.attempted(call, transaction, step, self.now()), None
+        try:
+            with self._unit_of_work() as rooms:
+                attempt = Attempt(rooms, event.instant)
+                try:
+                    yield attempt
+                except AuthenticationRefused as no:
+                    refusal = no
+                rooms.trail.append(record.answered(event, attempt, refusal))
+        except Exception as failure:
+            self._record(record.failed(event, None, Outcome.MAJOR_FAILURE, type(failure).__name__))
+            raise
+        if refusal is not None:
+            raise refusal
 
     def _enter(
         self, rooms: Rooms, requester: Requester, action: Action, patient: PatientId | None, event: Event

@@ -13,6 +13,7 @@ from typing import Protocol
 from audit.event import Event
 from habilitations.statement import Statement, Switches
 from habilitations.wishes import Consent, Kind, Wishes
+from identities.account import Account, CreationCode
 from identities.dossier import Dossier, Traits
 from identities.patient_query import Continuation, PatientQuery
 from identities.professional import Professional, Structure
@@ -180,6 +181,30 @@ class Identities(Protocol):
     def structure(self, structure_id: str) -> Structure | None: ...
 
 
+class Accounts(Protocol):
+    """Internet accounts of patients and legal representatives. `dossier` is a dossier key."""
+
+    def exists(self, dossier: str) -> bool: ...
+
+    def password(self, login: str) -> str | None: ...
+
+    def account(self, login: str) -> Account | None: ...
+
+    def challenged(self, challenge: str) -> Account | None: ...
+
+    def of(self, dossier: str, representative: str) -> Account | None: ...
+
+    def add(self, account: Account) -> None: ...
+
+    def save(self, account: Account) -> None: ...
+
+    def save_creation_code(self, code: CreationCode) -> None: ...
+
+    def creation_code(self, dossier: str) -> CreationCode | None: ...
+
+    def drop_creation_code(self, dossier: str) -> None: ...
+
+
 class Rights(Protocol):
     """What patients said."""
 
@@ -248,6 +273,9 @@ class Rooms(Protocol):
 
     @property
     def identities(self) -> Identities: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
 
     @property
     def rights(self) -> Rights: ...

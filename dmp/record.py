@@ -16,7 +16,8 @@ from identities.dossier import Dossier
 from identities.requester import PatientId, Requester
 
 if TYPE_CHECKING:
-    from dmp.gate import Passage
+    from dmp.errors import AuthenticationRefused
+    from dmp.gate import Attempt, Passage
 
 
 def begun(call: Call, action: str, requester: Requester, patient: PatientId | None, now: datetime) -> Event:
@@ -144,3 +145,25 @@ def operated(call: Call, operator: str, act: str, patient: PatientId | None, now
         rule="exploitant",
         operator=operator,
     )
+
+
+def attempted(call: Call, transaction: str, step: str, now: datetime) -> Event:
+    """The event of a step by which somebody proves who they are, or of their leaving."""
+    return Event(
+        id=str(uuid.uuid4()),
+        instant=now,
+        call=replace(call, transaction=transaction),
+        outcome=Outcome.SUCCESS,
+        action=step,
+    )
+
+
+def answered(event: Event, attempt: Attempt, refusal: AuthenticationRefused | None) -> Event:
+    """`event` with who is claimed, or known. Source: DICOM PS3.15 A.5.3.12 (person authenticated or claimed)."""
+    event = replace(
+        event,
+        requester=attempt.requester,
+        patient=attempt.dossier.ins if attempt.dossier else None,
+        dossier=attempt.dossier.key if attempt.dossier else "",
+    )
+    return replace(event, outcome=refusal.outcome, rule=refusal.rule) if refusal else event

@@ -55,6 +55,14 @@ class ErrorCode(Enum):
     # DMP. Source: GIE SESAM-Vitale DMP message examples v02.05; CI-SIS HL7v2 volet (DMPERRORCODE).
     DMPClosed = "DMPClosed"
     DMPAccessDeniedByRightsService = "DMPAccessDeniedByRightsService"
+    DMPPatientAccessAlreadyExists = "DMPPatientAccessAlreadyExists"
+    DMPPatientAccessOTPAlreadyExists = "DMPPatientAccessOTPAlreadyExists"
+    # This house's own, where the list of the DMP is not public: docs/divergences.md.
+    DMPPatientAccessNotFound = "DMPPatientAccessNotFound"
+    DMPPatientAccessNotPossible = "DMPPatientAccessNotPossible"
+    DMPPatientAccessOTPNotFound = "DMPPatientAccessOTPNotFound"
+    DMPPatientAccessOTPInvalid = "DMPPatientAccessOTPInvalid"
+    DMPPatientAccessOTPRequired = "DMPPatientAccessOTPRequired"
 
 
 class Severity(Enum):

@@ -20,6 +20,7 @@ from habilitations.decision import Tables
 from habilitations.store import HabilitationsStore
 from habilitations.table_file import MatriceError
 from identities.store import IdentitiesStore
+from identities.store.accounts import AccountsStore
 from ihe.certificates import TrustStore, TrustStoreError
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.store import RegistryStore
@@ -44,6 +45,7 @@ class BoundRooms:
     registry: RegistryStore
     documents: RepositoryStore
     identities: IdentitiesStore
+    accounts: AccountsStore
     rights: HabilitationsStore
     trail: AuditTrail
     notices: OutboxNotices
@@ -107,6 +109,7 @@ class House:
                 registry=RegistryStore(connection, self._most),
                 documents=RepositoryStore(connection),
                 identities=IdentitiesStore(connection),
+                accounts=AccountsStore(connection),
                 rights=HabilitationsStore(connection),
                 trail=AuditTrail(AuditStore(connection), self.source),
                 notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),

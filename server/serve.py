@@ -30,6 +30,7 @@ from habilitations.decision import Tables
 from server import logging as technical
 from server.courier import courier_needed, deliver
 from server.home_domain import claim
+from server.home_key import home_key
 from server.house import House, tables_of
 from server.lifeline import die_with
 from server.migrations import check_revision
@@ -52,6 +53,7 @@ def serve(settings: Settings) -> None:
     settings.check_serving()
     check_revision(settings)
     claim(settings)
+    home_key(settings.home)
     tables = tables_of(settings)  # once for every worker, one that replaces another too: what is dropped in later waits
     technical.configure(settings.log_level)
     _prepare_metrics(settings)

@@ -13,7 +13,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from identities.dossier import DossierStatus
 from identities.requester import PatientId
 from identities.store.dossiers import Dossiers, IdentityError
-from identities.store.tables import DOSSIERS, FED_AUTHORITIES, IDENTIFIERS, REPRESENTATIVES, TERMS
+from identities.store.tables import (
+    ACCOUNTS,
+    CREATION_CODES,
+    DOSSIERS,
+    FED_AUTHORITIES,
+    IDENTIFIERS,
+    REPRESENTATIVES,
+    TERMS,
+)
 
 _RANKS = sa.select(sa.func.min(IDENTIFIERS.c.rank), sa.func.max(IDENTIFIERS.c.rank)).where(
     IDENTIFIERS.c.dossier == sa.bindparam("dossier")
@@ -83,7 +91,7 @@ class Feeding(Dossiers):
         highest = self._connection.execute(_RANKS, {"dossier": merged}).one()[1]
         moved = {"dossier": into, "rank": IDENTIFIERS.c.rank + (lowest - 1 - highest)}
         self._connection.execute(sa.update(IDENTIFIERS).where(IDENTIFIERS.c.dossier == merged).values(moved))
-        for table in (TERMS, REPRESENTATIVES):  # who represented a patient there may be nobody here: it is said again
+        for table in (TERMS, REPRESENTATIVES, ACCOUNTS, CREATION_CODES):  # whoever entered there may be nobody here
             self._connection.execute(sa.delete(table).where(table.c.dossier == merged))
         pointing = sa.or_(DOSSIERS.c.key == merged, DOSSIERS.c.merged_into == merged)
         self._connection.execute(

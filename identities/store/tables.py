@@ -1,4 +1,4 @@
-"""The tables of identities: dossiers and what they are found by, the feed's, professionals and structures."""
+"""The tables of identities: dossiers and what they are found by, accounts, the feed's, professionals and structures."""
 
 from __future__ import annotations
 
@@ -66,6 +66,33 @@ REPRESENTATIVES = sa.Table(
     sa.Column("since", Instant),
     sa.Column("ended", Instant),
     sa.Column("told", Instant),  # when they learnt that their access ends
+)
+ACCOUNTS = sa.Table(
+    "accounts",  # of patients and legal representatives: identities.account
+    METADATA,
+    sa.Column("login", sa.String(16), primary_key=True),
+    sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), nullable=False),
+    sa.Column("representative", sa.String(64), nullable=False),  # '' where the account is the patient's
+    sa.Column("password", sa.String(128), nullable=False),  # an Argon2id hash
+    sa.Column("provisional", sa.Boolean, nullable=False),
+    sa.Column("sms", sa.String(16), nullable=False),
+    sa.Column("email", sa.String(254), nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("locked_until", Instant),
+    sa.Column("challenge", sa.String(64), unique=True),
+    sa.Column("challenge_nonce", sa.LargeBinary),
+    sa.Column("challenge_digest", sa.LargeBinary),
+    sa.Column("challenge_expires", Instant),
+    sa.Column("challenge_attempts", sa.Integer, nullable=False),
+    sa.UniqueConstraint("dossier", "representative"),
+)
+CREATION_CODES = sa.Table(
+    "account_creation_codes",
+    METADATA,
+    sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), primary_key=True),
+    sa.Column("nonce", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("expires", Instant, nullable=False),
 )
 FED_AUTHORITIES = sa.Table(
     "fed_authorities",  # issuing authorities whose patients an identity source tells us: others of theirs are unknown

@@ -37,11 +37,13 @@ from server.commands import (
     show,
     typed_patient,
 )
+from server.commands.account import account
 from server.commands.dossiers import described, named, print_description, said_of_access
 from server.commands.names import PeopleFile, identifier_of, is_structure
 from server.house import House
 
 app = typer.Typer(help="Patients' DMPs, the operator's way.", no_args_is_help=True)
+app.command("account")(account)
 
 CHUNK = 1 << 16
 

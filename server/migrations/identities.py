@@ -49,6 +49,36 @@ def create_identities() -> None:
         sa.PrimaryKeyConstraint("dossier", "id"),
     )
     op.create_table(
+        "accounts",
+        sa.Column("login", sa.String(length=16), nullable=False),
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("representative", sa.String(length=64), nullable=False),
+        sa.Column("password", sa.String(length=128), nullable=False),
+        sa.Column("provisional", sa.Boolean(), nullable=False),
+        sa.Column("sms", sa.String(length=16), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("challenge", sa.String(length=64), nullable=True),
+        sa.Column("challenge_nonce", sa.LargeBinary(), nullable=True),
+        sa.Column("challenge_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("challenge_expires", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("challenge_attempts", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["dossier"], ["dossiers.key"]),
+        sa.PrimaryKeyConstraint("login"),
+        sa.UniqueConstraint("challenge"),
+        sa.UniqueConstraint("dossier", "representative"),
+    )
+    op.create_table(
+        "account_creation_codes",
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("nonce", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["dossier"], ["dossiers.key"]),
+        sa.PrimaryKeyConstraint("dossier"),
+    )
+    op.create_table(
         "patient_continuations",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("query", sa.LargeBinary(), nullable=False),

@@ -310,3 +310,18 @@ def test_arguments_that_cannot_be_read_are_said_in_json(
 def test_every_help_says_what_exit_codes_mean() -> None:
     for command in (("serve",), ("audit", "list"), ("lps", "provide"), ("patients",)):
         assert "3 nothing" in " ".join(dmp(*command, "--help").stdout.split())
+
+
+def test_an_account_is_made_renewed_or_invited_to_and_printed_once(home: list[str], suzanne: str) -> None:
+    about = ("patients", "account", "--patient", suzanne, *home)
+    invited = answer(*about, "--creation-code")
+    assert len(invited["code"].replace(" ", "")) == 12
+    made = answer(*about, "--mail", "suzanne@exemple.fr")
+    renewed = answer(*about, "--renew")
+    assert renewed["login"] == made["login"] and renewed["password"] != made["password"]
+    told = answer(*about, "--sms", "0606060606", code=1)
+    assert "existe déjà" in told["error"]["context"]
+    assert answer(*about, "--sms", "0606060606", "--renew", code=2)
+    assert answer(*about, code=2)
+    shown = dmp(*about, "--renew")
+    assert "Identifiant de connexion : " in shown.stdout and "Mot de passe initial" in shown.stdout
