@@ -20,7 +20,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.documents import pdf, write_document
 from conformance.lps import people
-from conformance.lps.client import Lps, Request
+from conformance.lps.client import Lps
+from conformance.lps.connection import Request
 from conformance.lps.query import FIND_DOCUMENTS, Filters, find_documents
 from conformance.lps.soap import SUCCESS
 from conformance.lps.transport import Transport, client_context

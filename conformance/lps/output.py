@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from conformance.lps import LpsNotFoundError, LpsUsageError
 from conformance.lps.metadata import Entry
+from conformance.lps.people import Patient
 from conformance.lps.soap import LpsError
 from schemas import oids
 
@@ -86,13 +87,30 @@ def print_entries(entries: Sequence[Entry]) -> None:
         status = entry.availability_status.rpartition(":")[2]
         said = [code.code for code in entry.confidentiality_codes if code.scheme == oids.CONFIDENTIALITE_CISIS]
         marks = f"  [{', '.join(said)}]" if said else ""
-        created, type_code = _instant(entry.creation_time), entry.type_code.code
+        created, type_code = instant(entry.creation_time), entry.type_code.code
         typer.echo(f"{created:16}  {type_code:8}  {status:10}  {entry.unique_id:{width}}  {entry.title}{marks}")
     if not entries:
         typer.echo("Aucun document.", err=True)
 
 
-def _instant(dtm: str) -> str:
-    """A DTM in UTC, as people read it: to the minute, or as precise as it is."""
+def print_facts(facts: Mapping[str, str]) -> None:
+    """What is known, one fact on each line; '' stands for what is not."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        typer.echo(f"{name:{width}} : {value or '-'}")
+
+
+def ins_of(identifiers: Sequence[Patient]) -> str:
+    """The INS among the identifiers of a patient, as people know it: not the INS-C of old."""
+    return next((each.ins for each in identifiers if each.ins_oid != oids.INS_C), "")
+
+
+def yes_or_no(value: bool | None) -> str:
+    """As people read it; '' for what is not known."""
+    return {True: "oui", False: "non", None: ""}[value]
+
+
+def instant(dtm: str) -> str:
+    """A DTM in UTC, or a day, as people read it: to the minute, or as precise as it is."""
     day = "-".join(part for part in (dtm[:4], dtm[4:6], dtm[6:8]) if part)
     return f"{day} {dtm[8:10]}:{dtm[10:12] or '00'}" if len(dtm) > 8 else day

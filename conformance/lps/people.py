@@ -119,6 +119,11 @@ class Sender:
     user: Person | None  # the professional at the keyboard, when there is one
     structure_name: str = ""
 
+    @property
+    def finds_references_only(self) -> bool:
+        """Whether a search gives technical ids and nothing else. Source: PDT-INF-526, PDT-INF-606, row TD3.1."""
+        return self.mode == INDIRECTE or not any(role.system == oids.PROFESSION for role in self.roles)
+
 
 class Demo:
     """What a demo folder says. `load` reads it; the look-ups raise LpsUsageError with the names that exist."""
@@ -130,12 +135,18 @@ class Demo:
         patients: Mapping[str, str],
         server: Mapping[str, Any],
         remembered: Sequence[Patient] = (),
+        lines: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.folder = folder
         self.people = tuple(people)
         self.patients = dict(patients)  # INS -> OID of its authority
         self.server = dict(server)
         self.remembered = tuple(remembered)  # the last one first
+        self._lines = {Patient(str(line["ins"]), str(line["ins_oid"])): line for line in lines}
+
+    def line(self, patient: Patient) -> Mapping[str, Any]:
+        """What patients.json says of a patient; nothing when it does not know him."""
+        return self._lines.get(patient, {})
 
     @property
     def ca(self) -> Path | None:
@@ -296,13 +307,14 @@ def load(folder: Path | None = None) -> Demo:
     """The demo folder: the one given, `DMP_DEMO`, or `./demo`. Raises LpsUsageError when it is not one."""
     folder = folder or Path(os.environ.get("DMP_DEMO", "demo"))
     people = [_person(line) for line in _read(folder / "people.json", required=True)]
-    patients = {str(line["ins"]): str(line["ins_oid"]) for line in _read(folder / "patients.json", required=False)}
+    lines = _read(folder / "patients.json", required=False)
+    patients = {str(line["ins"]): str(line["ins_oid"]) for line in lines}
     path = folder / "server.json"
     server = _json(path) if path.is_file() else {}
     remembered = [
         Patient(str(line["ins"]), str(line["ins_oid"])) for line in _read(folder / REMEMBERED, required=False)
     ]
-    return Demo(folder, people, patients, server if isinstance(server, dict) else {}, remembered)
+    return Demo(folder, people, patients, server if isinstance(server, dict) else {}, remembered, lines)
 
 
 def _person(line: Mapping[str, Any]) -> Person:

@@ -189,7 +189,7 @@ def read_response(response: etree._Element, warnings: Sequence[str] = ()) -> Fou
     if objects is None:
         return Found(warnings=tuple(warnings))
     return Found(
-        entries=tuple(_entry(item) for item in objects.iterfind(f"{{{RIM}}}ExtrinsicObject")),
+        entries=tuple(read_entry(item) for item in objects.iterfind(f"{{{RIM}}}ExtrinsicObject")),
         submission_sets=tuple(_submission_set(item) for item in objects.iterfind(f"{{{RIM}}}RegistryPackage")),
         associations=tuple(_association(item) for item in objects.iterfind(f"{{{RIM}}}Association")),
         references=tuple(str(item.get("id")) for item in objects.iterfind(f"{{{RIM}}}ObjectRef")),
@@ -197,7 +197,13 @@ def read_response(response: etree._Element, warnings: Sequence[str] = ()) -> Fou
     )
 
 
-def _entry(element: etree._Element) -> Entry:
+def recency(entry: Entry) -> tuple[int, bool]:
+    """What orders the versions of one document, the newest last."""
+    return entry.version or 0, entry.availability_status == STATUSES["approved"]
+
+
+def read_entry(element: etree._Element) -> Entry:
+    """What a rim:ExtrinsicObject says of a document. Source: ITI TF-3 4.2.3.2."""
     values = dict(slots(element))
     codes = {attribute: tuple(_read_codes(element, scheme)) for attribute, scheme in ENTRY_CODES.items()}
     nothing = (Code("", ""),)
@@ -277,8 +283,14 @@ def _classifications(element: etree._Element, scheme: str) -> Iterator[etree._El
 
 def _read_codes(element: etree._Element, scheme: str) -> Iterator[Code]:
     for item in _classifications(element, scheme):
-        coding_scheme = _one(dict(slots(item)), "codingScheme")
-        yield Code(str(item.get("nodeRepresentation") or ""), coding_scheme, _read_localized(item, "Name"))
+        yield read_code(item)
+
+
+def read_code(classification: etree._Element) -> Code:
+    """What a rim:Classification says. Source: ITI TF-3 4.2.3.1.2."""
+    coding_scheme = _one(dict(slots(classification)), "codingScheme")
+    code = str(classification.get("nodeRepresentation") or "")
+    return Code(code, coding_scheme, _read_localized(classification, "Name"))
 
 
 def _read_authors(element: etree._Element) -> Iterator[Author]:

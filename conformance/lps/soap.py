@@ -28,10 +28,11 @@ ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"  # ITI TF-3 Table 4.2.4.1-1
 _SEVERITY_WARNING = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Warning"  # ITI TF-3 4.2.4.1
 
-# ITI TF-2 3.18.4, 3.41.4, 3.43.4
+# ITI TF-2 3.18.4, 3.41.4, 3.43.4, 3.57.4
 REGISTRY_STORED_QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 PROVIDE_AND_REGISTER = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 RETRIEVE_DOCUMENT_SET = "urn:ihe:iti:2007:RetrieveDocumentSet"
+UPDATE_DOCUMENT_SET = "urn:ihe:iti:2010:UpdateDocumentSet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class RegistryError:
 class LpsError(Exception):
     """The server refused or failed.
 
-    `code` is a RegistryError code, the subcode of a SOAP Fault, or `Transport`; `context` what the server said about
-    it; `reason` where it came from (`RegistryResponse`, `SOAP Fault`, `HTTP 413` ...). `errors` lists them all.
+    `code` is that of a RegistryError or an acknowledgementDetail, the status of a service when it is not DMPOk, the
+    subcode of a SOAP Fault, or `Transport`; `context` what the server said about it; `reason` where it came from
+    (`RegistryResponse`, `acknowledgement AE`, `SOAP Fault`, `HTTP 413` ...). `errors` lists them all.
     """
 
     def __init__(self, code: str, context: str, reason: str, errors: tuple[RegistryError, ...] = ()) -> None:

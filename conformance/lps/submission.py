@@ -93,6 +93,11 @@ def content_type(encounter_code: str, values: ValueSets, code: str | None = None
     return Code(chosen, oids.CONTENT_TYPE, values.label("content_type", chosen, oids.CONTENT_TYPE) or chosen)
 
 
+def source_oid(sender: Sender) -> str:
+    """The software of a structure as a source: its own arc under 2.25, always the same. Source: ITI TF-3 4.2.3.3.9."""
+    return f"{oids.UUID_ARC}.{uuid.uuid5(uuid.NAMESPACE_OID, sender.structure_id).int}"
+
+
 def sender_author(sender: Sender, values: ValueSets) -> Author:
     """The author of the SubmissionSet: who sends. Source: CI-SIS, Partage de documents, SubmissionSet.author."""
     institution = (
@@ -177,14 +182,14 @@ def write_metadata(submission: Submission) -> etree._Element:
     for entry in submission.entries:
         _extrinsic_object(objects, entry)
     set_id = uuid.uuid4().urn
-    _registry_package(objects, set_id, submission)
+    registry_package(objects, set_id, submission)
     for entry in submission.entries:
-        member = _association(objects, HAS_MEMBER, set_id, entry.entry_uuid)
+        member = association(objects, HAS_MEMBER, set_id, entry.entry_uuid)
         slot(member, "SubmissionSetStatus", ["Original"])
     for new, old in submission.replaces.items():
-        _association(objects, RPLC, new, old)
+        association(objects, RPLC, new, old)
     if submission.signature:
-        _association(objects, SIGNS, submission.signature.entry.entry_uuid, set_id)
+        association(objects, SIGNS, submission.signature.entry.entry_uuid, set_id)
     return root
 
 
@@ -215,17 +220,18 @@ def _extrinsic_object(parent: etree._Element, entry: Entry) -> None:
     for attribute, scheme in ENTRY_CODES.items():
         value = getattr(entry, attribute)
         for code in (value,) if isinstance(value, Code) else value:
-            _code(element, scheme, code)
+            coded(element, scheme, code)
     _external_identifier(element, ENTRY_PATIENT_ID, "XDSDocumentEntry.patientId", entry.patient_id)
     _external_identifier(element, ENTRY_UNIQUE_ID, "XDSDocumentEntry.uniqueId", entry.unique_id)
 
 
-def _registry_package(parent: etree._Element, set_id: str, submission: Submission) -> None:
+def registry_package(parent: etree._Element, set_id: str, submission: Submission) -> None:
+    """Adds the SubmissionSet, known as `set_id` in this message. Source: ITI TF-3 4.2.3.3."""
     element = etree.SubElement(parent, f"{{{RIM}}}RegistryPackage", id=set_id)
     slot(element, "submissionTime", [submission.submission_time])
     _localized(element, "Name", submission.content_type.display)
     _author(element, SET_AUTHOR, submission.author)
-    _code(element, SET_CONTENT_TYPE, submission.content_type)
+    coded(element, SET_CONTENT_TYPE, submission.content_type)
     _external_identifier(element, SET_PATIENT_ID, "XDSSubmissionSet.patientId", submission.patient.cx)
     _external_identifier(element, SET_SOURCE_ID, "XDSSubmissionSet.sourceId", submission.source_id)
     _external_identifier(element, SET_UNIQUE_ID, "XDSSubmissionSet.uniqueId", submission.unique_id)
@@ -254,10 +260,12 @@ def _classification(parent: etree._Element, scheme: str, node: str) -> etree._El
     )
 
 
-def _code(parent: etree._Element, scheme: str, code: Code) -> None:
+def coded(parent: etree._Element, scheme: str, code: Code) -> etree._Element:
+    """Adds the Classification of a coded attribute. Source: ITI TF-3 4.2.3.1.2."""
     element = _classification(parent, scheme, code.code)
     slot(element, "codingScheme", [code.scheme])
     _localized(element, "Name", code.display or code.code)
+    return element
 
 
 def _author(parent: etree._Element, scheme: str, author: Author) -> None:
@@ -284,7 +292,8 @@ def _external_identifier(parent: etree._Element, scheme: str, name: str, value: 
     _localized(element, "Name", name)
 
 
-def _association(parent: etree._Element, kind: str, source: str, target: str) -> etree._Element:
+def association(parent: etree._Element, kind: str, source: str, target: str) -> etree._Element:
+    """Adds an Association. Source: ITI TF-3 4.2.2."""
     return etree.SubElement(
         parent,
         f"{{{RIM}}}Association",

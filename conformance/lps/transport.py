@@ -10,7 +10,7 @@ import select
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlsplit
 
 from conformance.lps import LpsUsageError
@@ -47,7 +47,6 @@ class Transport:
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
-    @contextmanager
     def post(
         self,
         path: str,
@@ -55,16 +54,27 @@ class Transport:
         length: int,
         body: Iterable[bytes],
         progress: Callable[[int], None] = lambda _bytes: None,
-    ) -> Iterator[http.client.HTTPResponse]:
+    ) -> AbstractContextManager[http.client.HTTPResponse]:
         """Sends `length` bytes and gives the answer to read. Raises LpsError `Transport` when the exchange breaks.
 
         Nothing is sent twice: a connection that the server has closed meanwhile is seen before it is used.
         `progress` is told the number of bytes as they go.
         """
+        headers = {"Content-Type": content_type, "Content-Length": str(length)}
+        return self._exchange("POST", path, headers, _counted(body, progress))
+
+    def get(self, path: str) -> AbstractContextManager[http.client.HTTPResponse]:
+        """Asks for a page and gives the answer to read. Raises as `post`."""
+        return self._exchange("GET", path, {}, None)
+
+    @contextmanager
+    def _exchange(
+        self, method: str, path: str, headers: dict[str, str], body: Iterable[bytes] | None
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = self._take()
         healthy = False
         try:
-            response = self._send(connection, path, content_type, length, _counted(body, progress))
+            response = self._send(connection, method, path, headers, body)
             yield response
             healthy = response.isclosed() and not response.will_close
         except (OSError, http.client.HTTPException) as error:
@@ -95,11 +105,16 @@ class Transport:
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
 
     def _send(
-        self, connection: http.client.HTTPConnection, path: str, content_type: str, length: int, body: Iterable[bytes]
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: Iterable[bytes] | None,
     ) -> http.client.HTTPResponse:
-        headers = {"Content-Type": content_type, "Content-Length": str(length), "Accept-Encoding": "identity"}
+        headers = {**headers, "Accept-Encoding": "identity"}
         try:
-            connection.request("POST", self._base + path, body=body, headers=headers)
+            connection.request(method, self._base + path, body=body, headers=headers)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # The server answered before it had read everything (a body refused as too large): the answer is there.
             return connection.getresponse()

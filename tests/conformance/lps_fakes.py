@@ -13,6 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from typer.testing import CliRunner, Result
+
+from conformance.lps.commands import app
 from conformance.pki import Pki, ec_key, reused
 
 INS, INS_OID = "279035121518989", "1.2.250.1.213.1.4.10"
@@ -134,10 +137,11 @@ class Exchange:
     stream: BinaryIO
     peer: Any
     body: bytes = b""
+    method: str = "POST"
 
     @property
     def length(self) -> int:
-        return int(self.headers["Content-Length"])
+        return int(self.headers.get("Content-Length", 0))
 
     @property
     def message_id(self) -> str:
@@ -180,6 +184,7 @@ def serving(
         def do_POST(self) -> None:
             peer = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
             exchange = Exchange(self.path, dict(self.headers.items()), self.client_address[:2], self.rfile, peer)
+            exchange.method = self.command
             if read_body:
                 exchange.body = self.rfile.read(exchange.length)
             server.exchanges.append(exchange)
@@ -191,6 +196,9 @@ def serving(
             for chunk in [content] if isinstance(content, bytes) else content:
                 self.wfile.write(chunk)
             self.close_connection = self.close_connection or hang_up
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def finish(self) -> None:
             super().finish()
@@ -318,3 +326,17 @@ def mtom(root: bytes, documents: list[bytes]) -> tuple[str, bytes]:
     parts += [b"--b+1\r\n" + head % (b"text/xml", b"part+%d@x" % n) + data for n, data in enumerate(documents)]
     header = 'multipart/related; boundary="b+1"; type="application/xop+xml"; start="<root@x>"'
     return header, b"\r\n".join(parts) + b"\r\n--b+1--"
+
+
+def run(folder: Path, script: Script | None, *arguments: str, who: str = "dr-leblanc") -> tuple[Result, list[Exchange]]:
+    """Runs a command against a scripted server (none: nobody answers)."""
+    common = ["--as", who, "--demo", str(folder)]
+    if script is None:
+        return CliRunner().invoke(app, [*arguments, *common]), []
+    with serving(script) as server:
+        return CliRunner().invoke(app, [*arguments, *common, "--server", server.address]), server.exchanges
+
+
+def answer(result: Result) -> Any:
+    """The JSON that a command printed."""
+    return json.loads(result.stdout)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lps_fakes import (
@@ -13,7 +11,7 @@ from lps_fakes import (
     INS,
     Answer,
     Exchange,
-    Script,
+    answer,
     cda,
     demo_folder,
     fault,
@@ -22,9 +20,9 @@ from lps_fakes import (
     registry_failure,
     registry_response,
     retrieve_response,
-    serving,
+    run,
 )
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from conformance.lps.commands import app
 from schemas import oids
@@ -33,19 +31,6 @@ from schemas import oids
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return demo_folder(tmp_path_factory.mktemp("demo"))
-
-
-def run(folder: Path, script: Script | None, *arguments: str, who: str = "dr-leblanc") -> tuple[Result, list[Exchange]]:
-    """Runs a command against a scripted server (none: nobody answers)."""
-    common = ["--as", who, "--demo", str(folder)]
-    if script is None:
-        return CliRunner().invoke(app, [*arguments, *common]), []
-    with serving(script) as server:
-        return CliRunner().invoke(app, [*arguments, *common, "--server", server.address]), server.exchanges
-
-
-def answer(result: Result) -> Any:
-    return json.loads(result.stdout)
 
 
 def everything(exchange: Exchange) -> Answer:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from conformance.lps.client import REGISTRY, REPOSITORY, Lps
+from conformance.lps.client import Lps
+from conformance.lps.connection import REGISTRY, REPOSITORY
 from conformance.lps.header import read_document
 from conformance.lps.metadata import new_oid
 from conformance.lps.mtom import Package

@@ -8,7 +8,8 @@ import re
 import pytest
 from lxml import etree
 
-from conformance.lps.client import REGISTRY, REPOSITORY, Lps
+from conformance.lps.client import Lps
+from conformance.lps.connection import REGISTRY, REPOSITORY
 from conformance.lps.people import Patient
 from conformance.lps.query import FIND_DOCUMENTS, GET_DOCUMENTS, Filters, Parameter, find_documents, write_query
 from schemas import xml

@@ -11,7 +11,8 @@ from lxml import etree
 
 from audit.event import Outcome
 from conformance.lps import client
-from conformance.lps.client import REGISTRY, REPOSITORY, Lps
+from conformance.lps.client import Lps
+from conformance.lps.connection import REGISTRY, REPOSITORY
 from conformance.lps.mtom import Attachment
 from conformance.lps.people import Patient
 from conformance.lps.query import FIND_DOCUMENTS, Filters, find_documents, write_query
