@@ -53,7 +53,7 @@ def existence(gate: Gate, requester: Requester, call: Call, patient: PatientId, 
             dossier=dossier,
             autorisation=_autorisation(passage),
             medecin_traitant=said is not None and acts_as_medecin_traitant(passage.requester, said),
-            internet_account=dossier is not None and _has_internet_account(dossier),
+            internet_account=dossier is not None and passage.rooms.accounts.exists(dossier.key),
         )
 
 
@@ -93,8 +93,3 @@ def _autorisation(passage: Passage) -> Autorisation:
     ]
     authorised = any(passage.now < each.end for each in own)
     return autorisation(requester, replace(said, authorised=authorised, expired=bool(own) and not authorised))
-
-
-def _has_internet_account(_dossier: Dossier) -> bool:
-    """Whether the patient has an account of the DMP's own access: this house has none yet."""
-    return False

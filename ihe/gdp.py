@@ -61,7 +61,7 @@ def read_transaction(message: Message) -> Transaction:
         raise RegistryError([missing("reasonCode", expected, "reasonCode", got)])
     code, system = reasons[0].get("code", ""), reasons[0].get("codeSystem", "")
     if code not in served or system != oids.MOTIF_GESTION:
-        raise RegistryError([wrong("reasonCode", expected, f"{code[:24]} ({system[:32]})", "reasonCode")])
+        raise RegistryError([missing("reasonCode", expected, "reasonCode", f"{code[:32]} ({system[:32]})")])
     return served[code]
 
 

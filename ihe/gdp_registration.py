@@ -17,9 +17,9 @@ from identities.demographics import FAMILY, GIVEN, PersonName
 from identities.dossier import Traits
 from identities.representation import Representative
 from identities.requester import PatientId
-from ihe.hl7v3 import Message, child, children, missing, read_patient_id, said, wrong
+from ihe.hl7v3 import Message, child, children, missing, read_patient_id, said
 from ihe.hl7v3_person import read_address, read_name, read_telecom, read_traits
-from registry.errors import Finding, RegistryError
+from registry.errors import ErrorCode, Finding, RegistryError
 from schemas import oids
 
 ACTIVE, TERMINATED = "active", "terminated"
@@ -64,7 +64,8 @@ def read_registration(message: Message, *, creating: bool = False, closing: bool
 def _check_status(patient: etree._Element, expected: str, findings: list[Finding]) -> None:
     status = child(patient, "statusCode")
     if status is not None and status.get("code", "") != expected:
-        findings.append(wrong("Patient.statusCode", expected, status.get("code", ""), f"{_PATIENT}/statusCode"))
+        got = status.get("code", "")[:16] or "none"
+        findings.append(missing("Patient.statusCode", expected, f"{_PATIENT}/statusCode", got))
 
 
 def _read_identifier(patient: etree._Element, findings: list[Finding]) -> PatientId | None:
@@ -77,13 +78,13 @@ def _read_identifier(patient: etree._Element, findings: list[Finding]) -> Patien
     read = read_patient_id(current[0])
     if isinstance(read, PatientId):
         return read
-    findings.append(wrong("Patient.id", read, "another one", f"{_PATIENT}/id"))
+    findings.append(missing("Patient.id", read, f"{_PATIENT}/id", "another one"))
     return None
 
 
 def _read_traits(person: etree._Element, findings: list[Finding]) -> Traits:
     traits, of_traits = read_traits(person, _PERSON)
-    findings += of_traits
+    findings += (replace(found, code=ErrorCode.XDSRegistryMetadataError) for found in of_traits)
     # In these messages a mother is a legal representative, and her name her own.
     demographics = replace(traits.demographics, mothers_maiden_name=None)
     birth_place = said(child(person, "birthPlace/addr/county"))
@@ -135,7 +136,7 @@ def _answers(patient: etree._Element, findings: list[Finding]) -> Iterable[tuple
         code, system = (coded.get("code", ""), coded.get("codeSystem", "")) if coded is not None else ("", "")
         expected = f"one of {', '.join(COLLECTED)} (codeSystem {oids.CONSENTEMENT}), once"
         if code not in COLLECTED or system != oids.CONSENTEMENT or code in told:
-            findings.append(wrong("administrativeObservation", expected, f"{code[:32]} ({system[:24]})", where))
+            findings.append(missing("administrativeObservation", expected, where, f"{code[:32]} ({system[:32]})"))
             continue
         told.add(code)
         value = child(each, "value")
@@ -151,7 +152,7 @@ def _read_boolean(element: etree._Element | None, where: str, findings: list[Fin
         return None
     value = _BOOLEANS.get(element.get("value", "").strip())
     if value is None:
-        findings.append(wrong(where.rpartition("/")[2], "true or false", "another value", where))
+        findings.append(missing(where.rpartition("/")[2], "true or false", where, "another value"))
     return value
 
 
@@ -161,10 +162,10 @@ def _read_closing(message: Message, findings: list[Finding]) -> tuple[str, str]:
     code, system = (coded.get("code", ""), coded.get("codeSystem", "")) if coded is not None else ("", "")
     if not _CODE.match(code) or system != oids.MOTIF_FERMETURE:
         expected = f"a reason such as FERMETURE_DEMANDE_PATIENT (codeSystem {oids.MOTIF_FERMETURE})"
-        got = "none" if coded is None else f"{code[:24]} ({system[:32]})"
-        findings.append(wrong("detectedIssueEvent", expected, got, f"{_ISSUE}/code"))
+        got = "none" if coded is None else f"{code[:32]} ({system[:32]})"
+        findings.append(missing("detectedIssueEvent", expected, f"{_ISSUE}/code", got))
     reason = said(child(message.control_act, f"{_ISSUE}/text"))
     if len(reason) > MAX_REASON:
         expected = f"at most {MAX_REASON} characters"
-        findings.append(wrong("detectedIssueEvent", expected, str(len(reason)), f"{_ISSUE}/text"))
+        findings.append(missing("detectedIssueEvent", expected, f"{_ISSUE}/text", str(len(reason))))
     return code, reason

@@ -155,7 +155,7 @@ def wrong(attribute_: str, expected: str, got: str, location: str) -> Finding:
 
 
 def missing(attribute_: str, expected: str, location: str, got: str = "none") -> Finding:
-    """A finding about what must be there, and once."""
+    """A finding about what must be there, and once, or be what the message needs."""
     return finding(ErrorCode.XDSRegistryMetadataError, attribute_, expected=expected, got=got, location=location)
 
 

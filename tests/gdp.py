@@ -13,10 +13,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+import schemas
 from conformance.lps.client import Lps
 from conformance.lps.people import Patient
 from conformance.lps.vihf import Access
@@ -26,9 +28,15 @@ HL7, GDP = "urn:hl7-org:v3", "asip:ci-sis:gdp:2010"
 NS = {"h": HL7, "env": "http://www.w3.org/2003/05/soap-envelope", "a": "http://www.w3.org/2005/08/addressing"}
 PATIENTS_PATH = "/ihe/patients"
 SIMPLE = "application/soap+xml; charset=UTF-8"
-REASON_SYSTEM, CONSENT_SYSTEM, CLOSING_SYSTEM = "1.2.250.1.213.1.1.4.11", "1.2.250.1.213.4.1.2.3", "1.2.250.1.213.4.1.2.4"
+REASON_SYSTEM, CONSENT_SYSTEM, CLOSING_SYSTEM = (
+    "1.2.250.1.213.1.1.4.11",
+    "1.2.250.1.213.4.1.2.3",
+    "1.2.250.1.213.4.1.2.4",
+)
 INS_C = "1.2.250.1.213.1.4.2"
+SCHEMA = etree.XMLSchema(file=str(Path(schemas.__file__).parent / "dmp" / "gdp.xsd"))
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+NORMAL = Access()
 OPENING, REOPENING = "CONSENTEMENT_OUVERTURE_DMP", "CONSENTEMENT_REACTIVATION_DMP"
 NO_BRIS_DE_GLACE, NO_CENTRE_15 = "OPPOSITION_BRIS_DE_GLACE", "OPPOSITION_ACCES_URGENCE"
 
@@ -171,9 +179,7 @@ def traits_query(parameters: str, query_id: str = "q5") -> str:
 
 def by_family(family: str, given: str = "") -> str:
     parts = f"<family>{escape(family)}</family>" + (f"<given>{escape(given)}</given>" if given else "")
-    return (
-        f"<livingSubjectName><value>{parts}</value><semanticsText>LivingSubject.name</semanticsText></livingSubjectName>"
-    )
+    return f"<livingSubjectName><value>{parts}</value><semanticsText>x</semanticsText></livingSubjectName>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +190,16 @@ class Told:
     root: etree._Element
 
     @property
-    def body(self) -> etree._Element:
-        """The interaction, without what the WSDL has around it."""
+    def content(self) -> etree._Element:
+        """What stands in the Body."""
         found = self.root.find("env:Body", NS)
         assert found is not None
-        return found[0][0] if etree.QName(found[0]).namespace == GDP else found[0]
+        return found[0]
+
+    @property
+    def body(self) -> etree._Element:
+        """The interaction, without what the WSDL has around it."""
+        return self.content[0] if etree.QName(self.content).namespace == GDP else self.content
 
     @property
     def interaction(self) -> str:
@@ -296,7 +307,11 @@ def envelope(action: str, assertion: bytes, body: str) -> bytes:
         f'xmlns="{addressing}">{action}</Action><wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/'
         'oasis-200401-wss-wssecurity-secext-1.0.xsd">'
     )
-    return head.encode() + declared + f"</wsse:Security></soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>".encode()
+    return (
+        head.encode()
+        + declared
+        + f"</wsse:Security></soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>".encode()
+    )
 
 
 @dataclass
@@ -304,7 +319,7 @@ class Counter:
     """The software of one professional at the counter, in one access mode."""
 
     lps: Lps
-    access: Access = Access()
+    access: Access = NORMAL
 
     def send(self, body: str, patient: Patient | None, action: str = "") -> Told:
         """Any message, with an assertion for `patient`."""
