@@ -5,7 +5,7 @@ Source: GIE SESAM-Vitale, DMP message examples v02.05, TD0.2, TD0.5, TD1.1 to TD
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC
 
@@ -15,6 +15,7 @@ from habilitations.wishes import OPPOSITION_BRIS_DE_GLACE, OPPOSITION_CENTRE_15
 from identities.demographics import FAMILY, GIVEN, Part, PersonName
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.representation import Representative
+from identities.requester import PatientId
 from ihe.hl7v3_person import GENDERS, UNDIFFERENTIATED, write_addresses, write_names, write_telecoms
 from ihe.iti45 import write_patient_ids
 from ihe.markup import attribute, text
@@ -73,7 +74,8 @@ def write_candidate(found: Candidate) -> str:
     person = _identity(replace(found.traits, demographics=replace(found.traits.demographics, telecoms=())))
     opposed = _observation(OPPOSITION_CENTRE_15, oids.CONSENTEMENT, _boolean(found.opposed_to_centre_15))
     return (
-        f'<hl7:patient classCode="PAT">{write_patient_ids(found.identifiers)}<hl7:statusCode code="active"/>'
+        f'<hl7:patient classCode="PAT">{write_patient_ids((found.identifiers[0], *_ins_c(found.identifiers)))}'
+        '<hl7:statusCode code="active"/>'
         '<hl7:patientPerson classCode="PSN" determinerCode="INSTANCE">'
         f"{person}{write_addresses(each for each in cities if each.parts)}</hl7:patientPerson>"
         '<hl7:subjectOf1 typeCode="SBJ"><hl7:queryMatchObservation classCode="COND" moodCode="EVN">'
@@ -95,12 +97,15 @@ def _identity(traits: Traits) -> str:
 
 def _patient(dossier: Dossier, person: str, observations: Iterable[str]) -> str:
     """The INS-C first, where it is known, then the INS."""
-    known = [each for each in dossier.identifiers if each.authority == oids.INS_C][:1]
     return (
-        f'<hl7:patient classCode="PAT">{write_patient_ids((*known, dossier.ins))}'
+        f'<hl7:patient classCode="PAT">{write_patient_ids((*_ins_c(dossier.identifiers), dossier.ins))}'
         f'<hl7:statusCode code="{dossier.status.value}"/><hl7:patientPerson classCode="PSN" '
         f'determinerCode="INSTANCE">{person}</hl7:patientPerson>{"".join(observations)}</hl7:patient>'
     )
+
+
+def _ins_c(identifiers: Sequence[PatientId]) -> Sequence[PatientId]:
+    return [each for each in identifiers if each.authority == oids.INS_C][:1]
 
 
 def _closing(dossier: Dossier) -> Iterable[str]:

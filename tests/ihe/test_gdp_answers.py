@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,7 @@ FINDINGS = (
     Finding(ErrorCode.DMPFound, "Ce patient a déjà un DMP."),
     Finding(ErrorCode.XDSExtraMetadataNotSaved, "x", Severity.WARNING),
 )
+CANDIDATE = Candidate((INS, PatientId("1", oids.INS_NIR_TEST), OLD), TRAITS, 95, True)
 QUERY = read(dossier_query(reason_code("TEST_EXST"), PATIENT))
 BARE = read_message(parse(dossier_query("", PATIENT).encode()), gdp.QUERY)
 CREATING = read(registration(gdp.CREATION, reason_code("CREA_RD"), PATIENT, person()))
@@ -137,7 +139,7 @@ def test_answers_are_acknowledged_as_the_dmp_does(what: str, interaction: str, c
 
 def test_candidates_are_written_as_iti_47_has_them() -> None:
     message = read_message(parse(traits_query(by_family("VASSEUR")).encode()), iti47.QUERY)
-    written = parse(gdp.write_candidates(message, STAMP, [Candidate((INS, OLD), TRAITS, 95, True)]))
+    written = parse(gdp.write_candidates(message, STAMP, [CANDIDATE]))
     assert written.find("h:acknowledgement/h:typeCode", NS).get("code") == "AA"
     patient = written.find(".//h:patient", NS)
     assert [each.get("extension") for each in patient.findall("h:id", NS)] == [INS.value, OLD.value]
@@ -147,6 +149,19 @@ def test_candidates_are_written_as_iti_47_has_them() -> None:
     assert patient.find(".//h:addr/h:postalCode", NS) is not None
     assert patient.find(".//h:streetAddressLine", NS) is patient.find(".//h:telecom", NS) is None
     assert written.find(".//h:queryByParameter//h:family", NS).text == "VASSEUR"
+
+
+@pytest.mark.reference
+def test_answers_to_a_search_are_valid_by_the_official_schema(reference: Path) -> None:
+    folder = reference / "ihe" / "schema" / "hl7v3" / "schema" / "HL7V3" / "NE2008" / "multicacheschemas"
+    official = etree.XMLSchema(file=str(folder / "PRPA_IN201306UV02.xsd"))
+    message = read_message(parse(traits_query(by_family("VASSEUR")).encode()), iti47.QUERY)
+    for written in (
+        gdp.write_candidates(message, STAMP, [CANDIDATE, CANDIDATE]),
+        gdp.write_candidates(message, STAMP, []),
+        gdp.write_no_candidates(message, STAMP, FINDINGS),
+    ):
+        official.assertValid(etree.ElementTree(parse(written)))
 
 
 @given(used=TEXT, birth=TEXT, given_name=TEXT, prefix=TEXT, value=TEXT, city=TEXT)
