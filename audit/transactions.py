@@ -39,6 +39,10 @@ def _ihe(code: str, text: str) -> CodedValue:
     return CodedValue(code, "IHE Transactions", text)
 
 
+def _dmp(code: str, text: str) -> CodedValue:
+    return CodedValue(code, "DMP", text)
+
+
 # CID 400, EventID
 APPLICATION_ACTIVITY = _dcm("110100", "Application Activity")
 AUDIT_LOG_USED = _dcm("110101", "Audit Log Used")
@@ -138,6 +142,14 @@ TRANSACTIONS = {
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
     "ITI-92": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
+    # DICOM PS3.15 A.5.3.8 and A.5.3.10, for what no profile of IHE says: GIE SESAM-Vitale, TD0.2, TD0.5, TD1.1 to TD1.4
+    "TD0.2": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.2", "Existence du DMP et statut d'autorisation")),
+    "TD0.5": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.5", "Recherche d'un patient sans INS")),
+    "TD1.1": _received(PATIENT_RECORD, EventAction.CREATE, _dmp("TD1.1", "Création d'un DMP")),
+    "TD1.2": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.2", "Réactivation d'un DMP")),
+    "TD1.3a": _sent(PATIENT_RECORD, EventAction.READ, _dmp("TD1.3a", "Données administratives")),
+    "TD1.3b": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.3b", "Données administratives modifiées")),
+    "TD1.4": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.4", "Fermeture d'un DMP")),
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),

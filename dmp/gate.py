@@ -46,6 +46,7 @@ class Passage:
     requester: Requester
     decision: Decision
     dossier: Dossier | None
+    statement: Statement | None  # what stands between the requester and that dossier
     now: datetime
     reads: Callable[[], Scope | None]  # what the requester would find in this dossier by TD3.1; None when nothing
     decides: Callable[[Dossier], Decision]  # the same action on another dossier
@@ -236,7 +237,7 @@ class Gate:
             said = _said(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
-        return Passage(rooms, requester, decision, dossier, event.instant, reads, decides, patient is None)
+        return Passage(rooms, requester, decision, dossier, statement, event.instant, reads, decides, patient is None)
 
     def _record(self, event: Event) -> None:
         with self._unit_of_work() as rooms:

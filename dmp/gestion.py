@@ -6,15 +6,16 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD1.1 to TD1.6; CSP R.1111-26 to R
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from audit.event import Call
 from dmp.gate import Gate
-from dmp.ports import Rooms
+from dmp.ports import Identities, Rooms
 from habilitations.statement import Switches
 from identities.dossier import Dossier, DossierStatus, Traits
-from identities.ins import AUTHORITIES, InsError, check_ins, key_of
+from identities.ins import AUTHORITIES, InsError, check_ins, ins_c_of, key_of
 from identities.requester import PatientId
 from schemas.domain import Domain
 
@@ -49,19 +50,14 @@ def open_dossier(
     GestionError when this DMP is open.
     """
     with gate.operator(operator, "TD1.1", identifiers[0], _call()) as rooms:
-        for identifier in identifiers:
-            _check(identifier, domain)
+        check_identifiers(identifiers, domain)
         known = rooms.identities.dossier(identifiers[0])
         if known is not None:
             if known.status is DossierStatus.OPEN:
                 raise GestionError("Ce DMP est déjà ouvert.")
             rooms.identities.reopen(known.key, instant=gate.now())
             return _dossier(rooms, identifiers[0])
-        dossier = Dossier(
-            key=uuid.uuid4().hex, identifiers=identifiers, traits=traits, status=DossierStatus.OPEN, opened=gate.now()
-        )
-        rooms.identities.open(dossier)
-        return dossier
+        return open_new(rooms.identities, identifiers, traits, gate.now())
 
 
 def close_dossier(gate: Gate, operator: str, patient: PatientId, reason: str) -> Dossier:
@@ -98,6 +94,27 @@ def record_consents(gate: Gate, operator: str, patient: PatientId, consents: Con
             rooms.rights.block(key, blocked, start=now)
         if consents.switches is not None:
             rooms.rights.set_switches(key, consents.switches)
+
+
+def check_identifiers(identifiers: Iterable[PatientId], domain: Domain) -> None:
+    """Whether a DMP of `domain` may be opened under each of `identifiers`. Raises IdentifierError."""
+    for identifier in identifiers:
+        _check(identifier, domain)
+
+
+def open_new(identities: Identities, identifiers: tuple[PatientId, ...], traits: Traits, instant: datetime) -> Dossier:
+    """A DMP that nobody had, under identifiers that were checked; behind them the INS-C, where it can be known.
+
+    Software that has only the INS-C then finds the DMP; one that somebody else has already leads to nobody else.
+    """
+    old = ins_c_of(identifiers[0], traits.birth_given, traits.birth_date)
+    if old is not None and identities.dossier(old) is None and not identities.subsumed(old):
+        identifiers = (*identifiers, old)
+    dossier = Dossier(
+        key=uuid.uuid4().hex, identifiers=identifiers, traits=traits, status=DossierStatus.OPEN, opened=instant
+    )
+    identities.open(dossier)
+    return dossier
 
 
 def _check(identifier: PatientId, domain: Domain) -> None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from audit.event import AuditObject, Call, ObjectKind
 from dmp.gate import Gate, Passage
+from dmp.ports import Identities
 from habilitations.action import Action
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.patient_query import Continuation, PatientQuery
@@ -20,6 +21,12 @@ from registry.errors import ErrorCode, Finding, RegistryError, finding
 from schemas.domain import Domain
 
 MAX_FOUND = 2_000  # patients of one answer; who finds more must ask for less
+_TOO_MANY = finding(
+    ErrorCode.XDSTooManyResults,
+    "parameterList",
+    expected=f"a query that finds at most {MAX_FOUND} patients",
+    got="more",
+)
 RETAINED = timedelta(minutes=10)  # how long the rest of an answer is kept after it was last asked for
 
 
@@ -85,7 +92,7 @@ class PatientSearch:
                 raise RegistryError(findings)
             others = (each for each in passage.dossier.identifiers if each != patient)
             wanted = tuple(each for each in others if not authorities or each.authority in authorities)
-            _note(passage, wanted)
+            name_patients(passage, wanted)
             return Aliases(wanted, passage.dossier.traits)
 
     def find(
@@ -106,18 +113,13 @@ class PatientSearch:
             passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
             if findings := self._unknown(passage, authorities, "otherIDsScopingOrganization"):
                 raise RegistryError(findings)
-            if query.empty:
-                expected = "a name, a birth time, a gender, an address, a telecom or an identifier"
-                raise RegistryError.single(
-                    ErrorCode.XDSStoredQueryMissingParam, "parameterList", expected=expected, got="none"
-                )
-            ranked = _ranked(query, passage.rooms.identities.find_dossiers(query, MAX_FOUND + 1))
-            found = tuple((dossier.key, degree) for degree, dossier in ranked)
+            best = ranked(query, passage.rooms.identities, MAX_FOUND, _TOO_MANY)
+            found = tuple((dossier.key, degree) for degree, dossier in best)
             given = len(found) if quantity is None else min(quantity, len(found))
             continuation = Continuation(question.raw, found, quantity or given, given, passage.now + RETAINED)
             if given < len(found):
                 passage.rooms.identities.save_continuation(_key(requester, question.id), continuation, passage.now)
-            return _page(passage, continuation, [dossier for _, dossier in ranked[:given]], 0)
+            return _page(passage, continuation, [dossier for _, dossier in best[:given]], 0)
 
     def proceed(
         self, requester: Requester, call: Call, question: Question, start: int | None, quantity: int | None
@@ -170,14 +172,22 @@ class PatientSearch:
         ]
 
 
-def _ranked(query: PatientQuery, found: Sequence[Dossier]) -> list[tuple[int, Dossier]]:
-    """Those who fit well enough, best first, in an order that stays. Raises RegistryError when there are too many."""
-    if len(found) > MAX_FOUND:
-        expected = f"a query that finds at most {MAX_FOUND} patients"
-        raise RegistryError.single(ErrorCode.XDSTooManyResults, "parameterList", expected=expected, got="more")
-    ranked = [(query.degree(dossier.traits), dossier) for dossier in found]
+def ranked(
+    query: PatientQuery, identities: Identities, most: int, too_many: Finding, *, open_only: bool = False
+) -> list[tuple[int, Dossier]]:
+    """Those who fit well enough, each with its degree, best first, in an order that stays.
+
+    Raises RegistryError: `too_many` for more than `most`, or when nothing is asked that tells patients apart.
+    """
+    if query.empty:
+        expected = "a name, a birth time, a gender, an address, a telecom or an identifier"
+        raise RegistryError.single(ErrorCode.XDSStoredQueryMissingParam, "parameterList", expected=expected, got="none")
+    found = identities.find_dossiers(query, most + 1, open_only=open_only)
+    if len(found) > most:
+        raise RegistryError([too_many])
+    degrees = [(query.degree(dossier.traits), dossier) for dossier in found]
     return sorted(
-        ((degree, dossier) for degree, dossier in ranked if degree >= query.minimum_degree),
+        ((degree, dossier) for degree, dossier in degrees if degree >= query.minimum_degree),
         key=lambda each: (-each[0], each[1].opened, each[1].key),
     )
 
@@ -187,12 +197,12 @@ def _page(passage: Passage, continuation: Continuation, dossiers: Sequence[Dossi
     patients = tuple(
         Match(each.identifiers, each.traits, each.status is DossierStatus.OPEN, degrees[each.key]) for each in dossiers
     )
-    _note(passage, [each.identifiers[0] for each in patients])
+    name_patients(passage, [each.identifiers[0] for each in patients])
     total = len(continuation.found)
     return Matches(patients, total, total - max(continuation.position, begin), continuation.query)
 
 
-def _note(passage: Passage, patients: Sequence[PatientId]) -> None:
+def name_patients(passage: Passage, patients: Sequence[PatientId]) -> None:
     """Whoever was disclosed is named in the audit event. Source: ITI TF-2 3.47.5.1.2, Patient (0..n)."""
     passage.objects.extend(AuditObject(ObjectKind.PATIENT, str(each)) for each in patients)
 

@@ -75,7 +75,7 @@ class Patients:
         Returns the warnings. Raises AccessRefused, or RegistryError for identifiers that cannot be of one patient.
         """
         taken = tuple(each for each in said.identifiers if self._served(each.authority))
-        with self.gate.passage(requester, Action.ITI_44, said.identifiers[0], call) as passage, _alone():
+        with self.gate.passage(requester, Action.ITI_44, said.identifiers[0], call) as passage, alone():
             passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
             identities = passage.rooms.identities
             known = self._known(identities, taken)
@@ -93,7 +93,7 @@ class Patients:
         Returns the warnings. Raises AccessRefused, or RegistryError for a merge that the standard does not allow.
         """
         surviving = said.identifiers[0]
-        with self.gate.passage(requester, Action.ITI_44, surviving, call) as passage, _alone():
+        with self.gate.passage(requester, Action.ITI_44, surviving, call) as passage, alone():
             passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
             passage.event_action = REVISED
             identities = passage.rooms.identities
@@ -141,7 +141,7 @@ class Patients:
         for other in others:
             _check_other_authorities(dossier, other)
             unite(passage.rooms, other, dossier)
-            dossier = _again(identities, dossier)
+            dossier = again(identities, dossier)
         held = {each.authority for each in dossier.identifiers}
         new = [each for each in dict.fromkeys(taken) if each not in dossier.identifiers]
         for each in reversed([each for each in new if each.authority in held]):
@@ -149,7 +149,7 @@ class Patients:
         for each in (each for each in new if each.authority not in held):
             identities.link(dossier.key, each, current=False)
         identities.set_traits(dossier.key, said.traits.over(dossier.traits))
-        return _again(identities, dossier)
+        return again(identities, dossier)
 
     def _notify(self, passage: Passage, call: Call, dossier: Dossier, before: Collection[PatientId]) -> None:
         """Whoever is interested in identifiers that changed is told of those there are now.
@@ -180,7 +180,7 @@ def _notified(call: Call, notice: Notice, dossier: Dossier) -> Event:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """What the state of dossiers does not allow, though it was looked at: another request changed it meanwhile."""
     try:
         yield
@@ -198,7 +198,8 @@ def _new(passage: Passage, identifiers: tuple[PatientId, ...], traits: Traits) -
     )
 
 
-def _again(identities: Identities, dossier: Dossier) -> Dossier:
+def again(identities: Identities, dossier: Dossier) -> Dossier:
+    """The dossier as it is now. Raises RegistryError when another request took it away."""
     found = identities.dossier_of_key(dossier.key)
     if found is None:
         raise RegistryError([BUSY])

@@ -6,11 +6,21 @@ Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, DMP-Compatibili
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from habilitations.action import Demand
 from habilitations.column import is_medecin
 from habilitations.statement import Statement, Switches
 from identities.requester import Authentication, ModeAcces, Requester
+
+
+class Autorisation(Enum):
+    """How a requester stands with a patient. Source: GIE SESAM-Vitale, TD0.2, attentionLine AUTORISATION."""
+
+    VALIDE = "VALIDE"
+    NON_EXISTE = "NON_EXISTE"
+    EXPIRE = "EXPIRE"
+    INTERDIT = "INTERDIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ def patient_refuses(demand: Demand, mode: ModeAcces, requester: Requester, state
         return No("dossier_inconnu", "un DMP ouvert", "aucun DMP")
     if not statement.open:
         return No("dossier_ferme", "un DMP ouvert", "un DMP fermé")
-    medecin_traitant = statement.medecin_traitant and is_medecin(requester)
+    medecin_traitant = acts_as_medecin_traitant(requester, statement)
     if demand is not Demand.DOSSIER and statement.blocked and not medecin_traitant:
         return No("blocage", "aucun blocage", "blocage")
     if demand is Demand.MANAGED and statement.attached_to_mes:
@@ -62,3 +72,21 @@ def emergency_switch(switches: Switches, mode: ModeAcces) -> bool:
     if mode is ModeAcces.CENTRE_15:
         return switches.centre_15
     return mode is ModeAcces.BRIS_DE_GLACE and switches.bris_de_glace
+
+
+def acts_as_medecin_traitant(requester: Requester, statement: Statement) -> bool:
+    """Whether the requester is médecin traitant of the dossier: a physician whom the patient declared as such."""
+    return statement.medecin_traitant and is_medecin(requester)
+
+
+def autorisation(requester: Requester, statement: Statement | None) -> Autorisation:
+    """How the requester stands with the patient, whether the dossier is open or closed (None: there is none)."""
+    if statement is None:
+        return Autorisation.NON_EXISTE
+    if acts_as_medecin_traitant(requester, statement):
+        return Autorisation.VALIDE
+    if statement.blocked:
+        return Autorisation.INTERDIT
+    if statement.authorised:
+        return Autorisation.VALIDE
+    return Autorisation.EXPIRE if statement.expired else Autorisation.NON_EXISTE

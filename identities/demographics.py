@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-FAMILY, GIVEN = "family", "given"
+FAMILY, GIVEN, PREFIX = "family", "given", "prefix"
 BIRTH_QUALIFIER = "BR"  # EntityNamePartQualifier, birth
+SPOUSE_QUALIFIER = "SP"  # the same, spouse: the DMP has it on every used name
 LEGAL_USE = "L"  # EntityNameUse, legal
 STREET = "streetAddressLine"
 _STREET_PARTS = frozenset({STREET, "streetName", "streetNameBase", "houseNumber", "direction", "streetNameType"})
@@ -53,6 +54,11 @@ class PersonName:
     def birth_family(self) -> str:
         """The family name that is said to be the one of birth."""
         return next((p.text for p in self.parts if p.kind == FAMILY and BIRTH_QUALIFIER in p.qualifier.split()), "")
+
+    @property
+    def used_family(self) -> str:
+        """The family name that is not said to be the one of birth."""
+        return next((p.text for p in self.parts if p.kind == FAMILY and BIRTH_QUALIFIER not in p.qualifier.split()), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from identities.demographics import (
     GIVEN,
     LEGAL_USE,
     NOTHING_SAID,
+    PREFIX,
+    SPOUSE_QUALIFIER,
     Demographics,
     Part,
     PersonName,
@@ -58,6 +60,18 @@ class Traits:
         used = _name(self.used_family, self.used_given)
         return tuple(name for name in (birth, used) if name.parts)
 
+    @property
+    def dmp_name(self) -> PersonName:
+        """The name as the DMP writes it: prefix, given names, used name (SP), birth name (BR)."""
+        prefixes = (part for name in self.demographics.names[:1] for part in name.parts if part.kind == PREFIX)
+        parts = (
+            *prefixes,
+            Part(GIVEN, self.birth_given),
+            Part(FAMILY, self.used_family or self.birth_family, SPOUSE_QUALIFIER),
+            Part(FAMILY, self.birth_family, BIRTH_QUALIFIER),
+        )
+        return PersonName(tuple(part for part in parts if part.text))
+
     def over(self, former: Traits) -> Traits:
         """These traits where they say something, the former ones where they do not."""
         said, before = self.demographics, former.demographics
@@ -97,6 +111,7 @@ class Dossier:
     status: DossierStatus
     opened: datetime
     closed: datetime | None = None
+    closing_code: str = ""  # as TD1.4 had it: FERMETURE_DEMANDE_PATIENT ...
     closing_reason: str = ""
     attached_to_mes: bool = False  # to Mon espace santé, where the patient manages it
     deceased: bool = False

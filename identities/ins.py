@@ -17,6 +17,7 @@ from identities.requester import PatientId
 from schemas import oids
 
 AUTHORITIES = frozenset({oids.INS_NIR, oids.INS_NIA, oids.INS_NIR_TEST, oids.INS_NIR_DEMO})
+_OF_A_NIR = AUTHORITIES - {oids.INS_NIA}
 NATIONAL_HEALTH_IDENTIFIER = "NH"  # HL7 table 0203, type of an INS in a CX
 
 _NUMBER = re.compile(r"[1-478]\d{4}(?:\d{2}|2[AB])\d{6}\Z", re.ASCII)  # sex, year, month, department, commune, order
@@ -104,6 +105,17 @@ def ins_c(given: str, birth_date: date, number: str) -> str:
     seed = f"{plain.upper():<{_INS_C_GIVEN}.{_INS_C_GIVEN}}{birth_date:%y%m%d}{number}"
     counted = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
     return f"{counted:0{_INS_C_DIGITS}d}{_KEY_MODULUS - counted % _KEY_MODULUS:02d}"
+
+
+def ins_c_of(patient: PatientId, given: str, birth_date: date | None) -> PatientId | None:
+    """The INS-C of whoever has this INS; None where it cannot be known: it is made of a NIR, no other number.
+
+    `given` are the given names of the birth act, the first one first.
+    """
+    first = given.split()[:1]
+    if patient.authority not in _OF_A_NIR or not first or birth_date is None:
+        return None
+    return PatientId(ins_c(first[0], birth_date, patient.value[:13]), oids.INS_C)
 
 
 def _shape(value: str) -> str:

@@ -19,6 +19,7 @@ from identities.demographics import Address, Telecom
 
 MAJORITY_YEARS = 18
 PARIS = ZoneInfo("Europe/Paris")
+GUARDIAN = "RESPRSN"  # responsible party: of an adult, the guardian. HL7 RoleClass
 
 
 class Capacity(Enum):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from audit.event import Call
+from dmp.acces import Candidate, Existence
+from dmp.administration import AdministrativeData, Registered, Registration
 from dmp.patient_search import Aliases, Matches, Question
 from dmp.patients import Said
 from dmp.ports import Clock, Staged
@@ -67,6 +69,22 @@ class PatientPorts:
     now: Clock
 
 
+Manage = Callable[[Requester, Call, Registration], Registered]
+
+
+@dataclass(frozen=True, slots=True)
+class DossierPorts:
+    """TD0.2, TD0.5 and TD1.1 to TD1.4: as `dmp.acces` and `dmp.administration` have them."""
+
+    existence: Callable[[Requester, Call, PatientId, Question], Existence]
+    candidates: Callable[[Requester, Call, PatientQuery, Question], tuple[Candidate, ...]]
+    consult: Callable[[Requester, Call, PatientId, Question], AdministrativeData]
+    create: Manage
+    reactivate: Manage
+    amend: Manage
+    close: Manage
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Who answers at which path, and the ports. Those that ask the hall raise RegistryError, AccessRefused, or anything
@@ -84,6 +102,7 @@ class Door:
     remove_metadata: Callable[[Requester, Call, Sequence[str]], tuple[Finding, ...]]
     remove_documents: Callable[[Requester, Call, Sequence[DocumentRequest]], tuple[Finding, ...]]
     patients: PatientPorts
+    dossiers: DossierPorts
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     peer: Callable[[dict[str, Any]], Peer]

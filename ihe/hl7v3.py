@@ -46,6 +46,8 @@ _BELOW = {
     "replacementOf": "subject/registrationEvent",
     "queryByParameter": "",
     "queryContinuation": "",
+    "reasonCode": "",
+    "reasonOf": "",
     "subject": "",
 }
 _PARAMETERS = "queryByParameter/parameterList"
@@ -64,10 +66,11 @@ class Identifier(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A sending or receiving application, and the organization that it belongs to."""
+    """A sending or receiving application, the organization that it belongs to, and the name of its software."""
 
     ids: tuple[Identifier, ...]
     organization: tuple[Identifier, ...] = ()
+    software: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def wrong(attribute_: str, expected: str, got: str, location: str) -> Finding:
 
 
 def missing(attribute_: str, expected: str, location: str, got: str = "none") -> Finding:
-    """A finding about what must be there, and once."""
+    """A finding about what must be there, and once, or be what the message needs."""
     return finding(ErrorCode.XDSRegistryMetadataError, attribute_, expected=expected, got=got, location=location)
 
 
@@ -168,6 +171,7 @@ def _device(body: etree._Element, role: str) -> Device:
     return Device(
         tuple(each for each in map(_identifier, children(found, "id")) if each.root),
         tuple(each for each in map(_identifier, organization) if each.root),
+        said(child(found, "softwareName")),
     )
 
 
@@ -176,10 +180,15 @@ def _device(body: etree._Element, role: str) -> Device:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What makes an answer this one: its id (a UUID) and its instant."""
+    """What makes an answer this one: its id (a UUID, under the OID `root` where there is one) and its instant."""
 
     id: str
     instant: datetime
+    root: str = ""
+
+    @property
+    def identifier(self) -> Identifier:
+        return Identifier(self.root, self.id) if self.root else Identifier(self.id)
 
 
 def write_acknowledgement(message: Message, stamp: Stamp, findings: Sequence[Finding]) -> bytes:
@@ -195,7 +204,7 @@ def write_answer(
     message: Message, stamp: Stamp, interaction: str, code: str, findings: Iterable[Finding], control_act: str
 ) -> bytes:
     """An answer to `message`, from the device that was addressed to the one that sent."""
-    details = "".join(_detail(message.interaction, found) for found in findings)
+    details = "".join(write_detail(message, found, _condition(found)) for found in findings)
     acknowledged = (
         f'<hl7:acknowledgement><hl7:typeCode code="{code}"/><hl7:targetMessage>{message.id.written("hl7:id")}'
         f"</hl7:targetMessage>{details}</hl7:acknowledgement>"
@@ -224,7 +233,7 @@ def write_transmission(
     """An interaction: `content` stands after its transmission wrapper."""
     return (
         f'<hl7:{interaction} xmlns:hl7="{HL7}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-        f'ITSVersion="XML_1.0"><hl7:id root="{attribute(stamp.id)}"/>'
+        f'ITSVersion="XML_1.0">{stamp.identifier.written("hl7:id")}'
         f'<hl7:creationTime value="{stamp.instant.astimezone(UTC):%Y%m%d%H%M%S}+0000"/>'
         f'<hl7:interactionId root="{INTERACTIONS}" extension="{interaction}"/>'
         f'<hl7:processingCode code="{attribute(processing_code or "P")}"/><hl7:processingModeCode code="T"/>'
@@ -243,17 +252,24 @@ def _written(device: Device) -> str:
             '<hl7:asAgent classCode="AGNT"><hl7:representedOrganization classCode="ORG" determinerCode="INSTANCE">'
             f"{organization}</hl7:representedOrganization></hl7:asAgent>"
         )
-    return f'<hl7:device classCode="DEV" determinerCode="INSTANCE">{ids}{agent}</hl7:device>'
+    software = f"<hl7:softwareName>{text(device.software)}</hl7:softwareName>" if device.software else ""
+    return f'<hl7:device classCode="DEV" determinerCode="INSTANCE">{ids}{software}{agent}</hl7:device>'
 
 
-def _detail(interaction: str, found: Finding) -> str:
-    code, meaning = _DETAILS.get(found.code, _INTERNAL)
+def write_detail(message: Message, found: Finding, code: str) -> str:
+    """The acknowledgementDetail of one finding on `message`; `code` is its code element."""
     kind = "E" if found.severity is Severity.ERROR else "W"
-    location = f"<hl7:location>{text(_xpath(interaction, found.location))}</hl7:location>" if found.location else ""
+    where = _xpath(message.interaction, found.location) if found.location else ""
+    location = f"<hl7:location>{text(where)}</hl7:location>" if where else ""
     return (
-        f'<hl7:acknowledgementDetail typeCode="{kind}"><hl7:code code="{code}" codeSystem="{_CONDITIONS}" '
-        f'displayName="{meaning}"/><hl7:text>{text(found.context)}</hl7:text>{location}</hl7:acknowledgementDetail>'
+        f'<hl7:acknowledgementDetail typeCode="{kind}">{code}<hl7:text>{text(found.context)}</hl7:text>{location}'
+        "</hl7:acknowledgementDetail>"
     )
+
+
+def _condition(found: Finding) -> str:
+    code, meaning = _DETAILS.get(found.code, _INTERNAL)
+    return f'<hl7:code code="{code}" codeSystem="{_CONDITIONS}" displayName="{meaning}"/>'
 
 
 def _xpath(interaction: str, location: str) -> str:

@@ -11,14 +11,14 @@ from datetime import date
 
 from lxml import etree
 
-from identities.demographics import FAMILY, GIVEN, Address, Demographics, Part, PersonName, Telecom
+from identities.demographics import FAMILY, GIVEN, PREFIX, Address, Demographics, Part, PersonName, Telecom
 from identities.dossier import Traits
 from ihe.hl7v3 import absent, child, children, said, wrong
 from ihe.markup import attribute, text
 from registry.errors import Finding
 from schemas.xml import local_name
 
-NAME_PARTS = frozenset({FAMILY, GIVEN, "prefix", "suffix", "delimiter"})
+NAME_PARTS = frozenset({FAMILY, GIVEN, PREFIX, "suffix", "delimiter"})
 ADDRESS_PARTS = frozenset(
     {
         *("delimiter", "country", "state", "county", "city", "postalCode", "streetAddressLine", "houseNumber"),
@@ -36,8 +36,8 @@ _DIGITS = r"\d{4}(?:\d{2}(?:\d{2}(?:\d{2}(?:\d{2}(?:\d{2})?)?)?)?)?"
 _TIME = re.compile(rf"(?P<time>{_DIGITS})(?:\.\d+)?(?:[+-]\d{{4}})?", re.ASCII)
 
 
-def read_traits(person: etree._Element) -> tuple[Traits, list[Finding]]:
-    """What a Person says, and what of it cannot be understood."""
+def read_traits(person: etree._Element, where: str = "patient/patientPerson") -> tuple[Traits, list[Finding]]:
+    """What a Person says, and what of it cannot be understood; `where` it stands in the message."""
     names = sorted(filter(None, map(read_name, children(person, "name"))), key=lambda name: not name.legal)
     birth = next((name for name in names if name.birth_family), names[0] if names else PersonName(()))
     used = names[0] if names else birth
@@ -47,15 +47,14 @@ def read_traits(person: etree._Element) -> tuple[Traits, list[Finding]]:
         time = read_time(born.get("value", ""))
         if not time:
             expected = "YYYY[MM[DD[hhmm[ss]]]], a date of the calendar"
-            findings.append(wrong("birthTime", expected, "another text", "patient/patientPerson/birthTime"))
+            findings.append(wrong("birthTime", expected, "another text", f"{where}/birthTime"))
     family = birth.birth_family or " ".join(birth.texts(FAMILY)[:1])
-    used_family = next((part.text for part in used.parts if part.kind == FAMILY and not part.qualifier), "")
     traits = Traits(
         birth_family=family,
         birth_given=" ".join(birth.texts(GIVEN)),
         birth_date=_date(time),
         sex=GENDERS.get(gender.get("code", ""), "U") if gender is not None else "",
-        used_family="" if used_family == family else used_family,
+        used_family="" if used.used_family == family else used.used_family,
         used_given="" if used is birth else " ".join(used.texts(GIVEN)),
         birth_time="" if len(time) == 8 else time,
         demographics=Demographics(
@@ -106,22 +105,25 @@ def write_names(names: Iterable[PersonName]) -> str:
     return "".join(map(_name, names)) or '<hl7:name nullFlavor="UNK"/>'
 
 
+def write_addresses(addresses: Iterable[Address]) -> str:
+    """One addr element for each."""
+    return "".join(f"<hl7:addr{_use(each.use)}>{_written(each.parts)}</hl7:addr>" for each in addresses)
+
+
+def write_telecoms(telecoms: Iterable[Telecom]) -> str:
+    """One telecom element for each."""
+    return "".join(f'<hl7:telecom value="{attribute(each.value)}"{_use(each.use)}/>' for each in telecoms)
+
+
 def write_person(traits: Traits) -> str:
     """What stands in a patientPerson, in the order of the schema, but for other identifiers."""
-    demographics = traits.demographics
-    telecoms = "".join(
-        f'<hl7:telecom value="{attribute(each.value)}"{_use(each.use)}/>' for each in demographics.telecoms
-    )
     gender = GENDERS.get(traits.sex, UNDIFFERENTIATED) if traits.sex else ""
-    addresses = "".join(
-        f"<hl7:addr{_use(each.use)}>{_written(each.parts)}</hl7:addr>" for each in demographics.addresses
-    )
     return (
         write_names(traits.names)
-        + telecoms
+        + write_telecoms(traits.demographics.telecoms)
         + (f'<hl7:administrativeGenderCode code="{gender}" codeSystem="2.16.840.1.113883.5.1"/>' if gender else "")
         + (f'<hl7:birthTime value="{traits.birth_text}"/>' if traits.birth_text else "")
-        + addresses
+        + write_addresses(traits.demographics.addresses)
     )
 
 

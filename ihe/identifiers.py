@@ -44,6 +44,14 @@ PATIENTS_QUERY = "urn:hl7-org:v3:PRPA_IN201305UV02"  # ITI-47
 PATIENTS_RESPONSE = "urn:hl7-org:v3:PRPA_IN201306UV02"
 PATIENTS_CONTINUED = "urn:hl7-org:v3:QUQI_IN000003UV01_Continue"
 PATIENTS_CANCELLED = "urn:hl7-org:v3:QUQI_IN000003UV01_Cancel"
+# GIE SESAM-Vitale, DMP WSDL v2.01.04 and message examples v02.05; TD0.5 has the actions of ITI-47
+GDP = "asip:ci-sis:gdp:2010"
+DOSSIER_QUERY = "urn:hl7-org:v3:PRPA_IN201307UV02"  # TD0.2, TD1.3a
+DOSSIER_RESPONSE = "urn:hl7-org:v3:PRPA_IN201308UV02"
+DOSSIER_CREATED = "urn:hl7-org:v3:PRPA_IN201311UV02"  # TD1.1
+DOSSIER_CREATED_RESPONSE = "urn:hl7-org:v3:PRPA_IN201311ResponseUV02"
+DOSSIER_REVISED = "urn:hl7-org:v3:PRPA_IN201314UV02"  # TD1.2, TD1.3b, TD1.4
+DOSSIER_REVISED_RESPONSE = "urn:hl7-org:v3:PRPA_IN201314ResponseUV02"
 
 # --- Response status. Source: ITI TF-3 4.2.4.2.
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"

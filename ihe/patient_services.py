@@ -33,7 +33,7 @@ def _feed(exchange: Exchange, body: etree._Element) -> Outgoing:
     requester, said = exchange.known(), iti44.read_feed(message)
     exchange.reached_hall = True
     warnings = exchange.door.patients.feed(requester, exchange.call, said)
-    return exchange.enveloped(write_acknowledgement(message, _stamp(exchange), warnings))
+    return exchange.enveloped(write_acknowledgement(message, stamp(exchange), warnings))
 
 
 def _merge(exchange: Exchange, body: etree._Element) -> Outgoing:
@@ -41,7 +41,7 @@ def _merge(exchange: Exchange, body: etree._Element) -> Outgoing:
     requester, (said, subsumed) = exchange.known(), iti44.read_merge(message)
     exchange.reached_hall = True
     warnings = exchange.door.patients.merge(requester, exchange.call, said, subsumed)
-    return exchange.enveloped(write_acknowledgement(message, _stamp(exchange), warnings))
+    return exchange.enveloped(write_acknowledgement(message, stamp(exchange), warnings))
 
 
 def _identifiers(exchange: Exchange, body: etree._Element) -> Outgoing:
@@ -51,7 +51,7 @@ def _identifiers(exchange: Exchange, body: etree._Element) -> Outgoing:
     found = exchange.door.patients.identifiers_of(
         requester, exchange.call, asked.patient, asked.authorities, asked.question
     )
-    return exchange.enveloped(iti45.write_identifiers(message, _stamp(exchange), asked.question.raw, found))
+    return exchange.enveloped(iti45.write_identifiers(message, stamp(exchange), asked.question.raw, found))
 
 
 def _find(exchange: Exchange, body: etree._Element) -> Outgoing:
@@ -61,7 +61,7 @@ def _find(exchange: Exchange, body: etree._Element) -> Outgoing:
     found = exchange.door.patients.find(
         requester, exchange.call, asked.query, asked.authorities, asked.quantity, asked.question
     )
-    return exchange.enveloped(iti47.write_patients(message, _stamp(exchange), asked.authorities, found))
+    return exchange.enveloped(iti47.write_patients(message, stamp(exchange), asked.authorities, found))
 
 
 def _continue(exchange: Exchange, body: etree._Element) -> Outgoing:
@@ -73,7 +73,7 @@ def _continue(exchange: Exchange, body: etree._Element) -> Outgoing:
     exchange.reached_hall = True
     found = exchange.door.patients.proceed(requester, exchange.call, asked.question, asked.start, asked.quantity)
     authorities = iti47.scoping_domains(found.question)
-    return exchange.enveloped(iti47.write_patients(message, _stamp(exchange), authorities, found))
+    return exchange.enveloped(iti47.write_patients(message, stamp(exchange), authorities, found))
 
 
 def _cancel(exchange: Exchange, body: etree._Element) -> Outgoing:
@@ -85,24 +85,25 @@ def _cancelled(exchange: Exchange, message: Message, asked: iti47.AskedRest) -> 
     requester = exchange.known()
     exchange.reached_hall = True
     exchange.door.patients.cancel(requester, exchange.call, asked.question)
-    return exchange.enveloped(write_acknowledgement(message, _stamp(exchange), ()))
+    return exchange.enveloped(write_acknowledgement(message, stamp(exchange), ()))
 
 
 def _not_acknowledged(exchange: Exchange, findings: Sequence[Finding]) -> bytes:
-    return write_acknowledgement(_message(exchange), _stamp(exchange), findings)
+    return write_acknowledgement(message_of(exchange), stamp(exchange), findings)
 
 
 def _no_identifiers(exchange: Exchange, findings: Sequence[Finding]) -> bytes:
-    message = _message(exchange)
-    return iti45.write_failure(message, _stamp(exchange), raw_query(message), findings)
+    message = message_of(exchange)
+    return iti45.write_failure(message, stamp(exchange), raw_query(message), findings)
 
 
 def _no_patients(exchange: Exchange, findings: Sequence[Finding]) -> bytes:
-    message = _message(exchange)
-    return iti47.write_failure(message, _stamp(exchange), raw_query(message), findings)
+    message = message_of(exchange)
+    return iti47.write_failure(message, stamp(exchange), raw_query(message), findings)
 
 
-def _message(exchange: Exchange) -> Message:
+def message_of(exchange: Exchange) -> Message:
+    """The interaction that came. Raises SoapError when none did that could be read."""
     if exchange.message is None:
         raise SoapError("an HL7 V3 interaction", "none that could be read")
     return exchange.message
@@ -112,7 +113,8 @@ def _interaction(exchange: Exchange) -> str:
     return iti44.ADD if exchange.transaction is Transaction.ITI_44_ADD else iti44.REVISE
 
 
-def _stamp(exchange: Exchange) -> Stamp:
+def stamp(exchange: Exchange) -> Stamp:
+    """That of the answer."""
     return Stamp(exchange.answer_id.removeprefix("urn:uuid:"), exchange.door.patients.now())
 
 

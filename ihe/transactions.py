@@ -1,6 +1,7 @@
 """What the IHE door serves, and at which endpoint.
 
-Source: ITI TF-1 10.1 (XDS.b actors and transactions); the message semantics of each transaction for its actions.
+Source: ITI TF-1 10.1 (XDS.b actors and transactions); the message semantics of each transaction for its actions; GIE
+SESAM-Vitale, DMP-Compatibilité (TD).
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ class Transaction(Enum):
     ITI_62 = ("ITI-62", identifiers.REMOVE_METADATA, "")
     ITI_86 = ("ITI-86", identifiers.REMOVE_DOCUMENTS, "")
     ITI_92 = ("ITI-92", identifiers.RESTRICTED_UPDATE, "")
+    TD0_2 = ("TD0.2", identifiers.DOSSIER_QUERY, identifiers.DOSSIER_RESPONSE)
+    TD0_5 = ("TD0.5", identifiers.PATIENTS_QUERY, identifiers.PATIENTS_RESPONSE)
+    TD1_1 = ("TD1.1", identifiers.DOSSIER_CREATED, identifiers.DOSSIER_CREATED_RESPONSE)
+    TD1_2 = ("TD1.2", identifiers.DOSSIER_REVISED, identifiers.DOSSIER_REVISED_RESPONSE)
+    TD1_3A = ("TD1.3a", identifiers.DOSSIER_QUERY, identifiers.DOSSIER_RESPONSE)
+    TD1_3B = ("TD1.3b", identifiers.DOSSIER_REVISED, identifiers.DOSSIER_REVISED_RESPONSE)
+    TD1_4 = ("TD1.4", identifiers.DOSSIER_REVISED, identifiers.DOSSIER_REVISED_RESPONSE)
 
     @property
     def number(self) -> str:
@@ -78,6 +86,14 @@ _SERVED: dict[Actor, tuple[Transaction, ...]] = {
         Transaction.ITI_47_CONTINUE,
         Transaction.ITI_47_CANCEL,
     ),
-    Actor.DMP_PATIENTS: (),
+    Actor.DMP_PATIENTS: (  # of those that share an action, the first is what a request is until its body tells
+        Transaction.TD0_2,
+        Transaction.TD1_3A,
+        Transaction.TD0_5,
+        Transaction.TD1_1,
+        Transaction.TD1_3B,
+        Transaction.TD1_2,
+        Transaction.TD1_4,
+    ),
     Actor.DMP_HABILITATIONS: (),
 }

@@ -10,18 +10,19 @@ WS-MTOMPolicy 1.0; WS-I Basic Profile 1.1 R2710 (the operations of a port differ
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import schemas
 from ihe.hl7v3 import HL7
-from ihe.identifiers import LCM, QUERY, RIM, RS, XDS
+from ihe.identifiers import GDP, LCM, QUERY, RIM, RS, XDS
 from ihe.markup import attribute
 from ihe.transactions import Actor, Transaction
 
 RMD = "urn:ihe:iti:rmd:2017"
-_PREFIXES = {"xds": XDS, "rim": RIM, "rs": RS, "lcm": LCM, "query": QUERY, "rmd": RMD, "hl7": HL7}
+_PREFIXES = {"xds": XDS, "rim": RIM, "rs": RS, "lcm": LCM, "query": QUERY, "rmd": RMD, "hl7": HL7, "gdp": GDP}
 _FOLDER = Path(schemas.__file__).parent
 
 
@@ -32,11 +33,15 @@ class Interface:
     namespace: str
     schemas: tuple[str, ...]  # files in schemas/, without .xsd; an imported one stands before those that import it
     mtom: bool = False  # whether a request may come, and its answer then goes, as an MTOM package
+    named_for_actor: bool = True  # ITI TF-2 Appendix W: the actor's name stands before that of each operation
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A transaction: its name, and the elements in the bodies of request and response, by a prefix of _PREFIXES."""
+    """A transaction: its name, and the elements in the bodies of request and response, by a prefix of _PREFIXES.
+
+    Those that share an action are one operation, that of the first.
+    """
 
     name: str
     request: str
@@ -49,8 +54,8 @@ INTERFACES = {
     Actor.DOCUMENT_REGISTRY: Interface(XDS, (*_EBRIM, "xds/query", "xds/hl7v3")),
     Actor.DOCUMENT_REPOSITORY: Interface(XDS, (*_EBRIM, "xds/xds", "xds/rmd"), mtom=True),
     Actor.PIX_MANAGER: Interface("urn:ihe:iti:pixv3:2007", ("xds/hl7v3",)),
-    Actor.DMP_PATIENTS: Interface("asip:ci-sis:gdp:2010", ()),
-    Actor.DMP_HABILITATIONS: Interface("urn:si-dmp-habilitations", ()),
+    Actor.DMP_PATIENTS: Interface(GDP, ("dmp/hl7v3", "dmp/gdp"), named_for_actor=False),
+    Actor.DMP_HABILITATIONS: Interface("urn:si-dmp-habilitations", (), named_for_actor=False),
 }
 
 # Source: ITI TF-2 Appendix W for the names.
@@ -82,12 +87,29 @@ OPERATIONS = {
     Transaction.ITI_92: Operation(
         "RestrictedUpdateDocumentSet", "lcm:SubmitObjectsRequest", option="RestrictedMetadataUpdate"
     ),
+    # Source: GIE SESAM-Vitale, DMP WSDL v2.01.04.
+    Transaction.TD0_2: Operation(
+        "PatientGetDemographics_PRPA_IN201307UV02", "hl7:PRPA_IN201307UV02", "hl7:PRPA_IN201308UV02"
+    ),
+    Transaction.TD0_5: Operation("findCandidatesQuery", "hl7:PRPA_IN201305UV02", "hl7:PRPA_IN201306UV02"),
+    Transaction.TD1_1: Operation(
+        "PatientAdd_PRPA_IN201311UV02", "hl7:PRPA_IN201311UV02", "gdp:PRPA_IN201311UV02_Response"
+    ),
+    Transaction.TD1_3B: Operation(
+        "PatientRevise_PRPA_IN201314UV02", "hl7:PRPA_IN201314UV02", "gdp:PRPA_IN201314UV02_Response"
+    ),
 }
+
+
+def operations(actor: Actor) -> dict[Transaction, str]:
+    """The name of each operation of an actor, by the transaction that it is of."""
+    before = f"{actor.value}_" if INTERFACES[actor].named_for_actor else ""
+    return {each: f"{before}{OPERATIONS[each].name}" for each in actor.transactions if each in OPERATIONS}
 
 
 def write_wsdl(actor: Actor, location: str) -> bytes:
     """The WSDL of `actor` as UTF-8; `location` is the address of its endpoint."""
-    interface, name = INTERFACES[actor], actor.value
+    interface, name, named = INTERFACES[actor], actor.value, operations(actor)
     prefixes = "".join(f' xmlns:{prefix}="{namespace}"' for prefix, namespace in _PREFIXES.items())
     ports = _ports(actor)
     return (
@@ -98,9 +120,9 @@ def write_wsdl(actor: Actor, location: str) -> bytes:
         'xmlns:wsaw="http://www.w3.org/2006/05/addressing/wsdl" '
         'xmlns:wsoma="http://schemas.xmlsoap.org/ws/2004/09/policy/optimizedmimeserialization"'
         f"{prefixes}>\n<wsdl:types>{''.join(map(_schema, interface.schemas))}</wsdl:types>\n"
-        f"{''.join(_messages(one) for one in actor.transactions)}\n"
-        f"{''.join(_port_type(port, name, served) for port, served in ports.items())}\n"
-        f"{''.join(_binding(port, name, served, interface.mtom) for port, served in ports.items())}\n"
+        f"{''.join(map(_messages, named))}\n"
+        f"{''.join(_port_type(port, served, named) for port, served in ports.items())}\n"
+        f"{''.join(_binding(port, served, named, interface.mtom) for port, served in ports.items())}\n"
         f'<wsdl:service name="{name}_Service">{"".join(_port(port, location) for port in ports)}</wsdl:service>\n'
         "</wsdl:definitions>\n"
     ).encode()
@@ -109,7 +131,7 @@ def write_wsdl(actor: Actor, location: str) -> bytes:
 def _ports(actor: Actor) -> dict[str, list[Transaction]]:
     """What each port serves, the profile's own first. Names follow those of ITI TF-2 Appendix W."""
     ports: dict[str, list[Transaction]] = {actor.value: []}
-    for transaction in actor.transactions:
+    for transaction in operations(actor):
         option = OPERATIONS[transaction].option
         ports.setdefault(f"{actor.value}_{option}" if option else actor.value, []).append(transaction)
     return ports
@@ -140,9 +162,9 @@ def _messages(transaction: Transaction) -> str:
     )
 
 
-def _port_type(port: str, actor: str, served: list[Transaction]) -> str:
+def _port_type(port: str, served: list[Transaction], named: Mapping[Transaction, str]) -> str:
     operations = "".join(
-        f'<wsdl:operation name="{actor}_{OPERATIONS[one].name}">'
+        f'<wsdl:operation name="{named[one]}">'
         f'<wsdl:input message="tns:{OPERATIONS[one].name}_Message" wsaw:Action="{one.action}"/>'
         f'<wsdl:output message="tns:{OPERATIONS[one].name}Response_Message" wsaw:Action="{one.response_action}"/>'
         "</wsdl:operation>"
@@ -151,11 +173,11 @@ def _port_type(port: str, actor: str, served: list[Transaction]) -> str:
     return f'<wsdl:portType name="{port}_PortType">{operations}</wsdl:portType>'
 
 
-def _binding(port: str, actor: str, served: list[Transaction], mtom: bool) -> str:
+def _binding(port: str, served: list[Transaction], named: Mapping[Transaction, str], mtom: bool) -> str:
     """Source: ITI TF-2 Appendix V.3.2.2 (soapActionRequired); WSDL 1.1 Binding for SOAP 1.2 §3."""
     policy = '<wsp:Policy><wsoma:OptimizedMimeSerialization wsp:Optional="true"/></wsp:Policy>' if mtom else ""
     operations = "".join(
-        f'<wsdl:operation name="{actor}_{OPERATIONS[one].name}"><soap12:operation soapActionRequired="false"/>'
+        f'<wsdl:operation name="{named[one]}"><soap12:operation soapActionRequired="false"/>'
         '<wsdl:input><soap12:body use="literal"/></wsdl:input><wsdl:output><soap12:body use="literal"/></wsdl:output>'
         "</wsdl:operation>"
         for one in served

@@ -54,6 +54,7 @@ class ErrorCode(Enum):
     XDSUnreferencedObjectException = "XDSUnreferencedObjectException"
     # DMP. Source: GIE SESAM-Vitale DMP message examples v02.05; CI-SIS HL7v2 volet (DMPERRORCODE).
     DMPClosed = "DMPClosed"
+    DMPFound = "DMPFound"  # DMP-Compatibilité, TD1.1 and TD1.2: there is a DMP, or it is open
     DMPAccessDeniedByRightsService = "DMPAccessDeniedByRightsService"
     DMPPatientAccessAlreadyExists = "DMPPatientAccessAlreadyExists"
     DMPPatientAccessOTPAlreadyExists = "DMPPatientAccessOTPAlreadyExists"

@@ -42,6 +42,16 @@ CERT_SPECIALTY = "1.2.250.1.71.4.2.5"
 # --- The DMP's own servers. Source: GIE SESAM-Vitale, DMP message examples v02.05.
 DMP_DEVICE = "1.2.250.1.213.4.1.1.1"
 DMP_REPOSITORY = "1.2.250.1.213.4.1.1.1.2"
+DMP_MESSAGE = "1.2.250.1.213.4.1.1.1.1"  # under which it numbers its HL7 V3 messages
+
+# --- Management of a DMP by HL7 V3. Source: GIE SESAM-Vitale, DMP message examples v02.05, TD0.2 to TD1.4.
+MOTIF_GESTION = "1.2.250.1.213.1.1.4.11"  # reasonCode: TEST_EXST, CREA_RD ...
+CONSENTEMENT = "1.2.250.1.213.4.1.2.3"  # administrativeObservation: CONSENTEMENT_OUVERTURE_DMP ...
+MOTIF_FERMETURE = "1.2.250.1.213.4.1.2.4"  # detectedIssueEvent: FERMETURE_DEMANDE_PATIENT ...
+COMPTE_INTERNET = "1.2.250.1.213.4.1.2.9"
+AUTORISATION = "1.2.250.1.213.4.1.2.6.1"  # attentionLine
+STATUT_AUTORISATION = "1.2.250.1.213.4.1.2.6.2"  # its values: VALIDE ...
+STATUT_MT = "1.2.250.1.213.4.1.2.6.3"
 
 # --- HL7 and terminologies. Source: HL7 OID registry.
 LOINC = "2.16.840.1.113883.6.1"
@@ -49,6 +59,7 @@ HL7_ACT_CODE = "2.16.840.1.113883.5.4"
 HL7_INTERPRETATION = "2.16.840.1.113883.5.83"
 ATC = "2.16.840.1.113883.6.73"
 EDQM_STANDARD_TERMS = "0.4.0.127.0.16.1.1.2.1"  # routes of administration
+HL7_PERSONAL_RELATIONSHIP = "2.16.840.1.113883.1.11.19579"  # FTH, MTH ...
 HL7_PARTICIPATION_FUNCTION = "2.16.840.1.113883.5.88"
 DICOM_DCM = "1.2.840.10008.2.16.4"  # DICOM controlled terminology: modalities
 SNOMED_CT = "2.16.840.1.113883.6.96"

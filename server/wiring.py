@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from audit.event import Call
 from dmp import suppression
+from dmp.acces import candidates, existence
+from dmp.administration import Administration
 from dmp.alimentation import Alimentation
 from dmp.consultation import open_documents, search
 from dmp.mise_a_jour import MiseAJour
@@ -13,7 +16,7 @@ from dmp.patient_search import PatientSearch
 from dmp.patients import Consumer, Notice, Patients
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Requester
-from ihe.door import Authenticate, Door, PatientPorts, Peer
+from ihe.door import Authenticate, Door, DossierPorts, PatientPorts, Peer
 from ihe.endpoint import DMP_ACTORS, IHE_ACTORS
 from ihe.iti46 import write_notification
 from ihe.mime import Limits
@@ -80,6 +83,7 @@ def ihe_door(house: House) -> Door:
         remove_metadata=remove_metadata,
         remove_documents=remove_documents,
         patients=_patient_ports(house),
+        dossiers=_dossier_ports(house),
         stage=gate.stage,
         refused=gate.refused,
         peer=peer,
@@ -104,6 +108,19 @@ def _patient_ports(house: House) -> PatientPorts:
         proceed=searches.proceed,
         cancel=searches.cancel,
         now=now,
+    )
+
+
+def _dossier_ports(house: House) -> DossierPorts:
+    administration = Administration(house.gate, house.domain)
+    return DossierPorts(
+        existence=partial(existence, house.gate),
+        candidates=partial(candidates, house.gate),
+        consult=administration.consult,
+        create=administration.create,
+        reactivate=administration.reactivate,
+        amend=administration.amend,
+        close=administration.close,
     )
 
 

@@ -103,6 +103,7 @@ class Dossiers:
                 status=dossier.status.value,
                 opened=dossier.opened,
                 closed=dossier.closed,
+                closing_code=dossier.closing_code,
                 closing_reason=dossier.closing_reason,
                 attached_to_mes=dossier.attached_to_mes,
                 deceased=dossier.deceased,
@@ -165,9 +166,9 @@ class Dossiers:
         else:
             raise IdentityError("an identifier of no other dossier", f"one of {known.key}")
 
-    def close(self, key: str, *, instant: datetime, reason: str) -> None:
+    def close(self, key: str, *, instant: datetime, reason: str, code: str = "") -> None:
         """Closes an open dossier; nothing of it is erased. Raises IdentityError when it is not open."""
-        self._turn(key, DossierStatus.OPEN, DossierStatus.CLOSED, closed=instant, reason=reason)
+        self._turn(key, DossierStatus.OPEN, DossierStatus.CLOSED, closed=instant, reason=reason, code=code)
 
     def reopen(self, key: str, *, instant: datetime) -> None:
         """Reopens a closed dossier, whose opening is then `instant`; the audit log keeps what was.
@@ -205,11 +206,13 @@ class Dossiers:
         opened: datetime | None = None,
         closed: datetime | None = None,
         reason: str = "",
+        code: str = "",
     ) -> None:
         """One step of the life of a dossier, refused when it does not stand at `before`."""
         values: dict[str, Any] = {
             "status": after.value,
             "closed": closed,
+            "closing_code": code,
             "closing_reason": reason,
             "destruction_requested": None,
         }
@@ -244,6 +247,7 @@ def _dossier(rows: Sequence[sa.Row[Any]]) -> Dossier:
         status=DossierStatus(row.status),
         opened=row.opened,
         closed=row.closed,
+        closing_code=row.closing_code,
         closing_reason=row.closing_reason,
         attached_to_mes=row.attached_to_mes,
         deceased=row.deceased,

@@ -24,9 +24,11 @@ _CHUNK = 500
 class Searching(Dossiers):
     """Searches over every dossier."""
 
-    def find_dossiers(self, query: PatientQuery, limit: int) -> tuple[Dossier, ...]:
-        """The dossiers that `query` finds, at most `limit`, the oldest first."""
-        keys = sa.select(DOSSIERS.c.key).where(DOSSIERS.c.status != DossierStatus.MERGED.value, *_conditions(query))
+    def find_dossiers(self, query: PatientQuery, limit: int, *, open_only: bool = False) -> tuple[Dossier, ...]:
+        """The dossiers that `query` finds, at most `limit`, the oldest first; `open_only` leaves out closed ones."""
+        sought = [DossierStatus.OPEN] if open_only else [DossierStatus.OPEN, DossierStatus.CLOSED]
+        of_these = DOSSIERS.c.status.in_([status.value for status in sought])
+        keys = sa.select(DOSSIERS.c.key).where(of_these, *_conditions(query))
         ordered = keys.order_by(DOSSIERS.c.opened, DOSSIERS.c.key).limit(limit)
         return self.dossiers_of_keys(self._connection.execute(ordered).scalars().all())
 

@@ -35,6 +35,7 @@ DOSSIERS = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("opened", Instant, nullable=False),
     sa.Column("closed", Instant),
+    sa.Column("closing_code", sa.String(64), nullable=False),
     sa.Column("closing_reason", sa.String, nullable=False),
     sa.Column("birth_time", sa.String(24), nullable=False, index=True),  # a DTM of any precision, '' when unknown
     sa.Column("demographics", sa.Text, nullable=False),  # names, addresses ... as JSON: identities.demographics

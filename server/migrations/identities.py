@@ -20,6 +20,7 @@ def create_identities() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("opened", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closing_code", sa.String(length=64), nullable=False),
         sa.Column("closing_reason", sa.String(), nullable=False),
         sa.Column("birth_time", sa.String(length=24), nullable=False),
         sa.Column("demographics", sa.Text(), nullable=False),

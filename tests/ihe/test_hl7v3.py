@@ -73,6 +73,14 @@ PDQ = read(
     iti47.QUERY,
     query_act("PRPA_TE201305UV02", by_birth("19600618") + by_name("Muster") + of_domain("1.2.3", "1.2.9"), "1"),
 )
+NAMED = read_message(
+    parse(
+        message(iti45.QUERY, query_act("PRPA_TE201309UV02", parameter("x"), "1"))
+        .replace("<asAgent", "<softwareName>A &amp; B</softwareName><asAgent")
+        .encode()
+    ),
+    iti45.QUERY,
+)
 FINDINGS = (
     wrong("birthTime", "a date", "another text & <more>", "patient/patientPerson/birthTime"),
     missing("patientIdentifier", "exactly one value", "patientIdentifier/value"),
@@ -80,6 +88,7 @@ FINDINGS = (
 ANSWERS = {
     "CA": write_acknowledgement(FEED, STAMP, ()),
     "CE": write_acknowledgement(FEED, STAMP, FINDINGS),
+    "CA between named devices": write_acknowledgement(NAMED, STAMP, ()),
     "PIX OK": iti45.write_identifiers(PIX, STAMP, raw_query(PIX), Aliases((PATIENT, PatientId("2", "1.2.4")), FULL)),
     "PIX without name": iti45.write_identifiers(PIX, STAMP, raw_query(PIX), Aliases((PATIENT,), NOBODY)),
     "PIX NF": iti45.write_identifiers(PIX, STAMP, raw_query(PIX), Aliases((), FULL)),
