@@ -38,12 +38,17 @@ ACCESS_REFUSED = Finding(
 )
 
 
+Precisely = Callable[[Rooms, Scope | None], Action]
+"""What a request asks for, where that depends on what is there: told by what the requester finds there by TD3.1."""
+
+
 @dataclass(slots=True)
 class Passage:
     """One request that was let through. `objects` is what its audit event will name: add what is touched."""
 
     rooms: Rooms
     requester: Requester
+    action: Action
     decision: Decision
     dossier: Dossier | None
     statement: Statement | None  # what stands between the requester and that dossier
@@ -126,9 +131,17 @@ class Gate:
                 self.files.remove(content)
 
     @contextmanager
-    def passage(self, requester: Requester, action: Action, patient: PatientId | None, call: Call) -> Iterator[Passage]:
+    def passage(
+        self,
+        requester: Requester,
+        action: Action,
+        patient: PatientId | None,
+        call: Call,
+        precisely: Precisely | None = None,
+    ) -> Iterator[Passage]:
         """Lets `requester` do `action` on the dossier of `patient` (None: the patient of the assertion).
 
+        Where `precisely` is given, `action` is what the message seems to ask for, and what it finds is decided.
         Raises AccessRefused when the decision is no; whatever else the block raises is recorded and raised again.
         """
         patient = patient or requester.patient
@@ -136,7 +149,8 @@ class Gate:
         passage: Passage | None = None
         try:
             with self._unit_of_work() as rooms:
-                passage = self._enter(rooms, requester, action, patient, event)
+                passage = self._enter(rooms, requester, action, patient, event, precisely)
+                event = replace(event, action=passage.action.value)
                 yield passage
                 for recorded in record.succeeded(event, passage):
                     rooms.trail.append(recorded)
@@ -145,7 +159,7 @@ class Gate:
             raise AccessRefused(no.finding) from None
         except RegistryError as wrong:
             codes = ", ".join(sorted({found.code.value for found in wrong.findings}))
-            self._record(record.failed(event, passage, Outcome.MINOR_FAILURE, codes))
+            self._record(*record.wrong(event, passage, codes))
             raise
         except Exception as failure:
             self._record(record.failed(event, passage, Outcome.MAJOR_FAILURE, type(failure).__name__))
@@ -215,7 +229,13 @@ class Gate:
             raise refusal
 
     def _enter(
-        self, rooms: Rooms, requester: Requester, action: Action, patient: PatientId | None, event: Event
+        self,
+        rooms: Rooms,
+        requester: Requester,
+        action: Action,
+        patient: PatientId | None,
+        event: Event,
+        precisely: Precisely | None,
     ) -> Passage:
         try:
             requester = annuaire.attested(rooms.identities, requester)
@@ -224,24 +244,31 @@ class Gate:
             raise _Refused(record.unlisted(event, str(error)), found) from None
         dossier = rooms.identities.dossier(patient) if patient else None
         statement = _said(rooms, dossier, requester, event.instant) if dossier else None
+
+        def reads() -> Scope | None:
+            return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
+
+        if precisely is not None:
+            action = precisely(rooms, reads())
+            event = replace(event, action=action.value)
         decision = decide(self._tables, requester, action, statement, now=event.instant)
         if not decision.granted:
             raise _Refused(record.refused(event, decision, dossier), _wire(decision, action))
         if not _same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
 
-        def reads() -> Scope | None:
-            return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
-
         def decides(other: Dossier) -> Decision:
             said = _said(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
-        return Passage(rooms, requester, decision, dossier, statement, event.instant, reads, decides, patient is None)
+        return Passage(
+            rooms, requester, action, decision, dossier, statement, event.instant, reads, decides, patient is None
+        )
 
-    def _record(self, event: Event) -> None:
+    def _record(self, *events: Event) -> None:
         with self._unit_of_work() as rooms:
-            rooms.trail.append(event)
+            for event in events:
+                rooms.trail.append(event)
 
 
 def _said(rooms: Rooms, dossier: Dossier, requester: Requester, instant: datetime) -> Statement:

@@ -8,8 +8,9 @@ Source: ITI TF-2 3.57 (XDS Metadata Update) and 3.92 (Restricted Metadata Update
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from audit.event import AuditObject, Call, ObjectKind
 from dmp.gate import Gate, Passage
@@ -20,7 +21,7 @@ from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from registry.metadata import Code, DocumentEntry, Folder, Submission
 from registry.scope import Scope
 from registry.update import UpdateEffects, admit_update
-from registry.update_operations import versions_of
+from registry.update_operations import RESTRICTED, UPDATE, Rules, versions_of
 from registry.validation import validate
 from registry.versions import Versions
 from repository.errors import ContentConflict
@@ -69,27 +70,28 @@ class MiseAJour:
             dossier = passage.dossier = held(passage, patient) or opened(passage, self.domain, patient)
             if dossier is None:
                 raise RegistryError([*examined, *unknown_patient(submission, examined)])
-            effects, existing = _effects(passage, dossier.key, submission, examined, restricted=action is Action.ITI_92)
+            existing = passage.registry.versions(submission, dossier.key)
+            existing = existing.only(_seen(passage, dossier.key, existing))
+            rules = RESTRICTED if action is Action.ITI_92 else UPDATE
+            effects = admitted(submission, existing, examined, received=passage.now, rules=rules)
             _take_along(passage, dossier.key, effects)
             custody = {entry.entry_uuid: custody_of(entry, passage.requester) for entry in effects.entries}
             passage.registry.save_update(effects, dossier.key, custody, passage.now)
-            passage.objects.extend(_touched(effects, existing))
+            passage.objects.extend(touched(effects, existing))
         return tuple(found for found in examined if found.severity is Severity.WARNING)
 
 
-def _effects(
-    passage: Passage, key: str, submission: Submission, examined: tuple[Finding, ...], *, restricted: bool
-) -> tuple[UpdateEffects, Versions]:
-    """What the update does. Raises RegistryError when this or anything before is wrong."""
-    existing = passage.registry.versions(submission, key)
-    existing = existing.only(_seen(passage, key, existing))
+def admitted(
+    submission: Submission, existing: Versions, examined: Sequence[Finding], *, received: datetime, rules: Rules
+) -> UpdateEffects:
+    """What the update does. Raises RegistryError when this or anything that was `examined` before is wrong."""
     try:
-        effects = admit_update(submission, existing, received=passage.now, restricted=restricted)
+        effects = admit_update(submission, existing, received=received, rules=rules)
     except RegistryError as error:
         raise RegistryError([*examined, *error.findings]) from None
     if any(found.severity is Severity.ERROR for found in examined):
         raise RegistryError(examined)
-    return effects, existing
+    return effects
 
 
 def _seen(passage: Passage, key: str, existing: Versions) -> frozenset[str]:
@@ -123,7 +125,7 @@ def _take_along(passage: Passage, key: str, effects: UpdateEffects) -> None:
             raise RegistryError.single(code, "uniqueId", expected=expected, got=conflict.got, location=where) from None
 
 
-def _touched(effects: UpdateEffects, existing: Versions) -> Iterable[AuditObject]:
+def touched(effects: UpdateEffects, existing: Versions) -> Iterable[AuditObject]:
     """The documents whose metadata or status changed, for the audit log."""
     changed = [
         existing.named.get(uuid) for uuid in (*(each.entry_uuid for each in effects.statuses), *effects.replaced)

@@ -27,6 +27,7 @@ from cda.hl7 import xcn
 from cda.summary import LANGUAGE, MIME_TYPE, SOFTWARE, Listed, Summary, write_summary
 from dmp.gate import Gate, Passage
 from identities.dossier import Dossier
+from registry.document_kinds import is_signature
 from registry.errors import ErrorCode, RegistryError
 from registry.existing import Existing
 from registry.lifecycle import admit
@@ -51,9 +52,6 @@ from schemas.domain import SameUniqueId
 TITLE = "Synthèse des documents"
 NORMAL = Code("N", oids.HL7_CONFIDENTIALITY, "Normal")
 LEVELS = ("U", "L", "M", "N", "R", "V")  # HL7 Confidentiality, from open to very restricted
-
-# Signature documents are evidence and nothing to read. Source: GIE SESAM-Vitale, TD2.1; ITI TF-3 5.5 (DSG).
-SIGNATURES = frozenset({oids.DSG_FORMAT_CODE, "urn:ihe:iti:dsg:detached:2014", "urn:ihe:iti:dsg:enveloping:2014"})
 
 _ALL = ReturnType.LEAF_CLASS
 
@@ -162,11 +160,7 @@ def _source(passage: Passage, scope: Scope, entry: DocumentEntry, repository: st
     on_demand = _find(passage, scope, entry, ObjectType.ON_DEMAND, AvailabilityStatus)
     made = _snapshots_of(passage, scope, [each.entry_uuid for each in on_demand])
     stable = _find(passage, scope, entry, ObjectType.STABLE, (AvailabilityStatus.APPROVED,))
-    listed = {
-        each.unique_id: each
-        for each in stable
-        if each.entry_uuid not in made and each.format_code.code not in SIGNATURES
-    }
+    listed = {each.unique_id: each for each in stable if each.entry_uuid not in made and not is_signature(each)}
     dossier = passage.rooms.identities.dossier_of_key(scope.patient)
     if dossier is None:
         raise LookupError("expected the dossier of the entry, got none")

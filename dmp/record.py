@@ -85,9 +85,23 @@ def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
     if passage.merged is not None:  # ITI TF-2 3.44.5.1: an update of one record, and the delete of the other
         patient, key = passage.merged
         return (done, replace(done, id=str(uuid.uuid4()), patient=patient, dossier=key, event_action="D"))
-    hidden = tuple(
+    hidden = _hidden(done, passage)
+    if hidden and not passage.objects:
+        return hidden
+    return (done, *hidden)
+
+
+def wrong(event: Event, passage: Passage | None, codes: str) -> tuple[Event, ...]:
+    """One event for a request that cannot be carried out, and those of what it named and could not have."""
+    failure = failed(event, passage, Outcome.MINOR_FAILURE, codes)
+    return (failure, *_hidden(failure, passage)) if passage else (failure,)
+
+
+def _hidden(event: Event, passage: Passage) -> tuple[Event, ...]:
+    """An event beside `event` for each document that stayed hidden, with its rule."""
+    return tuple(
         replace(
-            done,
+            event,
             id=str(uuid.uuid4()),
             outcome=Outcome.MINOR_FAILURE,
             objects=(document,),
@@ -99,9 +113,6 @@ def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
         )
         for document, refusal in passage.refusals
     )
-    if hidden and not passage.objects:
-        return hidden
-    return (done, *hidden)
 
 
 def failed(event: Event, passage: Passage | None, outcome: Outcome, reason: str) -> Event:

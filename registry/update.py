@@ -28,7 +28,7 @@ from registry.metadata import (
     SubmissionSet,
 )
 from registry.update_additions import addition_faults, replaced_documents
-from registry.update_operations import RESTRICTED, UPDATE, Codes, Operations, Update, read_operations, versions_of
+from registry.update_operations import RESTRICTED, UPDATE, Operations, Rules, Update, read_operations, versions_of
 from registry.update_propagation import Planned, propagated
 from registry.update_restricted import restriction_faults, unmodifiable
 from registry.update_status import folder_of, status_faults
@@ -89,20 +89,19 @@ def canonical_update(submission: Submission) -> Submission:
 
 
 def admit_update(
-    submission: Submission, existing: Versions, *, received: datetime, restricted: bool = False
+    submission: Submission, existing: Versions, *, received: datetime, rules: Rules = UPDATE
 ) -> UpdateEffects:
-    """What the update `submission`, received at `received` (UTC), does; `restricted` judges it as ITI-92 does.
+    """What the update `submission`, received at `received` (UTC), does, by the rules of its transaction.
 
     Raises RegistryError with every fault found.
     """
     submission = canonical_update(submission)
-    codes = RESTRICTED if restricted else UPDATE
-    operations, findings = read_operations(submission, codes)
-    planned, more = _planned(operations, existing, codes, restricted=restricted)
+    operations, findings = read_operations(submission, rules)
+    planned, more = _planned(operations, existing, rules)
     copies = tuple(propagated(planned, existing))
     replaced = replaced_documents(operations.additions, existing)
     findings = (
-        *(restriction_faults(submission) if restricted else ()),
+        *(restriction_faults(submission) if rules is RESTRICTED else ()),
         *_identity(submission, existing),
         *findings,
         *more,
@@ -125,42 +124,38 @@ def _identity(submission: Submission, existing: Versions) -> Iterator[Finding]:
     yield from identity_faults(submission, known, SameUniqueId.ACCEPT_IDENTICAL)
 
 
-def _planned(
-    operations: Operations, existing: Versions, codes: Codes, *, restricted: bool
-) -> tuple[list[Planned], list[Finding]]:
+def _planned(operations: Operations, existing: Versions, rules: Rules) -> tuple[list[Planned], list[Finding]]:
     planned, findings = [], []
     for update in operations.updates:
         previous = existing.newest.get(update.item.logical_id)
         if previous is None or type(previous.item) is not type(update.item):
             findings.append(_version_fault(update, "the logicalID of a registered object", "an unknown one"))
             continue
-        faults = list(_version_faults(update, previous, codes, restricted=restricted))
-        if restricted and isinstance(update.item, DocumentEntry) and isinstance(previous.item, DocumentEntry):
+        faults = list(_version_faults(update, previous, rules))
+        if rules is RESTRICTED and isinstance(update.item, DocumentEntry) and isinstance(previous.item, DocumentEntry):
             faults += unmodifiable(update.item, previous.item, another_patient=previous.patient != existing.patient)
         findings += faults
         planned.append(Planned(update, previous))
     return planned, findings
 
 
-def _version_faults(
-    update: Update, previous: RegisteredVersion, codes: Codes, *, restricted: bool
-) -> Iterator[Finding]:
+def _version_faults(update: Update, previous: RegisteredVersion, rules: Rules) -> Iterator[Finding]:
     """Source: 3.57.4.1.3.3.1.3 and 3.57.4.1.3.3.3.3; CP-ITI-1190-2 (ITI-92 takes a Deprecated version)."""
     item, registered = update.item, previous.item
     kind, where = type(item).__name__, item.entry_uuid
     if not previous.latest or update.previous_version != registered.version:
         yield _version_fault(update, "the newest version", f"PreviousVersion {update.previous_version}")
-    if not restricted and previous.latest and not previous.approved:
-        status = registered.availability_status.name.capitalize()
-        code = ErrorCode.XDSMetadataUpdateError
-        yield finding(code, f"{kind}.previous version", expected="an Approved one", got=status, location=where)
+    if previous.latest and registered.availability_status not in rules.updated:
+        expected = f"an {' or '.join(status.name.capitalize() for status in rules.updated)} one"
+        code, got = ErrorCode.XDSMetadataUpdateError, registered.availability_status.name.capitalize()
+        yield finding(code, f"{kind}.previous version", expected=expected, got=got, location=where)
     if item.unique_id != registered.unique_id:
         expected, got = "that of the previous version", item.unique_id[:80] or "none"
-        yield finding(codes.identifier, f"{kind}.uniqueId", expected=expected, got=got, location=where)
+        yield finding(rules.identifier, f"{kind}.uniqueId", expected=expected, got=got, location=where)
     kinds = [each.object_type for each in (registered, item) if isinstance(each, DocumentEntry)]
     if len(set(kinds)) > 1:
         expected, got = kinds[0].value, kinds[1].value
-        yield finding(codes.object_type, f"{kind}.objectType", expected=expected, got=got, location=where)
+        yield finding(rules.object_type, f"{kind}.objectType", expected=expected, got=got, location=where)
 
 
 def _version_fault(update: Update, expected: str, got: str) -> Finding:
@@ -243,7 +238,7 @@ def _effects(
 def _version(
     each: Planned, statuses: Mapping[str, AvailabilityStatus], last_update_time: str
 ) -> DocumentEntry | Folder:
-    """The new version. What is Deprecated stays so: only ITI-92 updates it."""
+    """The new version. It has the status of the one before: what is Deprecated (ITI-92) or Archived (DMP) stays so."""
     item, previous = each.update.item, each.previous.item
     status = statuses.get(item.entry_uuid, previous.availability_status)
     version, home = previous.version + 1, item.home_community_id or previous.home_community_id

@@ -1,7 +1,7 @@
 """The metadata update operations that a submission asks for, and what is wrong with their form.
 
 Source: XDS Metadata Update, ITI TF-2 3.57.4.1.3.1 (common rules) and 3.57.4.1.3.1.3 (slots); Restricted Metadata
-Update, ITI TF-2 3.92.4.1.3.
+Update, ITI TF-2 3.92.4.1.3; for the DMP, GIE SESAM-Vitale, TD3.3.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.errors import ErrorCode, Finding, finding
 from registry.existing import is_uuid
@@ -23,34 +23,50 @@ NEW_STATUS = "NewStatus"
 _UPDATE_SLOTS = frozenset({PREVIOUS_VERSION, ASSOCIATION_PROPAGATION})
 _STATUS_SLOTS = frozenset({ORIGINAL_STATUS, NEW_STATUS})
 _PROPAGATION = {(): True, ("yes",): True, ("no",): False}
-_STATUSES = {status.value: status for status in (AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED)}
+_APPROVED, _DEPRECATED = AvailabilityStatus.APPROVED, AvailabilityStatus.DEPRECATED
+_ARCHIVED, _DELETED = AvailabilityStatus.ARCHIVED, AvailabilityStatus.DELETED
 _VERSION = re.compile(r"[1-9]\d{0,8}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
-    """The error codes of one transaction, where ITI-57 and ITI-92 differ."""
+class Rules:
+    """What one transaction allows, and the error codes of the rest, as far as transactions differ.
+
+    A version of one of the statuses `updated` may get a next one; a status changes from one of `original` to another
+    one, of `new`.
+    """
 
     initial_version: ErrorCode
     unheld: ErrorCode
     annotation: ErrorCode
     identifier: ErrorCode
     object_type: ErrorCode
+    updated: tuple[AvailabilityStatus, ...] = (_APPROVED,)
+    original: tuple[AvailabilityStatus, ...] = (_APPROVED, _DEPRECATED)
+    new: tuple[AvailabilityStatus, ...] = (_APPROVED, _DEPRECATED)
 
 
-UPDATE = Codes(
+UPDATE = Rules(
     initial_version=ErrorCode.XDSMetadataUpdateError,
     unheld=ErrorCode.XDSMetadataUpdateError,
     annotation=ErrorCode.XDSMetadataUpdateOperationError,
     identifier=ErrorCode.XDSMetadataUpdateError,
     object_type=ErrorCode.XDSMetadataUpdateError,
 )
-RESTRICTED = Codes(
+RESTRICTED = Rules(
     initial_version=ErrorCode.XDSInvalidRequestException,
     unheld=ErrorCode.XDSMetadataAnnotationError,
     annotation=ErrorCode.XDSMetadataAnnotationError,
     identifier=ErrorCode.XDSMetadataIdentifierError,
     object_type=ErrorCode.UnmodifiableMetadataError,
+    updated=(_APPROVED, _DEPRECATED),
+)
+# The DMP's own statuses, in the DMP only; what is Deleted stays so. Source: GIE SESAM-Vitale, TD3.3a to TD3.3d.
+ATTRIBUTES = replace(
+    UPDATE,
+    updated=(_APPROVED, _ARCHIVED),
+    original=(_APPROVED, _ARCHIVED),
+    new=(_APPROVED, _ARCHIVED, _DELETED),
 )
 
 
@@ -90,9 +106,9 @@ class Operations:
     changes: tuple[StatusChange, ...] = ()
 
 
-def read_operations(submission: Submission, codes: Codes) -> tuple[Operations, tuple[Finding, ...]]:
+def read_operations(submission: Submission, rules: Rules) -> tuple[Operations, tuple[Finding, ...]]:
     """The operations of `submission` that are in order, and every fault of form."""
-    reader = _Reader(submission, codes)
+    reader = _Reader(submission, rules)
     operations = Operations(tuple(reader.updates()), tuple(reader.additions()), tuple(reader.changes()))
     reader.leftovers()
     if not (reader.findings or operations.updates or operations.additions or operations.changes):
@@ -109,8 +125,8 @@ def versions_of(submission: Submission) -> tuple[DocumentEntry | Folder, ...]:
 class _Reader:
     """Reads one submission, and notes its faults."""
 
-    def __init__(self, submission: Submission, codes: Codes) -> None:
-        self.submission, self.codes = submission, codes
+    def __init__(self, submission: Submission, rules: Rules) -> None:
+        self.submission, self.rules = submission, rules
         self.own = submission.submission_set.entry_uuid
         self.findings: list[Finding] = []
         self._of_type: dict[AssociationType, list[Association]] = {}
@@ -134,7 +150,7 @@ class _Reader:
             membership = held.get(item.entry_uuid)
             if membership is None:
                 kind, expected = type(item).__name__, "one HasMember from the SubmissionSet"
-                self.fault(self.codes.unheld, kind, expected, "none", item.entry_uuid)
+                self.fault(self.rules.unheld, kind, expected, "none", item.entry_uuid)
                 continue
             update = self._update(item, membership)
             if counts[item.logical_id] > 1:
@@ -151,10 +167,10 @@ class _Reader:
         kind = type(item).__name__
         if item.logical_id in ("", item.entry_uuid):
             expected, got = "the logicalID of a registered object", "an initial version"
-            self.fault(self.codes.initial_version, f"{kind}.logicalID", expected, got, item.entry_uuid)
+            self.fault(self.rules.initial_version, f"{kind}.logicalID", expected, got, item.entry_uuid)
             return False
         if not is_uuid(item.logical_id):
-            code = self.codes.initial_version
+            code = self.rules.initial_version
             self.fault(code, f"{kind}.logicalID", "urn:uuid: and a UUID", item.logical_id, item.entry_uuid)
             return False
         return True
@@ -167,19 +183,19 @@ class _Reader:
         number = previous[0] if len(previous) == 1 and _VERSION.match(previous[0]) else ""
         if not number:
             got = ", ".join(previous)
-            self.fault(self.codes.annotation, PREVIOUS_VERSION, "one number from 1 on", got, where)
+            self.fault(self.rules.annotation, PREVIOUS_VERSION, "one number from 1 on", got, where)
         propagation = slots.get(ASSOCIATION_PROPAGATION, ())
         if propagation not in _PROPAGATION:
             got = ", ".join(propagation)
-            self.fault(self.codes.annotation, ASSOCIATION_PROPAGATION, "yes or no", got, where)
+            self.fault(self.rules.annotation, ASSOCIATION_PROPAGATION, "yes or no", got, where)
         expected_status = (ORIGINAL,) if isinstance(item, DocumentEntry) else (ORIGINAL, "")
         if membership.submission_set_status not in expected_status:
             got = membership.submission_set_status
-            self.fault(self.codes.annotation, "SubmissionSetStatus", ORIGINAL, got, where)
+            self.fault(self.rules.annotation, "SubmissionSetStatus", ORIGINAL, got, where)
         for name in sorted(_STATUS_SLOTS & slots.keys()):
-            self.fault(self.codes.annotation, name, "no such Slot on a HasMember", "one", where)
+            self.fault(self.rules.annotation, name, "no such Slot on a HasMember", "one", where)
         if membership.documentation is not None:
-            self.fault(self.codes.annotation, "HasMember", "no association documentation", "one", where)
+            self.fault(self.rules.annotation, "HasMember", "no association documentation", "one", where)
         if len(self.findings) > before:
             return None
         return Update(item, membership, int(number), _PROPAGATION[propagation])
@@ -234,11 +250,12 @@ class _Reader:
             foreign = sorted(_UPDATE_SLOTS & slots.keys())
             for name in (*foreign, *(("SubmissionSetStatus",) if item.submission_set_status else ())):
                 self.fault(operation, name, "no such Slot on an UpdateAvailabilityStatus", "one", where)
-            for name in (ORIGINAL_STATUS, NEW_STATUS):
-                values = slots.get(name, ())
-                if len(values) != 1 or values[0] not in _STATUSES:
-                    self.fault(operation, name, f"one of {', '.join(_STATUSES)}", ", ".join(values), where)
+            for name, statuses in ((ORIGINAL_STATUS, self.rules.original), (NEW_STATUS, self.rules.new)):
+                values, accepted = slots.get(name, ()), [status.value for status in statuses]
+                if len(values) != 1 or values[0] not in accepted:
+                    self.fault(operation, name, f"one of {', '.join(accepted)}", ", ".join(values), where)
             if slots.get(ORIGINAL_STATUS, ()) == slots.get(NEW_STATUS, (None,)):
                 self.fault(operation, NEW_STATUS, f"another status than {ORIGINAL_STATUS}", "the same", where)
             if len(self.findings) == before:
-                yield StatusChange(item, _STATUSES[slots[ORIGINAL_STATUS][0]], _STATUSES[slots[NEW_STATUS][0]])
+                original, new = (AvailabilityStatus(slots[name][0]) for name in (ORIGINAL_STATUS, NEW_STATUS))
+                yield StatusChange(item, original, new)

@@ -10,6 +10,7 @@ from dmp import suppression
 from dmp.acces import candidates, existence
 from dmp.administration import Administration
 from dmp.alimentation import Alimentation
+from dmp.attributs import Attributs
 from dmp.consultation import open_documents, search
 from dmp.mise_a_jour import MiseAJour
 from dmp.patient_search import PatientSearch
@@ -57,6 +58,7 @@ def ihe_door(house: House) -> Door:
     gate, domain = house.gate, house.domain
     alimentation = alimentation_of(house)
     mise_a_jour = MiseAJour(gate, domain, alimentation.is_code)
+    attributs = Attributs(gate, domain, alimentation.is_code)
 
     def find(requester: Requester, call: Call, query: StoredQuery, query_id: str, raw: bytes) -> tuple[Told, ...]:
         return search(gate, requester, call, query, query_id, raw)
@@ -76,7 +78,7 @@ def ihe_door(house: House) -> Door:
         provide=alimentation.provide,
         register=alimentation.register,
         register_on_demand=alimentation.register_on_demand,
-        update=mise_a_jour.update,
+        update=attributs.update if domain.assertion.profile is Profile.VIHF else mise_a_jour.update,
         restricted_update=mise_a_jour.restricted_update,
         search=find,
         open=open_,

@@ -151,11 +151,12 @@ def _object_types(criteria: Any) -> tuple[ObjectType, ...]:
 
 @lru_cache(maxsize=1024)
 def _statement(shape: _Shape) -> sa.Select[Any]:
-    conditions = [ENTRY.c.object_type.in_(_many("object_types", ENTRY.c.object_type.type)), scope_clause(shape.scope)]
+    conditions = [
+        ENTRY.c.object_type.in_(_many("object_types", ENTRY.c.object_type.type)),
+        scope_clause(shape.scope, latest=shape.latest),
+    ]
     if shape.by_status:
         conditions.append(ENTRY.c.availability_status.in_(_many("statuses", ENTRY.c.availability_status.type)))
-    if shape.latest:
-        conditions.append(ENTRY.c.latest)
     conditions += [_condition(each, shape.on_demand) for each in shape.filters if not each.excluded]
     for attribute in dict.fromkeys(each.attribute for each in shape.filters if each.excluded):
         slots = [each for each in shape.filters if each.excluded and each.attribute == attribute]

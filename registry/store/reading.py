@@ -70,20 +70,27 @@ class Reader:
     def hidden(
         self, unique_ids: Sequence[str], entry_uuids: Sequence[str]
     ) -> tuple[tuple[DocumentEntry, Custody], ...]:
-        """The patient's entries of these identifiers that the Scope does not permit, with their custody."""
+        """The patient's entries of these identifiers that the Scope does not permit, with their custody.
+
+        An older version that is hidden with the newest is told by the newest.
+        """
+        named = self._hidden("unique_id", unique_ids) | self._hidden("entry_uuid", uuids(entry_uuids))
+        older = [entry.logical_id for entry, custody in named.values() if self._scope.permits(entry, custody)]
+        named |= self._hidden("logical_id", older)
+        return tuple(each for each in named.values() if not self._scope.permits(*each))
+
+    def _hidden(self, column: str, identifiers: Sequence[str]) -> dict[int, tuple[DocumentEntry, Custody]]:
+        """Entries that are hidden, and their custody, by key."""
         sight = self._sight()
-        rows = [
-            *sight.rows(_hidden_statement(sight.shape, "unique_id"), unique_ids),
-            *sight.rows(_hidden_statement(sight.shape, "entry_uuid"), uuids(entry_uuids)),
-        ]
+        rows = sight.rows(_hidden_statement(sight.shape, column), identifiers)
         entries = {row.id: told.document_entry(row) for row in rows}
         persons: dict[int, set[str]] = {key: set() for key in entries}
         structures: dict[int, set[str]] = {key: set() for key in entries}
         for row in sight.rows(_CUSTODY, tuple(entries)):
             (persons if row.kind == PERSON else structures)[row.entry].add(row.identifier)
-        return tuple(
-            (entry, Custody(frozenset(persons[key]), frozenset(structures[key]))) for key, entry in entries.items()
-        )
+        return {
+            key: (entry, Custody(frozenset(persons[key]), frozenset(structures[key]))) for key, entry in entries.items()
+        }
 
     def _found(self, query: StoredQuery) -> Found:
         sight = self._sight(query)
@@ -159,11 +166,13 @@ def _limit(query: StoredQuery, count: int, most: Most) -> None:
 
 @lru_cache(maxsize=128)
 def _hidden_statement(shape: ScopeShape, column: str) -> sa.Select[Any]:
-    return (
+    """Entries that are hidden; what names no single version stands for the newest."""
+    statement = (
         sa.select(ENTRY.c.id, ENTRY.c.body, ENTRY.c.availability_status)
         .where(ENTRY.c.patient == PATIENT, among(ENTRY.c[column]), sa.not_(scope_clause(shape)))
         .order_by(ENTRY.c.id)
     )
+    return statement if column == "entry_uuid" else statement.where(ENTRY.c.latest)
 
 
 _CUSTODY = sa.select(CUSTODY.c.entry, CUSTODY.c.kind, CUSTODY.c.identifier).where(

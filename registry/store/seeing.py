@@ -126,8 +126,7 @@ class Sight:
 
 @lru_cache(maxsize=512)
 def _entries(shape: ScopeShape, column: str, whole: bool, latest: bool) -> sa.Select[Any]:
-    statement = sa.select(*columns(ENTRY, whole)).where(among(ENTRY.c[column]), scope_clause(shape))
-    return statement.where(ENTRY.c.latest) if latest else statement
+    return sa.select(*columns(ENTRY, whole)).where(among(ENTRY.c[column]), scope_clause(shape, latest=latest))
 
 
 @lru_cache(maxsize=512)

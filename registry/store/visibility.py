@@ -1,5 +1,7 @@
 """A Scope as SQL: `scope_clause` is `Scope.permits`, and a property test holds them equal.
 
+An older version of metadata is seen by nobody from whom the newest is hidden: what is masked today was open in it.
+
 Statements are built once for each shape of Scope; the values travel as parameters.
 """
 
@@ -52,18 +54,32 @@ def scope_values(scope: Scope) -> dict[str, Any]:
     }
 
 
-def scope_clause(shape: ScopeShape) -> sa.ColumnElement[bool]:
-    """Which rows of `registry_entry` a Scope of that shape permits. No column it names may be null."""
-    types = ENTRY.c.document_type.in_(sa.bindparam("scope_types", expanding=True, type_=sa.Text))
+def scope_clause(shape: ScopeShape, *, latest: bool = False) -> sa.ColumnElement[bool]:
+    """Which rows of `registry_entry` a Scope of that shape lets be seen; with `latest`, newest versions alone."""
+    if latest:
+        return sa.and_(ENTRY.c.latest, _permits(ENTRY, shape))
+    newest = ENTRY.alias("newest")
+    hidden = sa.select(sa.literal(1)).where(
+        newest.c.patient == PATIENT,
+        newest.c.logical_id == ENTRY.c.logical_id,
+        newest.c.latest,
+        sa.not_(_permits(newest, shape)),
+    )
+    return sa.and_(_permits(ENTRY, shape), sa.or_(ENTRY.c.latest, sa.not_(sa.exists(hidden.correlate(ENTRY)))))
+
+
+def _permits(entry: sa.FromClause, shape: ScopeShape) -> sa.ColumnElement[bool]:
+    """`Scope.permits` of a row of `entry`. No column it names may be null."""
+    types = entry.c.document_type.in_(sa.bindparam("scope_types", expanding=True, type_=sa.Text))
     statuses = sa.bindparam("scope_statuses", expanding=True, type_=ENTRY.c.availability_status.type)
     return sa.and_(
-        ENTRY.c.patient == PATIENT,
-        _reaches(shape.reach, shape),
+        entry.c.patient == PATIENT,
+        _reaches(entry, shape.reach, shape),
         sa.not_(types) if shape.but else types,
-        ENTRY.c.availability_status.in_(statuses),
-        _unless(ENTRY.c.masked, shape.masked, shape),
-        _unless(ENTRY.c.invisible_patient, shape.invisible_patient, shape),
-        _unless(ENTRY.c.invisible_representatives, shape.invisible_representatives, shape),
+        entry.c.availability_status.in_(statuses),
+        _unless(entry, "masked", shape.masked, shape),
+        _unless(entry, "invisible_patient", shape.invisible_patient, shape),
+        _unless(entry, "invisible_representatives", shape.invisible_representatives, shape),
     )
 
 
@@ -77,28 +93,28 @@ def flags(entry: DocumentEntry) -> dict[str, bool]:
     }
 
 
-def _unless(flag: sa.ColumnElement[bool], reach: Reach, shape: ScopeShape) -> sa.ColumnElement[bool]:
-    """Where `flag` is set, `reach` must go as far as the entry."""
+def _unless(entry: sa.FromClause, flag: str, reach: Reach, shape: ScopeShape) -> sa.ColumnElement[bool]:
+    """Where the column `flag` is set, `reach` must go as far as the entry."""
     if reach is Reach.ALL:
         return sa.true()
-    return sa.or_(sa.not_(flag), _reaches(reach, shape))
+    return sa.or_(sa.not_(entry.c[flag]), _reaches(entry, reach, shape))
 
 
-def _reaches(reach: Reach, shape: ScopeShape) -> sa.ColumnElement[bool]:
+def _reaches(entry: sa.FromClause, reach: Reach, shape: ScopeShape) -> sa.ColumnElement[bool]:
     if reach is Reach.ALL:
         return sa.true()
     clauses: list[sa.ColumnElement[bool]] = []
     if reach in (Reach.OWN, Reach.STRUCTURE) and shape.person:
-        clauses.append(_in_custody(PERSON, "scope_person"))
+        clauses.append(_in_custody(entry, PERSON, "scope_person"))
     if reach is Reach.STRUCTURE and shape.structure:
-        clauses.append(_in_custody(STRUCTURE, "scope_structure"))
+        clauses.append(_in_custody(entry, STRUCTURE, "scope_structure"))
     return sa.or_(sa.false(), *clauses)
 
 
-def _in_custody(kind: str, parameter: str) -> sa.ColumnElement[bool]:
+def _in_custody(entry: sa.FromClause, kind: str, parameter: str) -> sa.ColumnElement[bool]:
     entries = sa.select(CUSTODY.c.entry).where(
         CUSTODY.c.patient == PATIENT,
         CUSTODY.c.kind == kind,
         CUSTODY.c.identifier == sa.bindparam(parameter, type_=sa.Text),
     )
-    return ENTRY.c.id.in_(entries)
+    return entry.c.id.in_(entries)

@@ -13,12 +13,13 @@ from audit.event import AuditObject, Call, Event, ObjectKind, Outcome
 from dmp.errors import AccessRefused
 from dmp.gate import ACCESS_REFUSED, Gate
 from habilitations.action import Action
-from habilitations.decision import Tables
+from habilitations.decision import Refusal, Tables
 from habilitations.statement import Statement
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.professional import Professional, Structure
-from identities.requester import Authentication, PatientId, Requester
+from identities.requester import Authentication, ModeAcces, PatientId, Requester
 from registry.errors import ErrorCode, RegistryError
+from registry.scope import Scope
 from schemas import oids
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -201,6 +202,45 @@ def test_a_former_ins_of_the_same_dossier_is_the_same_patient(gate: Gate, rooms:
     with gate.passage(replace(DOCTOR, patient=FORMER_INS), Action.TD3_1, INS, CALL):
         pass
     assert rooms.events[0].outcome is Outcome.SUCCESS
+
+
+def test_what_the_gate_is_told_precisely_is_decided_and_recorded(gate: Gate, rooms: Rooms) -> None:
+    """The function sees what the requester finds by TD3.1, before anything is decided."""
+    seen: list[Scope | None] = []
+
+    def precisely(_rooms: object, reads: Scope | None) -> Action:
+        seen.append(reads)
+        return Action.TD3_3B
+
+    with gate.passage(DOCTOR, Action.TD3_3A_MASQUER, INS, CALL, precisely) as passage:
+        assert passage.action is Action.TD3_3B
+        assert passage.decision.row == "TD3.3b"
+        reads = passage.reads()
+    assert seen == [reads]
+    assert reads is not None
+    (event,) = rooms.events
+    assert (event.action, event.row) == ("TD3.3b", "TD3.3b × medecin_non_MT:normal")
+    urgent = replace(DOCTOR, mode_acces=ModeAcces.CENTRE_15)
+    with pytest.raises(AccessRefused), gate.passage(urgent, Action.TD3_3A_MASQUER, INS, CALL, precisely):
+        pytest.fail("the block must not run")
+    assert (rooms.events[-1].action, rooms.events[-1].rule) == ("TD3.3b", "droit_fonctionnel")
+    rooms.statement = Statement("d1")
+    with pytest.raises(AccessRefused), gate.passage(DOCTOR, Action.TD3_3A_MASQUER, INS, CALL, precisely):
+        pytest.fail("the block must not run")
+    assert seen[-1] is None, "who is not let in finds nothing"
+
+
+def test_a_document_that_stopped_a_request_is_recorded_with_its_rule(gate: Gate, rooms: Rooms) -> None:
+    wrong = RegistryError.single(ErrorCode.XDSMetadataUpdateError, "targetObject", expected="one", got="none")
+    document, refusal = AuditObject(ObjectKind.DOCUMENT, "1.2.3"), Refusal("r", "t", "v", "row", "oui", "non", "Non.")
+    with pytest.raises(RegistryError), gate.passage(DOCTOR, Action.TD3_3C, INS, CALL) as passage:
+        passage.refusals.append((document, refusal))
+        raise wrong
+    failure, hidden = rooms.events
+    assert (failure.rule, failure.explanation) == ("demande", "XDSMetadataUpdateError")
+    assert (hidden.rule, hidden.table, hidden.row, hidden.explanation) == ("r", "t", "row", "Non.")
+    assert (hidden.objects, hidden.action, hidden.outcome) == ((document,), "TD3.3c", Outcome.MINOR_FAILURE)
+    assert failure.id != hidden.id
 
 
 def test_a_wrong_request_is_recorded_with_its_codes_and_raised_again(gate: Gate, rooms: Rooms) -> None:

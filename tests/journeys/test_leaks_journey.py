@@ -232,7 +232,7 @@ def addressed(lps: Lps, patient: Patient, action: str, body: str) -> bytes:
 
 @pytest.mark.parametrize("name", ["medecin-traitant", "hopital"])
 def test_the_french_domain_takes_metadata_by_iti_41_alone(village: Village, patient: Patient, name: str) -> None:
-    """A registration, an on-demand document, an update, a question about several patients: nobody has these rights."""
+    """A registration, an on-demand document, ITI-92, a question about several patients: nobody has these rights."""
     lps, (entry_uuid, other) = village.lps(name), hide(village.lps(AUTHOR), patient).documents[0]
     update = document(patient.cx, unique_id=other, logical_id=entry_uuid)
     body = submit_objects(submission(update))
@@ -244,7 +244,6 @@ def test_the_french_domain_takes_metadata_by_iti_41_alone(village: Village, pati
     for action, request in (
         ("urn:ihe:iti:2007:RegisterDocumentSet-b", body),
         ("urn:ihe:iti:2010:RegisterOnDemandDocumentEntry", body),
-        ("urn:ihe:iti:2010:UpdateDocumentSet", body),
         ("urn:ihe:iti:2018:RestrictedUpdateDocumentSet", body),
         ("urn:ihe:iti:2009:MultiPatientStoredQuery", several),
     ):

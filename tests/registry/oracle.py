@@ -64,12 +64,23 @@ class Oracle:
         if item is None:
             return False
         if isinstance(item, DocumentEntry):
-            return self.scope.permits(item, self.world.custody[uuid])
+            versions = [item, *(self._newest(item) if uuid in self.world.superseded else ())]
+            return all(self.scope.permits(each, self.world.custody[each.entry_uuid]) for each in versions)
         if isinstance(item, Association):
             return self.sees(item.source) and self.sees(item.target)
         members = [each.target for each in self.associations if each.type is HAS_MEMBER and each.source == uuid]
         documents = [each for each in members if isinstance(self.there.get(each), DocumentEntry)]
         return any(map(self.sees, documents)) or (not documents and self.scope.reach is Reach.ALL)
+
+    def _newest(self, item: DocumentEntry) -> list[DocumentEntry]:
+        """What is not superseded of the logical object."""
+        return [
+            each
+            for each in self.there.values()
+            if isinstance(each, DocumentEntry)
+            and each.logical_id == item.logical_id
+            and each.entry_uuid not in self.world.superseded
+        ]
 
     def find(self, query: StoredQuery) -> set[str]:
         """The entryUUIDs of what `query` finds."""

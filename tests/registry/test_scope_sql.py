@@ -44,6 +44,7 @@ from tests.registry.samples import (
     register,
     submission,
 )
+from tests.registry.update_samples import carry_out, update
 
 LEAF = ReturnType.LEAF_CLASS
 TYPES, PERSONS, STRUCTURES = ("34112-3", "11502-2", "DOCPAT01"), ("899", "801", ""), ("1750", "1130", "")
@@ -114,6 +115,40 @@ def test_the_sql_of_a_scope_is_the_scope(
             every_status = tuple(AvailabilityStatus)
             query = FindDocuments(return_type=LEAF, patient_id=PATIENT_ID, statuses=every_status)
             assert {entry.unique_id for entry in _documents(store.find(query, scope))} == permitted
+        connection.rollback()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stored, stored, st.lists(scopes, min_size=1, max_size=8))
+def test_an_older_version_is_seen_by_whom_the_newest_is(
+    database: sa.Engine,
+    old: tuple[DocumentEntry, Custody],
+    new: tuple[DocumentEntry, Custody],
+    asked: list[Scope],
+) -> None:
+    with database.connect() as connection:
+        (entry, custody), (later, more) = old, new
+        both = Custody(custody.persons | more.persons, custody.structures | more.structures)
+        lid = register(connection, submission(entry), custody={"Document01": custody}).submission.entries[0].entry_uuid
+        effects = carry_out(connection, update(replace(later, logical_id=lid)), custody=more)
+        uuids = (lid, effects.entries[0].entry_uuid)
+        versions = {uuids[0]: (entry, custody), uuids[1]: (later, both)}
+        for uuid, (version, _) in versions.items():
+            put_status = ENTRY.update().where(ENTRY.c.entry_uuid == uuid)
+            connection.execute(put_status.values(availability_status=version.availability_status))
+        store = RegistryStore(connection)
+        query = GetDocuments(return_type=LEAF, unique_ids=(entry.unique_id,), metadata_level=2)
+        for scope in asked:
+            first, second = (scope.permits(*versions[uuid]) for uuid in uuids)
+            seen = {uuid for uuid, yes in zip(uuids, (first and second, second), strict=True) if yes}
+            assert {each.entry_uuid for each in store.find(query, scope)} == seen
+            assert {each.entry_uuid for each in store.entries([entry.unique_id], scope)} == seen
+            hidden = store.hidden(scope, entry_uuids=uuids[:1])
+            explaining = () if first and second else (uuids[1],) if first else (uuids[0],)
+            assert tuple(each.entry_uuid for each, _ in hidden) == explaining
+            assert not any(scope.permits(*each) for each in hidden)
+            named = store.hidden(scope, unique_ids=[entry.unique_id])
+            assert [each.entry_uuid for each, _ in named] == ([] if second else [uuids[1]])
         connection.rollback()
 
 

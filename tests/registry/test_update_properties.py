@@ -14,6 +14,7 @@ from registry.errors import RegistryError
 from registry.metadata import AssociationType
 from registry.store import METADATA
 from registry.store.tables import ASSOCIATION, ENTRY, FOLDER, SUBMISSION_SET
+from registry.update_operations import RESTRICTED, UPDATE, Rules
 from tests.registry.samples import APPROVED, DEPRECATED, HAS_MEMBER, association, document, folder, register, submission
 from tests.registry.update_samples import APND, RPLC, carry_out, status_change, submitted, update
 
@@ -78,17 +79,17 @@ class House:
             relations = (association(HAS_MEMBER, kept.entry_uuid, "D"),)
             register(self.connection, submission(document("D", self.count), relations=relations, number=self.count))
 
-    def do_update(self, one: int, two: int, propagation: str, flag: bool, *, restricted: bool = False) -> None:
+    def do_update(self, one: int, two: int, propagation: str, flag: bool, *, rules: Rules = UPDATE) -> None:
         row = self.pick(ENTRY, one)
         if row is not None:
             number = int(row.unique_id.rpartition(".")[2])
             new = document("D", number, logical_id=row.logical_id, version=row.version if flag else two)
-            extra = (status_change("D"),) if two == 3 and not restricted else ()
+            extra = (status_change("D"),) if two == 3 and rules is UPDATE else ()
             sent = update(new, *extra, number=1000 + self.count, propagation=propagation)
-            carry_out(self.connection, sent, restricted=restricted)
+            carry_out(self.connection, sent, rules=rules)
 
     def do_restrict(self, one: int, two: int, propagation: str, flag: bool) -> None:
-        self.do_update(one, two, propagation, flag, restricted=True)
+        self.do_update(one, two, propagation, flag, rules=RESTRICTED)
 
     def do_folder(self, one: int, _two: int, propagation: str, _flag: bool) -> None:
         row = self.pick(FOLDER, one)

@@ -13,6 +13,7 @@ from registry.metadata import (
     ObjectType,
     Submission,
 )
+from registry.update_operations import RESTRICTED, UPDATE
 from registry.versions import Versions
 from tests.registry.samples import (
     DEPRECATED,
@@ -55,7 +56,7 @@ from tests.registry.update_samples import (
 
 
 def restricted_faults(item: Submission, existing: Versions) -> set[ErrorCode]:
-    return faults(item, existing, restricted=True)
+    return faults(item, existing, rules=RESTRICTED)
 
 
 @pytest.mark.parametrize(
@@ -88,20 +89,20 @@ def test_a_restricted_update_goes_to_no_other_patient() -> None:
 
 def test_a_home_that_is_not_sent_stays() -> None:
     there = version(document(DOCUMENT), home_community_id="urn:oid:1.2.3")
-    for restricted in (False, True):
-        (new,) = judge_update(update(new_document()), holding(there), restricted=restricted).versions
+    for rules in (UPDATE, RESTRICTED):
+        (new,) = judge_update(update(new_document()), holding(there), rules=rules).versions
         assert new.item.home_community_id == "urn:oid:1.2.3"
 
 
 def test_online_is_what_is_meant_when_nothing_is_said() -> None:
     sent = new_document(document_availability="urn:ihe:iti:2010:DocumentAvailability:Online")
-    assert judge_update(update(sent), holding(REGISTERED), restricted=True).versions
+    assert judge_update(update(sent), holding(REGISTERED), rules=RESTRICTED).versions
 
 
 def test_a_restricted_update_takes_a_deprecated_version_and_leaves_it_deprecated() -> None:
     """NIST 12319; CP-ITI-1190-2."""
     deprecated = version(document(DOCUMENT), availability_status=DEPRECATED)
-    (new,) = judge_update(update(new_document(title="x")), holding(deprecated), restricted=True).versions
+    (new,) = judge_update(update(new_document(title="x")), holding(deprecated), rules=RESTRICTED).versions
     assert (new.item.version, new.item.availability_status, new.item.title) == (2, DEPRECATED, "x")
 
 

@@ -17,6 +17,7 @@ from registry.scope import Custody, Reach, Scope
 from registry.store import METADATA, RegistryStore
 from registry.stored_query import FindDocuments, GetAssociations, GetDocuments, GetFolders, ReturnType
 from registry.update import UpdateEffects, admit_update
+from registry.update_operations import RESTRICTED
 from tests.registry.samples import (
     APPROVED,
     DEPRECATED,
@@ -269,8 +270,8 @@ def test_who_looked_too_early_at_a_deprecated_version_loses(connection: sa.Conne
     carry_out(connection, update(status_change(lid), number=99))
     sent = update(successor(lid), number=100)
     versions_ = RegistryStore(connection).versions(sent, DOSSIER)
-    early = admit_update(sent, versions_, received=NOW, restricted=True)
-    carry_out(connection, update(successor(lid), number=102), restricted=True)
+    early = admit_update(sent, versions_, received=NOW, rules=RESTRICTED)
+    carry_out(connection, update(successor(lid), number=102), rules=RESTRICTED)
     with pytest.raises(RegistryError) as caught, connection.begin_nested():
         RegistryStore(connection).save_update(early, DOSSIER, {early.entries[0].entry_uuid: Custody()}, NOW)
     assert codes(caught) == {ErrorCode.XDSMetadataVersionError}

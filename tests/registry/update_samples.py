@@ -13,7 +13,7 @@ from registry.metadata import Association, AssociationType, AvailabilityStatus, 
 from registry.scope import Custody
 from registry.store import RegistryStore
 from registry.update import UpdateEffects, admit_update
-from registry.update_operations import ASSOCIATION_PROPAGATION, NEW_STATUS, ORIGINAL_STATUS
+from registry.update_operations import ASSOCIATION_PROPAGATION, NEW_STATUS, ORIGINAL_STATUS, UPDATE, Rules
 from registry.versions import RegisteredAssociation, RegisteredVersion, Versions
 from tests.registry.samples import (
     APPROVED,
@@ -83,12 +83,12 @@ def carry_out(
     item: Submission,
     *,
     patient: str = DOSSIER,
-    restricted: bool = False,
+    rules: Rules = UPDATE,
     custody: Custody | None = None,
 ) -> UpdateEffects:
     """Updates as the hall does for somebody for whom everything is there."""
     store = RegistryStore(connection)
-    effects = admit_update(item, store.versions(item, patient), received=NOW, restricted=restricted)
+    effects = admit_update(item, store.versions(item, patient), received=NOW, rules=rules)
     behind = {entry.entry_uuid: custody or Custody() for entry in effects.entries}
     store.save_update(effects, patient, behind, NOW)
     return effects
@@ -148,18 +148,18 @@ ANOTHER = version(document(OTHER, 2))
 BOTH = holding(REGISTERED, ANOTHER, REGISTERED_FOLDER, named_sets=frozenset({PACKAGE}))
 
 
-def judge_update(item: Submission, existing: Versions, *, restricted: bool = False) -> UpdateEffects:
-    return admit_update(item, existing, received=NOW, restricted=restricted)
+def judge_update(item: Submission, existing: Versions, *, rules: Rules = UPDATE) -> UpdateEffects:
+    return admit_update(item, existing, received=NOW, rules=rules)
 
 
-def told(item: Submission, existing: Versions, *, restricted: bool = False) -> tuple[Finding, ...]:
+def told(item: Submission, existing: Versions, *, rules: Rules = UPDATE) -> tuple[Finding, ...]:
     with pytest.raises(RegistryError) as caught:
-        judge_update(item, existing, restricted=restricted)
+        judge_update(item, existing, rules=rules)
     return caught.value.findings
 
 
-def faults(item: Submission, existing: Versions, *, restricted: bool = False) -> set[ErrorCode]:
-    return {found.code for found in told(item, existing, restricted=restricted)}
+def faults(item: Submission, existing: Versions, *, rules: Rules = UPDATE) -> set[ErrorCode]:
+    return {found.code for found in told(item, existing, rules=rules)}
 
 
 def copies(effects: UpdateEffects) -> list[Association]:
