@@ -39,6 +39,10 @@ def _ihe(code: str, text: str) -> CodedValue:
     return CodedValue(code, "IHE Transactions", text)
 
 
+def _dmp(code: str, text: str) -> CodedValue:
+    return CodedValue(code, "DMP", text)
+
+
 # CID 400, EventID
 APPLICATION_ACTIVITY = _dcm("110100", "Application Activity")
 AUDIT_LOG_USED = _dcm("110101", "Audit Log Used")
@@ -138,6 +142,11 @@ TRANSACTIONS = {
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
     "ITI-92": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
+    # DICOM PS3.15 A.5.3.10 and A.5.3.5, for what people read on pages: GIE SESAM-Vitale, TD0.9, TD0.10, TD3.1, TD3.2
+    "TD0.9": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.9", "Accès web en contexte")),
+    "TD0.10": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.10", "Accès web en contexte, AIR")),
+    "TD3.1": _received(QUERY, EventAction.EXECUTE, _dmp("TD3.1", "Recherche de documents")),
+    "TD3.2": _sent(EXPORT, EventAction.READ, _dmp("TD3.2", "Consultation d'un document")),
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),

@@ -47,7 +47,7 @@ class Passage:
     decision: Decision
     dossier: Dossier | None
     now: datetime
-    reads: Callable[[], Scope | None]  # what the requester would find in this dossier by TD3.1; None when nothing
+    foresees: Callable[[Action], Decision]  # another action on the same dossier, recorded by nobody: for what to offer
     decides: Callable[[Dossier], Decision]  # the same action on another dossier
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
@@ -70,6 +70,10 @@ class Passage:
         if self.decision.scope is None:
             raise LookupError("this action reads nothing")
         return self.decision.scope
+
+    def reads(self) -> Scope | None:
+        """What the requester would find in this dossier by TD3.1; None when nothing."""
+        return self.foresees(Action.TD3_1).scope
 
     def scope_of(self, key: str) -> Scope | None:
         """What may be read of the dossier of that key; None when the decision is no, or there is no such dossier."""
@@ -229,14 +233,14 @@ class Gate:
         if not _same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
 
-        def reads() -> Scope | None:
-            return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
+        def foresees(other: Action) -> Decision:
+            return decide(self._tables, requester, other, statement, now=event.instant)
 
         def decides(other: Dossier) -> Decision:
             said = _said(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
-        return Passage(rooms, requester, decision, dossier, event.instant, reads, decides, patient is None)
+        return Passage(rooms, requester, decision, dossier, event.instant, foresees, decides, patient is None)
 
     def _record(self, event: Event) -> None:
         with self._unit_of_work() as rooms:
