@@ -150,6 +150,11 @@ TRANSACTIONS = {
     "TD1.3a": _sent(PATIENT_RECORD, EventAction.READ, _dmp("TD1.3a", "Données administratives")),
     "TD1.3b": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.3b", "Données administratives modifiées")),
     "TD1.4": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.4", "Fermeture d'un DMP")),
+    # DICOM PS3.15 A.5.3.10 and A.5.3.5, for what people read on pages: GIE SESAM-Vitale, TD0.9, TD0.10, TD3.1, TD3.2
+    "TD0.9": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.9", "Accès web en contexte")),
+    "TD0.10": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.10", "Accès web en contexte, AIR")),
+    "TD3.1": _received(QUERY, EventAction.EXECUTE, _dmp("TD3.1", "Recherche de documents")),
+    "TD3.2": _sent(EXPORT, EventAction.READ, _dmp("TD3.2", "Consultation d'un document")),
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),

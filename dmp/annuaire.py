@@ -6,10 +6,12 @@ approval of AIR by establishment).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from dmp.ports import Identities
 from identities.requester import Authentication, Requester
+from schemas import oids
 
 STRUCTURE_UNKNOWN = "Structure introuvable ou Inactive"  # as the DMP says it
 NOT_LINKED = "PS et Structure non liés"
@@ -45,3 +47,50 @@ def attested(directory: Identities, requester: Requester) -> Requester:
     if structure is not None and not direct and requester.authentication not in structure.modes:
         raise NotListedError(f"Structure non approuvée pour le mode {requester.authentication.value}")
     return requester if professional is not None or not direct else replace(requester, structure_id="")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One way in which the holder of a card exercises: a profession, one specialty, one structure; '' for none."""
+
+    profession: str
+    profession_system: str
+    specialty: str
+    structure_id: str
+    structure_name: str
+    sector: str
+
+    @property
+    def key(self) -> str:
+        """What tells it from the holder's other situations."""
+        return f"{self.structure_id}/{self.specialty}" if self.specialty else self.structure_id
+
+
+def situations(
+    directory: Identities, id_nat: str, profession: str, specialties: Sequence[str]
+) -> tuple[Situation, ...]:
+    """The situations of whoever holds a card, at least one: what the card says, and the directory where it is silent.
+
+    A card names its holder's profession and specialties; that of an employee (CPE) neither. No card names structures.
+    Source: GIE SESAM-Vitale, PDT-INF-527 v1.7, 2.7.
+    """
+    known, system = directory.professional(id_nat), oids.PROFESSION
+    if known is not None and not profession:
+        profession, system = known.profession, known.profession_system
+    if known is not None and not specialties and profession == known.profession:
+        exercised = {each.savoir_faire for each in known.exercices if each.profession == profession}
+        specialties = sorted(filter(None, exercised)) or [known.specialty]
+    structures = [(each, directory.structure(each)) for each in sorted(known.structures)] if known else []
+    there = [(each, found) for each, found in structures if found is None or found.active]
+    return tuple(
+        Situation(
+            profession=profession,
+            profession_system=system,
+            specialty=specialty,
+            structure_id=structure_id,
+            structure_name=structure.name if structure else "",
+            sector=structure.sector if structure else "",
+        )
+        for structure_id, structure in there or [("", None)]
+        for specialty in specialties or [""]
+    )

@@ -53,7 +53,7 @@ class Passage:
     dossier: Dossier | None
     statement: Statement | None  # what stands between the requester and that dossier
     now: datetime
-    reads: Callable[[], Scope | None]  # what the requester would find in this dossier by TD3.1; None when nothing
+    foresees: Callable[[Action], Decision]  # another action on the same dossier, recorded by nobody: for what to offer
     decides: Callable[[Dossier], Decision]  # the same action on another dossier
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
@@ -76,6 +76,10 @@ class Passage:
         if self.decision.scope is None:
             raise LookupError("this action reads nothing")
         return self.decision.scope
+
+    def reads(self) -> Scope | None:
+        """What the requester would find in this dossier by TD3.1; None when nothing."""
+        return self.foresees(Action.TD3_1).scope
 
     def scope_of(self, key: str) -> Scope | None:
         """What may be read of the dossier of that key; None when the decision is no, or there is no such dossier."""
@@ -245,11 +249,11 @@ class Gate:
         dossier = rooms.identities.dossier(patient) if patient else None
         statement = _said(rooms, dossier, requester, event.instant) if dossier else None
 
-        def reads() -> Scope | None:
-            return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
+        def foresees(other: Action) -> Decision:
+            return decide(self._tables, requester, other, statement, now=event.instant)
 
         if precisely is not None:
-            action = precisely(rooms, reads())
+            action = precisely(rooms, foresees(Action.TD3_1).scope)
             event = replace(event, action=action.value)
         decision = decide(self._tables, requester, action, statement, now=event.instant)
         if not decision.granted:
@@ -262,7 +266,7 @@ class Gate:
             return decide(self._tables, requester, action, said, now=event.instant)
 
         return Passage(
-            rooms, requester, action, decision, dossier, statement, event.instant, reads, decides, patient is None
+            rooms, requester, action, decision, dossier, statement, event.instant, foresees, decides, patient is None
         )
 
     def _record(self, *events: Event) -> None:

@@ -10,26 +10,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.event import Call
-from identities.requester import Requester
+from dmp.acces_web import Outlook
+from dmp.annuaire import Situation
+from dmp.requests import Opened
+from identities.requester import PatientId, Requester
+from registry.errors import Finding
+from registry.stored_query import StoredQuery, Told
 
 Environ = dict[str, Any]  # of WSGI: the other end of the connection is known by it
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The holder of a card, as its authentication certificate names them. `specialties` are codes of TRE_R38 or G04."""
+class Client:
+    """Whom the TLS client certificate names: the holder of a card (`id_nat` is a PS_IdNat), or a structure ('').
+
+    `specialties` are codes of TRE_R38 or TRE_G04; `subject` is the RFC 4514 name of the certificate.
+    """
 
     id_nat: str
     family: str
     given: str
     profession: str
     specialties: tuple[str, ...]
-    certificate_subject: str  # RFC 4514
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The ports. `holder` raises UnknownRequesterError; those that ask the hall raise AccessRefused, RegistryError."""
+    """The ports. Those that ask the hall raise AccessRefused or RegistryError.
 
-    holder: Callable[[Environ], Holder]
+    `client`, and `air` (whom a VIHF names over the certificate of a structure), raise UnknownRequesterError. `patient`
+    gives the identifier that an INS stands for, under the OID of an authority, or under '' the one that is known; None
+    for an authority that this house does not have. `open` takes the uniqueId of a document.
+    """
+
+    client: Callable[[Environ], Client]
+    situations: Callable[[Client], tuple[Situation, ...]]
+    air: Callable[[Environ, bytes, Call], Requester]
+    patient: Callable[[str, str], PatientId | None]
+    enter: Callable[[Requester, Call, PatientId | None], Outlook]
+    create: Callable[[Requester, Call, PatientId | None], None]
+    search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
+    open: Callable[[Requester, Call, str], Opened | Finding]
     refused: Callable[[Call, str, Requester | None], None]

@@ -5,14 +5,18 @@ Source: GIE SESAM-Vitale, PDT-INF-527 v1.7.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as Redirection
 
 from audit.event import Call
 from portal.door import Door
-from portal.errors import UnknownRequesterError, notice
+from portal.errors import notice
 from portal.pages import REQUEST_ID, error_page, new_blueprint, site
+from portal.professional import ABOUT_NOBODY, ABOUT_SOMEBODY, CREATION, DOCUMENTS, HOME, Pages
+from portal.visit import ACCES_DIRECT, Asked, arrive
 
-ACCES_DIRECT = "/AccesDirect"
+METHODS = ["GET", "POST"]
 
 
 def blueprints(door: Door) -> tuple[Blueprint, ...]:
@@ -21,26 +25,46 @@ def blueprints(door: Door) -> tuple[Blueprint, ...]:
 
 
 def acces_direct(door: Door) -> Blueprint:
-    """The pages of professionals."""
-    pages = new_blueprint("acces_direct")
+    """The pages of professionals: by GET with a card (TD0.9), by POST with a VIHF (TD0.10)."""
+    pages, routes = Pages(door), new_blueprint("acces_direct")
 
-    def anything(_path: str = "") -> Response:
-        try:
-            door.holder(request.environ)
-        except UnknownRequesterError as error:
-            door.refused(_call(), error.reason, None)
-            raise
+    def show(page: str, ins: str = "") -> Response:
+        return pages.show(page, arrive(door, _asked(page, ins)), request.values)
+
+    def document(ins: str, unique_id: str) -> Response:
+        return pages.document(arrive(door, _asked(DOCUMENTS, ins)), unique_id)
+
+    def home() -> Redirection:
+        return redirect(f"{ACCES_DIRECT}/{HOME}")
+
+    def nowhere(_path: str) -> Response:
         return error_page(notice(404))
 
-    pages.add_url_rule(ACCES_DIRECT, "root", anything)
-    pages.add_url_rule(f"{ACCES_DIRECT}/<path:_path>", "anything", anything)
-    return pages
+    alone, about = (f"<any({', '.join(names)}):page>" for names in (ABOUT_NOBODY, (*ABOUT_SOMEBODY, CREATION)))
+    routes.before_request(_only_documents)
+    routes.add_url_rule(ACCES_DIRECT, "home", home)
+    routes.add_url_rule(f"{ACCES_DIRECT}/{alone}", "alone", show, methods=METHODS)
+    routes.add_url_rule(f"{ACCES_DIRECT}/{about}/<ins>", "about", show, methods=METHODS)
+    routes.add_url_rule(f"{ACCES_DIRECT}/{DOCUMENTS}/<ins>/<path:unique_id>", "document", document, methods=METHODS)
+    routes.add_url_rule(f"{ACCES_DIRECT}/<path:_path>", "nowhere", nowhere, methods=METHODS)
+    return routes
 
 
-def _call() -> Call:
-    return Call(
-        transaction="TD0.9",
+def _only_documents() -> None:
+    """A page that is asked for as a part of another one, by some other site, opens nothing and leaves no trace.
+
+    A browser shows the card to whoever makes it ask. Source: W3C Fetch Metadata Request Headers.
+    """
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        raise Forbidden
+
+
+def _asked(page: str, ins: str) -> Asked:
+    posted = request.method == "POST"
+    call = Call(
+        transaction="TD0.10" if posted else "TD0.9",
         request_id=request.environ.get(REQUEST_ID, ""),
-        endpoint=request.path,
+        endpoint=f"{ACCES_DIRECT}/{page}",
         client_address=request.remote_addr or "",
     )
+    return Asked(request.environ, call, posted, request.values, ins or request.values.get("ins", ""))

@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from registry.errors import ErrorCode, Finding
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An error page: the HTTP status, a title and a sentence."""
+    """An error page: the HTTP status, a title, a sentence, and the code of the DMP or of IHE where there is one."""
 
     status: int
     title: str
     sentence: str
+    code: str = ""
 
 
 class UnknownRequesterError(Exception):
@@ -25,6 +28,16 @@ class UnknownRequesterError(Exception):
         super().__init__(reason)
         self.reason, self.sentence = reason, sentence
 
+
+class UnreadableError(Exception):
+    """A request that cannot be understood, answered with the HTTP `status`; `reason` and `sentence` as above."""
+
+    def __init__(self, reason: str, sentence: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason, self.sentence, self.status = reason, sentence, status
+
+
+NO_CARD = "Cette page s'ouvre avec la carte d'un professionnel (CPS, CPF, CPE) et son certificat d'authentification."
 
 _BY_STATUS = {
     HTTPStatus.BAD_REQUEST: ("Demande incomprise", "Cette demande n'a pas pu être comprise."),
@@ -37,6 +50,13 @@ _BY_STATUS = {
     HTTPStatus.TOO_MANY_REQUESTS: ("Trop de demandes", "Attendez quelques minutes avant de réessayer."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Service indisponible", "Réessayez dans quelques minutes."),
 }
+_BY_CODE = {
+    ErrorCode.DMPAccessDeniedByRightsService: (403, ""),
+    ErrorCode.DMPClosed: (403, ""),
+    ErrorCode.XDSUnknownPatientId: (403, ""),
+    ErrorCode.XDSTooManyResults: (400, "Trop de documents répondent à cette demande : précisez la période."),
+    ErrorCode.XDSRegistryBusy: (503, ""),
+}
 _FAILED = ("Erreur du serveur", "Le serveur n'a pas pu répondre.")
 
 
@@ -44,3 +64,12 @@ def notice(status: int, sentence: str = "") -> Notice:
     """The page of an HTTP status, with its own sentence when none is given."""
     title, usual = _BY_STATUS.get(HTTPStatus(status), _FAILED)
     return Notice(status, title, sentence or usual)
+
+
+def of_finding(found: Finding) -> Notice:
+    """The page of what the hall answers. Its own sentences are shown where they are French and for who asks."""
+    status, sentence = _BY_CODE.get(found.code, (500, ""))
+    if found.code is ErrorCode.DMPAccessDeniedByRightsService:
+        sentence = found.context
+    title, usual = _BY_STATUS.get(HTTPStatus(status), _FAILED)
+    return Notice(status, title, sentence or usual, found.code.value)

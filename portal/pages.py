@@ -16,7 +16,9 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
 from dmp.errors import AccessRefused
-from portal.errors import Notice, UnknownRequesterError, notice
+from portal import french
+from portal.errors import Notice, UnknownRequesterError, UnreadableError, notice, of_finding
+from registry.errors import RegistryError
 
 SITE = "portal"  # the blueprint of what all pages share: the style sheet
 MAX_FORM_BYTES = 256 * 1024
@@ -45,6 +47,8 @@ def new_blueprint(name: str, *, max_body_bytes: int = MAX_FORM_BYTES) -> Bluepri
     def limit() -> None:
         request.max_content_length = max_body_bytes
 
+    for name in ("ins", "profession", "specialty"):
+        pages.add_app_template_filter(getattr(french, name), name)
     pages.before_request(limit)
     pages.after_request(_secured)
     pages.register_error_handler(Exception, _told)
@@ -71,8 +75,12 @@ def _told(error: Exception) -> Response:
     match error:
         case UnknownRequesterError():
             return error_page(notice(401, error.sentence))
+        case UnreadableError():
+            return error_page(notice(error.status, error.sentence))
         case AccessRefused():
-            return error_page(notice(403, error.finding.context))
+            return error_page(of_finding(error.finding))
+        case RegistryError():
+            return error_page(of_finding(error.findings[0]))
         case HTTPException():
             return error_page(notice(error.code or 500))
         case _:

@@ -2,42 +2,123 @@
 
 from __future__ import annotations
 
-from ihe.certificates import CertificateError, CertificateIdentity, Kind, TrustStore, load_der_certificate
-from portal.door import Door, Environ, Holder
-from portal.errors import UnknownRequesterError
+from urllib.parse import urlencode
+
+from lxml import etree
+
+from audit.event import Call
+from dmp import acces_web, annuaire
+from dmp.acces_web import Outlook
+from dmp.annuaire import Situation
+from dmp.consultation import open_documents, search
+from dmp.requests import DocumentRequest, Opened
+from identities.requester import Authentication, PatientId, Requester
+from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
+from ihe.errors import AuthenticationError
+from ihe.identifiers import SOAP_12, WSSE
+from ihe.vihf import VihfAuthenticator
+from portal.door import Client, Door, Environ
+from portal.errors import NO_CARD, UnknownRequesterError
+from registry.errors import Finding
+from registry.stored_query import StoredQuery, Told
+from registry.stored_query_coding import write_stored_query
+from schemas import oids, xml
 from server.house import House, now
 from server.peer import PeerError, peer
+from server.replay import DatabaseReplayGuard
 from server.settings import SettingsError
 
-NO_CARD = "Cette page s'ouvre avec la carte d'un professionnel (CPS, CPF, CPE) et son certificat d'authentification."
-NOT_BELIEVED = "Votre certificat n'est pas reconnu : il a expiré, a été révoqué, ou n'est pas celui d'une carte."
+NOT_BELIEVED = "Votre certificat n'est pas reconnu : il a expiré, a été révoqué, ou n'est pas d'authentification."
+NO_AIR = "L'assertion VIHF n'est pas reconnue, ou n'est pas faite en authentification indirecte renforcée."
 
 
 def portal_door(house: House) -> Door:
     """The portal's door of this house. Raises SettingsError when there are no trust anchors to know cards by."""
-    trust = house.trust
+    gate, domain, trust = house.gate, house.domain, house.trust
     if trust is None:
         raise SettingsError(["trust anchors: expected a CA file, got none"])
+    vihf = VihfAuthenticator(trust, domain.assertion, DatabaseReplayGuard(house.database))
 
-    def holder(environ: Environ) -> Holder:
-        card = _client(trust, environ)
-        if card.kind is not Kind.PERSON:
-            raise UnknownRequesterError("TLS client certificate: expected a person's, got another", NO_CARD)
-        return Holder(card.id_nat, card.family, card.given, card.profession, card.specialties, card.subject)
+    def client(environ: Environ) -> Client:
+        return _client(trust, environ)
 
-    return Door(holder=holder, refused=house.gate.refused)
+    def situations(holder: Client) -> tuple[Situation, ...]:
+        with house.rooms() as rooms:
+            return annuaire.situations(rooms.identities, holder.id_nat, holder.profession, holder.specialties)
+
+    def air(environ: Environ, assertion: bytes, _call: Call) -> Requester:
+        return _air(vihf, environ, assertion)
+
+    def patient(ins: str, oid: str) -> PatientId | None:
+        return _patient(house, ins, oid)
+
+    def enter(requester: Requester, call: Call, about: PatientId | None) -> Outlook:
+        return acces_web.enter(gate, requester, call, about)
+
+    def create(requester: Requester, call: Call, about: PatientId | None) -> None:
+        acces_web.create(gate, requester, call, about)
+
+    def find(requester: Requester, call: Call, query: StoredQuery) -> tuple[Told, ...]:
+        query_id, slots = write_stored_query(query)
+        return search(gate, requester, call, query, query_id, urlencode(slots, doseq=True).encode())
+
+    def open_(requester: Requester, call: Call, unique_id: str) -> Opened | Finding:
+        wanted = DocumentRequest(domain.repository_unique_id, unique_id)
+        return open_documents(gate, requester, call, [wanted], domain.repository_unique_id)[0]
+
+    return Door(
+        client=client,
+        situations=situations,
+        air=air,
+        patient=patient,
+        enter=enter,
+        create=create,
+        search=find,
+        open=open_,
+        refused=gate.refused,
+    )
 
 
-def _client(trust: TrustStore, environ: Environ) -> CertificateIdentity:
+def _client(trust: TrustStore, environ: Environ) -> Client:
     """Whom the client certificate of the connection names. Raises UnknownRequesterError."""
     try:
         der = peer(environ).certificate
         if der is None:
             raise UnknownRequesterError("TLS: expected a client certificate, got none", NO_CARD)
-        client = trust.trusted(load_der_certificate(der), instant=now()).identity
+        found = trust.trusted(load_der_certificate(der), instant=now()).identity
     except (CertificateError, PeerError) as error:
         raise UnknownRequesterError(f"TLS client certificate: {error}", NOT_BELIEVED) from None
-    if not client.is_tls_client:
+    if not found.is_tls_client:
         expected = "expected an authentication certificate, got another"
         raise UnknownRequesterError(f"TLS client certificate: {expected}", NOT_BELIEVED)
-    return client
+    id_nat = found.id_nat if found.kind is Kind.PERSON else ""
+    return Client(id_nat, found.family, found.given, found.profession, found.specialties, found.subject)
+
+
+def _air(vihf: VihfAuthenticator, environ: Environ, assertion: bytes) -> Requester:
+    """Whom an assertion names: it is put into the envelope that its verification starts from.
+
+    In direct mode the card itself asks. Raises UnknownRequesterError.
+    """
+    envelope = etree.Element(f"{{{SOAP_12}}}Envelope")
+    security = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP_12}}}Header"), f"{{{WSSE}}}Security")
+    try:
+        security.append(xml.parse(assertion))
+        requester = vihf.authenticate(envelope, peer(environ).certificate, now())
+    except xml.XmlError as error:
+        raise UnknownRequesterError(f"VIHF: {error}", NO_AIR) from None
+    except AuthenticationError as error:
+        raise UnknownRequesterError(f"{error.subcode}: {error.reason}", NO_AIR) from None
+    if requester.authentication is Authentication.DIRECTE:
+        raise UnknownRequesterError("VIHF: expected INDIRECTE_RENFORCEE, got DIRECTE", NO_AIR)
+    return requester
+
+
+def _patient(house: House, ins: str, oid: str) -> PatientId | None:
+    """The identifier of an INS: under `oid`, else that of a DMP there is, else of the test NIRs' authority."""
+    authorities = house.domain.patient_authorities
+    if oid:
+        return PatientId(ins, oid) if oid in authorities else None
+    with house.rooms() as rooms:
+        possible = (PatientId(ins, authority) for authority in sorted(authorities))
+        return next((each for each in possible if rooms.identities.dossier(each)), PatientId(ins, oids.INS_NIR_TEST))

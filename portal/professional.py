@@ -1,0 +1,196 @@
+"""The pages of professionals: each asks the hall for what it shows, and shows what the hall gives.
+
+Source: GIE SESAM-Vitale, PDT-INF-527 v1.7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import Response
+
+from audit.event import Call
+from dmp.acces_web import Outlook
+from dmp.errors import AccessRefused
+from dmp.gate import ACCESS_REFUSED
+from dmp.requests import Opened
+from habilitations.action import Action
+from identities.requester import PatientId
+from portal import documents, french
+from portal.documents import CLASSES, EVERYTHING, PAGE_LENGTH, STEPS, TYPES, VACCINATION, FilterError, Filters, Line
+from portal.door import Door
+from portal.errors import Notice, notice, of_finding
+from portal.pages import page
+from portal.visit import Visit
+from registry.errors import ErrorCode
+
+HOME, DOSSIER, DOCUMENTS, SETTINGS = "TableauDeBord", "DossierPatient", "Documents", "Parametrages"
+PATHWAY, VACCINES = "ParcoursDeSoins", "CarnetVaccination"
+CREATION = "CreationDMP"  # no text prints the address of what is no longer possible: our own choice
+LAST_DOCUMENTS = 5  # PDT-INF-527 2.2
+
+# What a document is downloaded as; other formats as bytes of no known kind.
+_EXTENSIONS = {
+    "text/xml": "xml",
+    "application/xslt+xml": "xml",
+    "application/dicom": "dcm",
+    "application/pdf": "pdf",
+    "text/plain": "txt",
+    "image/jpeg": "jpg",
+}
+_DOWNLOAD = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+_GONE = (ErrorCode.DMPClosed, ErrorCode.XDSUnknownPatientId)  # on a page these are not told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page that is being made: who opened it, what it may offer, what its form says."""
+
+    visit: Visit
+    outlook: Outlook
+    name: str
+    given: Mapping[str, str]
+
+    @property
+    def patient(self) -> PatientId:
+        """Whom the page is about. Raises LookupError for a page about nobody."""
+        if self.visit.patient is None:
+            raise LookupError("this page is about nobody")
+        return self.visit.patient
+
+    def call(self, transaction: str) -> Call:
+        """The request, as what asks for a part of the page."""
+        return replace(self.visit.call, transaction=transaction)
+
+    def offers(self, action: Action) -> bool:
+        """Whether the requester's own rights grant it."""
+        return action in self.outlook.offered
+
+    def render(self, template: str, status: int = 200, **shown: Any) -> Response:
+        """The page, with the tabs that the requester's rights open."""
+        tabs = [
+            (tab.label, self.visit.link(name, self.visit.patient if name in ABOUT_SOMEBODY else None), name)
+            for name, tab in TABS.items()
+            if (self.visit.patient or name in ABOUT_NOBODY) and (not tab.needs or tab.needs & self.outlook.offered)
+        ]
+        return page(f"acces_direct/{template}", status, visit=self.visit, tabs=tabs, current=self.name, **shown)
+
+
+class Pages:
+    """The pages, bound to the ports of a door."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def show(self, name: str, visit: Visit, given: Mapping[str, str]) -> Response:
+        """One page. Raises AccessRefused when not even the page itself is open, RegistryError, RepositoryError."""
+        if name == CREATION:
+            self._door.create(visit.requester, visit.call, visit.patient)
+        shown = Shown(visit, self._door.enter(visit.requester, visit.call, visit.patient), name, given)
+        if not visit.chosen:
+            return shown.render("situation.html")
+        try:
+            return TABS[name].view(self, shown)
+        except AccessRefused as refused:
+            return shown.render("refused.html", 403, told=_told(refused))
+
+    def document(self, visit: Visit, unique_id: str) -> Response:
+        """The bytes of one document, to be kept and not to be run."""
+        if not visit.chosen:
+            return self.show(DOCUMENTS, visit, {})
+        call = replace(visit.call, transaction="TD3.2")
+        opened = self._door.open(visit.requester, call, unique_id)
+        if not isinstance(opened, Opened):
+            told = notice(404, "Ce document n'existe pas, ou ne vous est pas ouvert.")
+            return page("error.html", 404, told=told, request_id=call.request_id)
+        extension = _EXTENSIONS.get(opened.mime_type, "bin")
+        kind = opened.mime_type if opened.mime_type in _EXTENSIONS else "application/octet-stream"
+        name = re.sub(r"[^0-9.]", "_", unique_id)
+        named = {"Content-Disposition": f'attachment; filename="document-{name}.{extension}"'}
+        response = Response(opened.chunks, content_type=kind, headers={**_DOWNLOAD, **named}, direct_passthrough=True)
+        response.content_length = opened.size
+        return response
+
+    def home(self, shown: Shown) -> Response:
+        return shown.render("tableau_de_bord.html")
+
+    def dossier(self, shown: Shown) -> Response:
+        last = self._lines(shown, EVERYTHING)[:LAST_DOCUMENTS] if shown.offers(Action.TD3_1) else None
+        return shown.render("dossier_patient.html", last=last)
+
+    def documents(self, shown: Shown) -> Response:
+        problem, filters, found = "", Filters(), list[Line]()
+        try:
+            filters = documents.read_filters(shown.given)
+            found = self._lines(shown, filters)
+        except FilterError as wrong:
+            problem = str(wrong)
+        first = (filters.page - 1) * PAGE_LENGTH
+        asked = {name: shown.given.get(name, "") for name in ("du", "au", "type", "classe", "auteur")}
+        asked |= {name: "oui" for name in ("archives", "masques") if name in shown.given}
+        return shown.render(
+            "documents.html",
+            400 if problem else 200,
+            problem=problem,
+            asked=asked,
+            filters=filters,
+            lines=found[first : first + PAGE_LENGTH],
+            total=len(found),
+            more=len(found) > first + PAGE_LENGTH,
+            types=documents.choices(TYPES),
+            classes=documents.choices(CLASSES),
+        )
+
+    def pathway(self, shown: Shown) -> Response:
+        step = shown.given.get("pas", "mois")
+        step = step if step in STEPS else "mois"
+        classes, periods = documents.pathway(self._lines(shown, EVERYTHING), step)
+        labels = [french.label(CLASSES, each) for each in classes]
+        return shown.render("parcours_de_soins.html", step=step, classes=labels, periods=periods)
+
+    def vaccines(self, shown: Shown) -> Response:
+        return shown.render("carnet_vaccination.html", lines=self._lines(shown, documents.of_types(VACCINATION)))
+
+    def settings(self, shown: Shown) -> Response:
+        return shown.render("parametrages.html")
+
+    def _lines(self, shown: Shown, filters: Filters) -> list[Line]:
+        """The documents that the hall finds. Raises AccessRefused, RegistryError, FilterError."""
+        query = documents.query(shown.patient, filters)
+        return documents.lines(self._door.search(shown.visit.requester, shown.call("TD3.1"), query), filters)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A page of the site: it is offered to whose rights grant one of the actions that it needs."""
+
+    label: str
+    view: Callable[[Pages, Shown], Response]
+    needs: frozenset[Action] = frozenset()
+
+
+TABS = {
+    HOME: Tab("Tableau de bord", Pages.home),
+    DOSSIER: Tab("DMP du patient", Pages.dossier, frozenset({Action.TD3_1})),
+    DOCUMENTS: Tab("Documents", Pages.documents, frozenset({Action.TD3_1})),
+    PATHWAY: Tab("Parcours de soins", Pages.pathway, frozenset({Action.TD3_1})),
+    VACCINES: Tab("Carnet de vaccination", Pages.vaccines, frozenset({Action.TD3_1})),
+    SETTINGS: Tab("Paramétrages", Pages.settings),
+}
+ABOUT_NOBODY = (HOME, SETTINGS)
+ABOUT_SOMEBODY = tuple(name for name in TABS if name != SETTINGS)
+
+
+def _told(refused: AccessRefused) -> Notice:
+    """A refusal by the requester's own rights is explained; by the dossier, it is the same whatever the reason.
+
+    Source: GIE SESAM-Vitale, PDT-INF-527 v1.7, 2.1 (a DMP that is closed, does not exist, or is blocked).
+    """
+    found = ACCESS_REFUSED if refused.finding.code in _GONE else refused.finding
+    return of_finding(found)
