@@ -48,6 +48,7 @@ class Passage:
     dossier: Dossier | None
     now: datetime
     reads: Callable[[], Scope | None]  # what the requester would find in this dossier by TD3.1; None when nothing
+    finds: Callable[[Statement], Scope | None]  # the same in the dossier that this was said of
     decides: Callable[[Dossier], Decision]  # the same action on another dossier
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
@@ -63,6 +64,13 @@ class Passage:
     @property
     def documents(self) -> Documents:
         return self.rooms.documents
+
+    @property
+    def opened(self) -> Dossier:
+        """The dossier that was named. Raises LookupError when the decision asked for none, and there is none."""
+        if self.dossier is None:
+            raise LookupError("this action needs no dossier")
+        return self.dossier
 
     @property
     def scope(self) -> Scope:
@@ -229,14 +237,17 @@ class Gate:
         if not _same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
 
+        def finds(said: Statement | None) -> Scope | None:
+            return decide(self._tables, requester, Action.TD3_1, said, now=event.instant).scope
+
         def reads() -> Scope | None:
-            return decide(self._tables, requester, Action.TD3_1, statement, now=event.instant).scope
+            return finds(statement)
 
         def decides(other: Dossier) -> Decision:
             said = _said(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
-        return Passage(rooms, requester, decision, dossier, event.instant, reads, decides, patient is None)
+        return Passage(rooms, requester, decision, dossier, event.instant, reads, finds, decides, patient is None)
 
     def _record(self, event: Event) -> None:
         with self._unit_of_work() as rooms:
