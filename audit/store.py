@@ -205,7 +205,7 @@ class AuditStore:
             for start in range(0, len(dossiers), BATCH):
                 where = EVENT.c.dossier.in_(dossiers[start : start + BATCH])
                 done = last.where(EVENT.c.requester_id == requester_id, where, _DONE)
-                found.update(self._connection.execute(done).tuples())
+                found.update(self._connection.execute(done).all())
         return {dossier: datetime.fromisoformat(instant) for dossier, instant in found.items()}
 
     def last_actions(self, dossier: str, *, secret: bool) -> dict[str, datetime]:

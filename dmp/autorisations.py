@@ -18,6 +18,7 @@ from habilitations.action import Action
 from habilitations.column import is_medecin
 from habilitations.matrices import Note
 from habilitations.wishes import PERSON, STRUCTURE, Kind, Wishes
+from identities.id_nat import IdNatError, check_ps_id_nat
 from identities.professional import Exercice, Professional
 from identities.requester import Authentication, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
@@ -155,15 +156,24 @@ def _holders(said: Wishes, now: datetime) -> Iterator[Holder]:
     for treating_only in set(said.medecins_traitants).difference(each.holder for each in standing):
         yield Holder(treating_only, False, Mode.ACTIVE, medecin_traitant=True)
     for blocked in said.blocked:
-        yield Holder(blocked, False, Mode.INTERDITE)
+        yield Holder(blocked, not _names_person(blocked), Mode.INTERDITE)
+
+
+def _names_person(holder: str) -> bool:
+    """Whether an identifier is one of a person: whoever is blocked, is blocked by it alone."""
+    try:
+        check_ps_id_nat(holder)
+    except IdNatError:
+        return False
+    return True
 
 
 def _named(directory: Identities, holder: Holder) -> Holder:
-    """With what the directory says; a blocking does not say whether it is a structure's."""
+    """With what the directory says."""
     person = None if holder.structure else directory.professional(holder.id)
     if person is not None:
         return replace(holder, family=person.family, given=person.given, specialties=_specialties(person))
-    structure = directory.structure(holder.id)
+    structure = directory.structure(holder.id)  # of an ADELI number, a person's or a practice's, it knows which
     return holder if structure is None else replace(holder, structure=True, family=structure.name)
 
 

@@ -21,6 +21,7 @@ from habilitations.column import is_medecin
 from habilitations.matrices import Note
 from habilitations.statement import Statement
 from habilitations.wishes import Opening
+from identities.demographics import term
 from identities.dossier import Dossier, Traits
 from identities.requester import PatientId, Requester
 from registry.activity import Activity
@@ -148,8 +149,8 @@ def _identifiers(dossier: Dossier) -> tuple[PatientId, ...]:
 def _by_name(each: AuthorisedDossier) -> tuple[str, ...]:
     traits = each.traits
     return (
-        traits.used_family or traits.birth_family,
-        traits.used_given or traits.birth_given,
+        term(traits.used_family or traits.birth_family),
+        term(traits.used_given or traits.birth_given),
         traits.birth_text,
         each.identifiers[-1].value,
     )

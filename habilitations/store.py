@@ -156,7 +156,7 @@ class HabilitationsStore:
 
     def statements(self, dossiers: Sequence[Dossier], requester: Requester, instant: datetime) -> tuple[Statement, ...]:
         """The same for each of `dossiers`, in their order."""
-        keys, rows = [each.key for each in dossiers], dict[str, sa.Row[Any]]()
+        keys, rows = [each.key for each in dossiers], dict[str, Any]()
         for start in range(0, len(keys), _CHUNK):
             parameters = {"dossiers": keys[start : start + _CHUNK], **_asked(requester, instant)}
             rows.update((row.key, row) for row in self._connection.execute(_STATEMENTS, parameters))

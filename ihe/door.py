@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from audit.event import Call
+from dmp.autorisations import Change, Holder, Mode
+from dmp.dossiers_autorises import AuthorisedDossier, Since
 from dmp.patient_search import Aliases, Matches, Question
 from dmp.patients import Said
 from dmp.ports import Clock, Staged
@@ -68,6 +70,15 @@ class PatientPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class HabilitationPorts:
+    """TD0.3, TD0.4 and TD1.6: as `dmp.autorisations` and `dmp.dossiers_autorises` have them."""
+
+    declare: Callable[[Requester, Call, Change], str]
+    dossiers: Callable[[Requester, Call, Since | None, str], Sequence[AuthorisedDossier]]
+    holders: Callable[[Requester, Call, Mode], Sequence[Holder]]
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """Who answers at which path, and the ports. Those that ask the hall raise RegistryError, AccessRefused, or anything
     unexpected."""
@@ -84,6 +95,7 @@ class Door:
     remove_metadata: Callable[[Requester, Call, Sequence[str]], tuple[Finding, ...]]
     remove_documents: Callable[[Requester, Call, Sequence[DocumentRequest]], tuple[Finding, ...]]
     patients: PatientPorts
+    habilitations: HabilitationPorts
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     peer: Callable[[dict[str, Any]], Peer]

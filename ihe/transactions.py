@@ -30,6 +30,9 @@ class Transaction(Enum):
     ITI_62 = ("ITI-62", identifiers.REMOVE_METADATA, "")
     ITI_86 = ("ITI-86", identifiers.REMOVE_DOCUMENTS, "")
     ITI_92 = ("ITI-92", identifiers.RESTRICTED_UPDATE, "")
+    TD0_3 = ("TD0.3", identifiers.SET_AUTHORIZATION, "")
+    TD0_4 = ("TD0.4", identifiers.PATIENT_LIST, "")
+    TD1_6 = ("TD1.6", identifiers.LIST_AUTHORIZATION, "")
 
     @property
     def number(self) -> str:
@@ -79,5 +82,5 @@ _SERVED: dict[Actor, tuple[Transaction, ...]] = {
         Transaction.ITI_47_CANCEL,
     ),
     Actor.DMP_PATIENTS: (),
-    Actor.DMP_HABILITATIONS: (),
+    Actor.DMP_HABILITATIONS: (Transaction.TD0_3, Transaction.TD0_4, Transaction.TD1_6),
 }

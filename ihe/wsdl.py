@@ -16,12 +16,22 @@ from pathlib import Path
 
 import schemas
 from ihe.hl7v3 import HL7
-from ihe.identifiers import LCM, QUERY, RIM, RS, XDS
+from ihe.identifiers import LCM, QUERY, RIM, RS, SI_DMP_HABILITATIONS, SI_DMP_PATIENTS, XDS
 from ihe.markup import attribute
 from ihe.transactions import Actor, Transaction
 
 RMD = "urn:ihe:iti:rmd:2017"
-_PREFIXES = {"xds": XDS, "rim": RIM, "rs": RS, "lcm": LCM, "query": QUERY, "rmd": RMD, "hl7": HL7}
+_PREFIXES = {
+    "xds": XDS,
+    "rim": RIM,
+    "rs": RS,
+    "lcm": LCM,
+    "query": QUERY,
+    "rmd": RMD,
+    "hl7": HL7,
+    "hab": SI_DMP_HABILITATIONS,
+    "pat": SI_DMP_PATIENTS,
+}
 _FOLDER = Path(schemas.__file__).parent
 
 
@@ -50,7 +60,7 @@ INTERFACES = {
     Actor.DOCUMENT_REPOSITORY: Interface(XDS, (*_EBRIM, "xds/xds", "xds/rmd"), mtom=True),
     Actor.PIX_MANAGER: Interface("urn:ihe:iti:pixv3:2007", ("xds/hl7v3",)),
     Actor.DMP_PATIENTS: Interface("asip:ci-sis:gdp:2010", ()),
-    Actor.DMP_HABILITATIONS: Interface("urn:si-dmp-habilitations", ()),
+    Actor.DMP_HABILITATIONS: Interface(SI_DMP_HABILITATIONS, ("dmp/habilitations", "dmp/patients")),
 }
 
 # Source: ITI TF-2 Appendix W for the names.
@@ -81,6 +91,12 @@ OPERATIONS = {
     Transaction.ITI_86: Operation("RemoveDocuments", "rmd:RemoveDocumentsRequest"),
     Transaction.ITI_92: Operation(
         "RestrictedUpdateDocumentSet", "lcm:SubmitObjectsRequest", option="RestrictedMetadataUpdate"
+    ),
+    # Source: GIE SESAM-Vitale, DMP WSDL v2.01.04.
+    Transaction.TD0_3: Operation("setAuthorization", "hab:setAuthorization", "hab:setAuthorizationResponse"),
+    Transaction.TD0_4: Operation("patientList", "pat:patientList", "pat:patientListResponse"),
+    Transaction.TD1_6: Operation(
+        "listAuthorizationByPatient", "hab:listAuthorizationByPatient", "hab:listAuthorizationByPatientResponse"
     ),
 }
 

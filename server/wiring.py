@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from audit.event import Call
 from dmp import suppression
 from dmp.alimentation import Alimentation
+from dmp.autorisations import declare, holders
 from dmp.consultation import open_documents, search
+from dmp.dossiers_autorises import authorised_dossiers
 from dmp.mise_a_jour import MiseAJour
 from dmp.patient_search import PatientSearch
 from dmp.patients import Consumer, Notice, Patients
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Requester
-from ihe.door import Authenticate, Door, PatientPorts, Peer
+from ihe.door import Authenticate, Door, HabilitationPorts, PatientPorts, Peer
 from ihe.endpoint import DMP_ACTORS, IHE_ACTORS
 from ihe.iti46 import write_notification
 from ihe.mime import Limits
@@ -80,6 +83,11 @@ def ihe_door(house: House) -> Door:
         remove_metadata=remove_metadata,
         remove_documents=remove_documents,
         patients=_patient_ports(house),
+        habilitations=HabilitationPorts(
+            declare=partial(declare, gate),
+            dossiers=partial(authorised_dossiers, gate),
+            holders=partial(holders, gate),
+        ),
         stage=gate.stage,
         refused=gate.refused,
         peer=peer,

@@ -140,6 +140,7 @@ class Hall:
             remove_metadata=self.remove,
             remove_documents=self.remove,
             patients=None,  # type: ignore[arg-type]
+            habilitations=None,  # type: ignore[arg-type]
             stage=self.stage,
             refused=lambda call, reason, requester: self.refused.append((call, reason, requester)),
             peer=lambda _environ: Peer(),

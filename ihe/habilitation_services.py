@@ -1,0 +1,60 @@
+"""How the transactions of authorisations and internet accounts are served.
+
+What cannot be read is a SOAP fault; what is understood and cannot be done is a status that says why.
+
+Source: GIE SESAM-Vitale, DMP-Compatibilité, TD0.3, TD0.4, TD1.5 and TD1.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from ihe import habilitations
+from ihe.document_literal import write_failure, write_response
+from ihe.mime import Outgoing
+from ihe.transactions import Transaction
+from registry.errors import Finding
+
+if TYPE_CHECKING:
+    from ihe.exchange import Exchange
+
+Serve = Callable[["Exchange", etree._Element], Outgoing]
+Fail = Callable[["Exchange", Sequence[Finding]], bytes]
+
+
+def _declare(exchange: Exchange, body: etree._Element) -> Outgoing:
+    requester, change = exchange.known(), habilitations.read_change(body)
+    exchange.reached_hall = True
+    context = exchange.door.habilitations.declare(requester, exchange.call, change)
+    return exchange.enveloped(write_response(habilitations.SET_AUTHORIZATION, context=context))
+
+
+def _holders(exchange: Exchange, body: etree._Element) -> Outgoing:
+    requester, mode = exchange.known(), habilitations.read_mode(body)
+    exchange.reached_hall = True
+    found = exchange.door.habilitations.holders(requester, exchange.call, mode)
+    return exchange.enveloped(habilitations.write_holders(found))
+
+
+def _dossiers(exchange: Exchange, body: etree._Element) -> Outgoing:
+    requester, (since, owner) = exchange.known(), habilitations.read_list(body)
+    exchange.reached_hall = True
+    found = exchange.door.habilitations.dossiers(requester, exchange.call, since, owner)
+    return exchange.enveloped(habilitations.write_list(found))
+
+
+def _failing(element: str) -> Fail:
+    def fail(_exchange: Exchange, findings: Sequence[Finding]) -> bytes:
+        return write_failure(element, findings)
+
+    return fail
+
+
+HABILITATION_SERVICES: dict[Transaction, tuple[Serve, Fail]] = {
+    Transaction.TD0_3: (_declare, _failing(habilitations.SET_AUTHORIZATION)),
+    Transaction.TD0_4: (_dossiers, _failing(habilitations.PATIENT_LIST)),
+    Transaction.TD1_6: (_holders, _failing(habilitations.LIST_AUTHORIZATION)),
+}
