@@ -57,12 +57,17 @@ def needed(texts: Mapping[str, str], name: str) -> str:
     return texts[name]
 
 
-def member(texts: Mapping[str, str], name: str, kind: type[_Member]) -> _Member | None:
-    """The member of `kind` that the text of that name is the value of; None without one. Raises SoapError."""
-    value, members = texts.get(name), {each.value: each for each in kind}
-    if value is None or value in members:
-        return members[value] if value else None
-    raise SoapError(f"{name} {' or '.join(members)}", value if _CODE.fullmatch(value) else "another value")
+def member(texts: Mapping[str, str], name: str, kind: type[_Member]) -> _Member:
+    """The member of `kind` that the text of that name is the value of. Raises SoapError."""
+    value, members = texts.get(name, "none"), {each.value: each for each in kind}
+    if value not in members:
+        raise SoapError(f"{name} {' or '.join(members)}", value if _CODE.fullmatch(value) else "another value")
+    return members[value]
+
+
+def optional(texts: Mapping[str, str], name: str, kind: type[_Member]) -> _Member | None:
+    """The same; None without one."""
+    return member(texts, name, kind) if name in texts else None
 
 
 def read_time(texts: Mapping[str, str], name: str) -> datetime | None:

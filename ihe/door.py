@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 from audit.event import Call
 from dmp.autorisations import Change, Holder, Mode
+from dmp.compte import Access
 from dmp.dossiers_autorises import AuthorisedDossier, Since
 from dmp.patient_search import Aliases, Matches, Question
 from dmp.patients import Said
 from dmp.ports import Clock, Staged
 from dmp.requests import DocumentRequest, Lot, Opened
+from identities.account import Channel, ChannelChange
 from identities.patient_query import PatientQuery
 from identities.requester import PatientId, Requester
 from ihe.mime import Limits
@@ -79,6 +81,15 @@ class HabilitationPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountPorts:
+    """TD1.5: as `dmp.compte` has it."""
+
+    create: Callable[[Requester, Call, Channel, str], Access]
+    update_channel: Callable[[Requester, Call, ChannelChange, Channel, str], None]
+    renew: Callable[[Requester, Call], Access]
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """Who answers at which path, and the ports. Those that ask the hall raise RegistryError, AccessRefused, or anything
     unexpected."""
@@ -96,6 +107,7 @@ class Door:
     remove_documents: Callable[[Requester, Call, Sequence[DocumentRequest]], tuple[Finding, ...]]
     patients: PatientPorts
     habilitations: HabilitationPorts
+    accounts: AccountPorts
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     peer: Callable[[dict[str, Any]], Peer]

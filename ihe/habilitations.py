@@ -12,7 +12,7 @@ from lxml import etree
 
 from dmp.autorisations import Change, Holder, Mode
 from dmp.dossiers_autorises import AuthorisedDossier, DateType, Since
-from ihe.document_literal import member, read_texts, read_time, write_response, write_texts, write_time
+from ihe.document_literal import member, optional, read_texts, read_time, write_response, write_texts, write_time
 from ihe.identifiers import SI_DMP_HABILITATIONS, SI_DMP_PATIENTS
 from ihe.soap import SoapError
 from schemas import oids
@@ -42,21 +42,18 @@ _CHANGES = {
 def read_change(body: etree._Element) -> Change:
     """What TD0.3 declares. Raises SoapError."""
     texts = read_texts(body, SET_AUTHORIZATION, ("action", "role"))
-    action, role = member(texts, "action", _Action), member(texts, "role", _Role)
-    if action is None:
-        raise SoapError("action AJOUT or SUPPRESSION", "none")
-    return _CHANGES[action, role]
+    return _CHANGES[member(texts, "action", _Action), optional(texts, "role", _Role)]
 
 
 def read_mode(body: etree._Element) -> Mode:
     """Which of those let in and shut out TD1.6 asks for: all by default. Raises SoapError."""
-    return member(read_texts(body, LIST_AUTHORIZATION, ("mode",)), "mode", Mode) or Mode.TOUTE
+    return optional(read_texts(body, LIST_AUTHORIZATION, ("mode",)), "mode", Mode) or Mode.TOUTE
 
 
 def read_list(body: etree._Element) -> tuple[Since | None, str]:
     """What limits the list of TD0.4: a date, and whose it is ('' when unsaid). Raises SoapError."""
     texts = read_texts(body, PATIENT_LIST, ("startDate", "dateType", "psOwnerId"))
-    start, kind = read_time(texts, "startDate"), member(texts, "dateType", DateType)
+    start, kind = read_time(texts, "startDate"), optional(texts, "dateType", DateType)
     owner = texts.get("psOwnerId", "")
     if start is None and kind is None:
         return None, owner

@@ -32,6 +32,9 @@ class Transaction(Enum):
     ITI_92 = ("ITI-92", identifiers.RESTRICTED_UPDATE, "")
     TD0_3 = ("TD0.3", identifiers.SET_AUTHORIZATION, "")
     TD0_4 = ("TD0.4", identifiers.PATIENT_LIST, "")
+    TD1_5A = ("TD1.5a", identifiers.CREATE_PATIENT_ACCESS, "")
+    TD1_5B = ("TD1.5b", identifiers.PATIENT_OTP_UPDATE, "")
+    TD1_5D = ("TD1.5d", identifiers.UPDATE_PATIENT_ACCESS, "")
     TD1_6 = ("TD1.6", identifiers.LIST_AUTHORIZATION, "")
 
     @property
@@ -82,5 +85,12 @@ _SERVED: dict[Actor, tuple[Transaction, ...]] = {
         Transaction.ITI_47_CANCEL,
     ),
     Actor.DMP_PATIENTS: (),
-    Actor.DMP_HABILITATIONS: (Transaction.TD0_3, Transaction.TD0_4, Transaction.TD1_6),
+    Actor.DMP_HABILITATIONS: (
+        Transaction.TD0_3,
+        Transaction.TD0_4,
+        Transaction.TD1_5A,
+        Transaction.TD1_5B,
+        Transaction.TD1_5D,
+        Transaction.TD1_6,
+    ),
 }

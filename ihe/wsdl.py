@@ -95,6 +95,9 @@ OPERATIONS = {
     # Source: GIE SESAM-Vitale, DMP WSDL v2.01.04.
     Transaction.TD0_3: Operation("setAuthorization", "hab:setAuthorization", "hab:setAuthorizationResponse"),
     Transaction.TD0_4: Operation("patientList", "pat:patientList", "pat:patientListResponse"),
+    Transaction.TD1_5A: Operation("createPatientAccess", "pat:createPatientAccess", "pat:createPatientAccessResponse"),
+    Transaction.TD1_5B: Operation("patientOTPUpdate", "pat:patientOTPUpdate", "pat:patientOTPUpdateResponse"),
+    Transaction.TD1_5D: Operation("updatePatientAccess", "pat:updatePatientAccess", "pat:updatePatientAccessResponse"),
     Transaction.TD1_6: Operation(
         "listAuthorizationByPatient", "hab:listAuthorizationByPatient", "hab:listAuthorizationByPatientResponse"
     ),

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from services import DAY, HABILITATIONS, YEAR, Told, ask, authorise, id_of, lps_of, newborn, wishes
+from attacks import SIMPLE, post
+from services import DAY, HABILITATIONS, PATH, SOAP, WSA, YEAR, Told, ask, authorise, id_of, lps_of, newborn, wishes
 
 from audit.event import Outcome
 from conformance.lps.people import Patient
-from conformance.lps.soap import LpsError
+from conformance.lps.soap import WSSE, LpsError
 from conformance.lps.vihf import Access
 from dmp.autorisations import RENEWED_WITHIN
 from dmp.gestion import Consents, close_dossier, record_consents
@@ -255,6 +256,23 @@ def test_a_closed_dossier_and_one_that_is_not_there_say_so(village: Village) -> 
     nobody = Patient("155018900200386", oids.INS_NIR_TEST)
     assert declare(village, "medecin", nobody, AJOUT).status == "XDSUnknownPatientId"
     assert declare(village, "medecin", None, AJOUT).status == "XDSUnknownPatientId"
+
+
+def test_a_message_in_the_form_of_the_dmp_s_own_is_understood(village: Village) -> None:
+    """An empty To, mustUnderstand without a namespace, default namespaces, Action last but for the assertion."""
+    patient, lps = newborn(village), lps_of(village, "medecin")
+    asked = (
+        f'<soap:Envelope xmlns:soap="{SOAP}"><soap:Header><MessageID xmlns="{WSA}">urn:uuid:1</MessageID>'
+        f'<To xmlns="{WSA}"/><ReplyTo mustUnderstand="true" xmlns="{WSA}">'
+        "<Address>http://www.w3.org/2005/08/addressing/anonymous</Address></ReplyTo>"
+        f'<Action mustUnderstand="true" xmlns="{WSA}">{HABILITATIONS}:HabilitationsEndPoint:setAuthorization</Action>'
+        f'<wsse:Security xmlns:wsse="{WSSE}">'
+    ).encode()
+    body = f'<setAuthorization xmlns="{HABILITATIONS}"><action>AJOUT</action></setAuthorization>'
+    rest = f"</wsse:Security></soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>".encode()
+    answer = post(lps, PATH, SIMPLE, asked + lps.assertion(patient, Access()) + rest)
+    assert (answer.status, b"<status>DMPOk</status>" in answer.body) == (200, True)
+    assert len(wishes(village, patient).authorisations) == 1
 
 
 @pytest.mark.parametrize(
