@@ -50,6 +50,11 @@ def read_texts(body: etree._Element, element: str, names: Sequence[str]) -> dict
     return {name: value for name, value in found.items() if value}
 
 
+def raw_request(body: etree._Element) -> bytes:
+    """The element of the body as it came, UTF-8: for the audit log."""
+    return etree.tostring(body, encoding="UTF-8", with_tail=False, xml_declaration=False)
+
+
 def needed(texts: Mapping[str, str], name: str) -> str:
     """The text of that name. Raises SoapError when there is none."""
     if name not in texts:

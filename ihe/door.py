@@ -76,8 +76,8 @@ class HabilitationPorts:
     """TD0.3, TD0.4 and TD1.6: as `dmp.autorisations` and `dmp.dossiers_autorises` have them."""
 
     declare: Callable[[Requester, Call, Change], str]
-    dossiers: Callable[[Requester, Call, Since | None, str], Sequence[AuthorisedDossier]]
-    holders: Callable[[Requester, Call, Mode], Sequence[Holder]]
+    dossiers: Callable[[Requester, Call, Since | None, str, bytes], Sequence[AuthorisedDossier]]
+    holders: Callable[[Requester, Call, Mode, bytes], Sequence[Holder]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from ihe import habilitations, patient_access
-from ihe.document_literal import write_failure, write_response
+from ihe.document_literal import raw_request, write_failure, write_response
 from ihe.mime import Outgoing
 from ihe.transactions import Transaction
 from registry.errors import Finding
@@ -35,14 +35,14 @@ def _declare(exchange: Exchange, body: etree._Element) -> Outgoing:
 def _holders(exchange: Exchange, body: etree._Element) -> Outgoing:
     requester, mode = exchange.known(), habilitations.read_mode(body)
     exchange.reached_hall = True
-    found = exchange.door.habilitations.holders(requester, exchange.call, mode)
+    found = exchange.door.habilitations.holders(requester, exchange.call, mode, raw_request(body))
     return exchange.enveloped(habilitations.write_holders(found))
 
 
 def _dossiers(exchange: Exchange, body: etree._Element) -> Outgoing:
     requester, (since, owner) = exchange.known(), habilitations.read_list(body)
     exchange.reached_hall = True
-    found = exchange.door.habilitations.dossiers(requester, exchange.call, since, owner)
+    found = exchange.door.habilitations.dossiers(requester, exchange.call, since, owner, raw_request(body))
     return exchange.enveloped(habilitations.write_list(found))
 
 

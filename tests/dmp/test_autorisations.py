@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -29,6 +31,7 @@ from schemas import oids
 from server.house import House
 from server.migrations import upgrade
 from server.settings import load
+from tests.databases import postgresql_engine
 from tests.habilitations.people import INFIRMIER, MEDECIN, PRACTICE, SECRETAIRE
 from tests.registry.samples import document, register, submission
 
@@ -73,7 +76,7 @@ class Place:
             return False
 
     def dossiers(self, who: Requester, since: Since | None = None, owner: str = "") -> tuple[AuthorisedDossier, ...]:
-        return authorised_dossiers(self.gate, who, CALL, since, owner)
+        return authorised_dossiers(self.gate, who, CALL, since, owner, b"")
 
 
 @pytest.fixture
@@ -151,6 +154,28 @@ def test_nobody_who_is_no_medecin_becomes_medecin_traitant(place: Place) -> None
     assert refused.value.findings[0].code is ErrorCode.DMPAccessDeniedByRightsService
 
 
+def test_of_two_declarations_at_once_both_are_heard(postgresql_url: str, tmp_path: Path) -> None:
+    """On a database where two transactions write at once."""
+    with postgresql_engine(postgresql_url):
+        settings = load({"home": tmp_path, "database_url": postgresql_url}, {})
+        upgrade(settings)
+        house = House.build(settings, anchors=False)
+        place = Place(house)
+        patient, barrier = place.patient(), Barrier(4)
+
+        def attempt(_number: int) -> str:
+            barrier.wait()
+            return place.declare(MEDECIN, patient, Change.MEDECIN_TRAITANT)
+
+        with ThreadPoolExecutor(4) as pool:
+            told = sorted(pool.map(attempt, range(4)))
+        assert told == ["", *[ALREADY_THERE] * 3]
+        with house.rooms() as rooms:
+            said = rooms.rights.wishes(place.key(patient))
+        assert len(said.authorisations) == len(said.medecins_traitants) == 1
+        house.database.dispose()
+
+
 # --- TD1.6 ------------------------------------------------------------------------------------------------------------
 
 
@@ -161,9 +186,9 @@ def test_authorisations_that_are_over_are_not_told(place: Place) -> None:
     place.declare(MEDECIN, patient)
     place.now = BEGIN + AUTHORISATION_LENGTH - SECOND
     asker = replace(MEDECIN, patient=patient)
-    assert {each.id for each in holders(place.gate, asker, CALL, Mode.TOUTE)} == {MEDECIN.id_nat, INFIRMIER.id_nat}
+    assert {each.id for each in holders(place.gate, asker, CALL, Mode.TOUTE, b"")} == {MEDECIN.id_nat, INFIRMIER.id_nat}
     place.now += SECOND
-    (left,) = holders(place.gate, asker, CALL, Mode.ACTIVE)
+    (left,) = holders(place.gate, asker, CALL, Mode.ACTIVE, b"")
     assert (left.id, left.start) == (MEDECIN.id_nat, BEGIN + DAY)
 
 
@@ -175,7 +200,7 @@ def test_every_specialty_is_told(place: Place) -> None:
         assert known is not None
         rooms.identities.save_professional(replace(known, exercices=both))
     place.declare(MEDECIN, patient)
-    (told,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE)
+    (told,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE, b"")
     assert [(each.code, each.label) for each in told.specialties] == [
         ("G15_10/SM04", "Médecin - Cardiologie et maladies vasculaires (SM)"),
         ("G15_10/SM26", "Médecin - Qualifié en Médecine Générale (SM)"),
@@ -195,9 +220,9 @@ def test_a_secret_connection_is_told_to_professionals_and_not_to_a_representativ
     secret_visit = place.now = BEGIN + 2 * DAY
     assert place.enters(replace(MEDECIN, secret_connection=True), patient)
     place.now += DAY
-    (seen,) = holders(place.gate, replace(REPRESENTATIVE, patient=patient), CALL, Mode.TOUTE)
+    (seen,) = holders(place.gate, replace(REPRESENTATIVE, patient=patient), CALL, Mode.TOUTE, b"")
     assert seen.last_action == open_visit
-    (seen,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE)
+    (seen,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE, b"")
     assert seen.last_action == secret_visit
 
 

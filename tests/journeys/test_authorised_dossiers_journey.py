@@ -5,6 +5,7 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD0.4; PDT-INF-526 v1.8 and PDT-IN
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from habilitations.wishes import STRUCTURE
 from identities.requester import PatientId
 from registry.scope import INVISIBLE_PATIENT, MASQUE_PS, Custody
 from schemas import oids
-from schemas.xml import local_name
+from schemas.xml import local_name, parse
 from server.demo.people import CABINET_DES_LILAS, CLINIQUE, HOPITAL
 from server.house import now
 from tests.newcomers import Planted, move_in, plant
@@ -104,6 +105,8 @@ def test_the_question_is_recorded_with_every_patient_it_told(village: Village, d
     assert (record.patient, record.dossier) == (None, ""), "whom the assertion names plays no part"
     assert b'csd-code="110112"' in record.message
     assert all(patient.ins.encode() in record.message for patient in patients)
+    (query,) = parse(record.message).iter("ParticipantObjectQuery")
+    assert b"patientList" in base64.b64decode(str(query.text))
 
 
 def test_only_what_is_open_to_them_is_listed(village: Village, doctor: str) -> None:

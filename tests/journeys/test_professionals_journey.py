@@ -5,6 +5,7 @@ Source: GIE SESAM-Vitale, DMP-Compatibilité, TD1.6; PDT-INF-526 v1.8, row TD1.6
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 
 import pytest
@@ -16,6 +17,7 @@ from conformance.lps.soap import LpsError
 from conformance.lps.vihf import Access
 from dmp.gestion import Consents
 from schemas import oids
+from schemas.xml import parse
 from server.demo.people import CABINET_DU_PARC, HOPITAL
 from tests.village import Village
 
@@ -170,6 +172,8 @@ def test_the_question_is_recorded_as_a_query(village: Village, patient: Patient)
     (record,) = village.audit(1)
     assert (record.transaction, record.action, record.outcome) == ("TD1.6", "TD1.6", Outcome.SUCCESS)
     assert b'csd-code="110112"' in record.message
+    (query,) = parse(record.message).iter("ParticipantObjectQuery")
+    assert b"listAuthorizationByPatient" in base64.b64decode(str(query.text))
 
 
 def test_what_cannot_be_read_is_a_fault(village: Village, patient: Patient) -> None:
