@@ -30,12 +30,13 @@ class ObjectKind(Enum):
     MESSAGE = "message"  # of an identity source: `id` is its message.id
     PATIENT = "patient"  # another than the event is about, a CX
     REGISTRY_OBJECT = "registry_object"
+    USER = "user"  # whose rights were changed: a PS_IdNat, or a Struct_IdNat
 
 
 @dataclass(frozen=True, slots=True)
 class AuditObject:
-    """A document (`id` is its uniqueId), a submission set (uniqueId), a query (its UUID; `content` the request), or an
-    object of the registry (its entryUUID).
+    """A document (`id` is its uniqueId), a submission set (uniqueId), a query (its UUID; `content` the request), an
+    object of the registry (its entryUUID), or another of ObjectKind.
     """
 
     kind: ObjectKind

@@ -266,6 +266,8 @@ def _audit_object(message: etree._Element, subject: AuditObject, transaction: Tr
             _object(message, SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id)  # 3.62.5.1
         case ObjectKind.PATIENT:
             _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id)
+        case ObjectKind.USER:
+            _object(message, SYSTEM_USER_ENTITY, USER_IDENTIFIER, subject.id)  # A.5.1, role 11
         case ObjectKind.QUERY:
             details = {"QueryEncoding": "UTF-8" if subject.content else ""}  # 3.18.5.1.2
             _object(message, SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,6 +67,7 @@ EVENT = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Index("audit_event_dossier", "dossier", "sequence"),
     sa.Index("audit_event_patient", "patient_value", "patient_authority", "sequence"),
+    sa.Index("audit_event_requester", "requester_id", "dossier", "instant"),
 )
 
 HEAD = sa.Table(
@@ -85,6 +86,7 @@ _FIRST_HEAD = sa.text("INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0,
 _MOVE_HEAD = sa.update(HEAD).where(HEAD.c.id == 1).values(sequence=sa.bindparam("last"), hash=sa.bindparam("last_hash"))
 _INSERT = sa.insert(EVENT)
 _IN_ORDER = sa.select(EVENT).order_by(EVENT.c.sequence)
+_DONE = EVENT.c.outcome == Outcome.SUCCESS.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,32 @@ class AuditStore:
         with _unavailable_on_failure():
             rows = self._connection.execute(query).all()
         return tuple(_record(row) for row in rows)
+
+    def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> dict[str, datetime]:
+        """When that requester last did something in each of these dossiers, by key; refusals do not count."""
+        last = sa.select(EVENT.c.dossier, sa.func.max(EVENT.c.instant)).group_by(EVENT.c.dossier)
+        found: dict[str, str] = {}
+        with _unavailable_on_failure():
+            for start in range(0, len(dossiers), BATCH):
+                where = EVENT.c.dossier.in_(dossiers[start : start + BATCH])
+                done = last.where(EVENT.c.requester_id == requester_id, where, _DONE)
+                found.update(self._connection.execute(done).all())
+        return {dossier: datetime.fromisoformat(instant) for dossier, instant in found.items()}
+
+    def last_actions(self, dossier: str, *, secret: bool) -> dict[str, datetime]:
+        """When each requester, and each structure, last did something in that dossier, by PS_IdNat or Struct_IdNat.
+
+        Without `secret`, what was done by a secret connection does not count.
+        """
+        who = (EVENT.c.requester_id, EVENT.c.structure_id)
+        last = sa.select(*who, sa.func.max(EVENT.c.instant)).where(EVENT.c.dossier == dossier, _DONE).group_by(*who)
+        with _unavailable_on_failure():
+            rows = self._connection.execute(last if secret else last.where(sa.not_(EVENT.c.secret_connection))).all()
+        found: dict[str, str] = {}
+        for person, structure, instant in rows:
+            for each in filter(None, (person, structure)):
+                found[each] = max(instant, found.get(each, ""))
+        return {each: datetime.fromisoformat(instant) for each, instant in found.items()}
 
     def verify(self, witness: Head | None = None) -> int | None:
         """The sequence number of the first event that is not as it was written, or is missing; None when all are.

@@ -155,6 +155,13 @@ TRANSACTIONS = {
     "TD0.10": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.10", "Accès web en contexte, AIR")),
     "TD3.1": _received(QUERY, EventAction.EXECUTE, _dmp("TD3.1", "Recherche de documents")),
     "TD3.2": _sent(EXPORT, EventAction.READ, _dmp("TD3.2", "Consultation d'un document")),
+    # DICOM PS3.15 A.5.3.8, A.5.3.10 and A.5.3.11, for what no profile of IHE says: GIE SESAM-Vitale, TD0.3 to TD1.6
+    "TD0.3": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD0.3", "Mise à jour de l'autorisation")),
+    "TD0.4": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.4", "Liste des DMP autorisés")),
+    "TD1.5a": _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
+    "TD1.5b": _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
+    "TD1.5d": _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
+    "TD1.6": _received(QUERY, EventAction.EXECUTE, _dmp("TD1.6", "Liste des PS autorisés ou bloqués")),
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),
@@ -168,17 +175,17 @@ TRANSACTIONS = {
 }
 
 OPERATOR_ACTS = {
-    "TD1.1": _here(PATIENT_RECORD, EventAction.CREATE, CodedValue("TD1.1", "DMP", "Création d'un DMP")),
-    "TD1.3a": _here(PATIENT_RECORD, EventAction.READ, CodedValue("TD1.3a", "DMP", "Données administratives")),
-    "TD1.4": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.4", "DMP", "Fermeture d'un DMP")),
-    "TD1.5a": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.5a", "DMP", "Accès internet du patient")),
-    "TD1.5d": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.5d", "DMP", "Renouvellement de l'accès")),
-    "fusion": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("fusion", "DMP", "Fusion de deux DMP")),
-    "TD1.6": _here(PATIENT_RECORD, EventAction.UPDATE, CodedValue("TD1.6", "DMP", "Autorisations et blocages")),
+    "TD1.1": _here(PATIENT_RECORD, EventAction.CREATE, _dmp("TD1.1", "Création d'un DMP")),
+    "TD1.3a": _here(PATIENT_RECORD, EventAction.READ, _dmp("TD1.3a", "Données administratives")),
+    "TD1.4": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.4", "Fermeture d'un DMP")),
+    "TD1.5a": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.5a", "Accès internet du patient")),
+    "TD1.5d": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.5d", "Renouvellement de l'accès")),
+    "fusion": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("fusion", "Fusion de deux DMP")),
+    "TD1.6": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.6", "Autorisations et blocages")),
     # ITI TF-2 3.32.5.1.1; an import is a requester's, whom the operator stands for
     "xdm.export": _medium(EXPORT, EventAction.READ, SOURCE),
     # DICOM PS3.15 A.5.3.2
-    "audit": _here(AUDIT_LOG_USED, EventAction.READ, CodedValue("audit", "DMP", "Consultation des traces")),
+    "audit": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("audit", "Consultation des traces")),
     # DICOM PS3.15 A.5.3.11
     "habilitations": _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.event import Call
-from dmp.gate import Gate, Passage
+from dmp.gate import Gate
 from dmp.gestion import GestionError
 from dmp.ports import Rooms
 from habilitations.action import Action
@@ -52,7 +52,7 @@ def create_access(gate: Gate, requester: Requester, call: Call, channel: Channel
     """
     password, hashed = new_password()
     with gate.passage(requester, Action.TD1_5A, None, call) as passage:
-        return Access(open_account(passage.rooms, _dossier(passage), passage.now, channel, address, hashed), password)
+        return Access(open_account(passage.rooms, passage.opened, passage.now, channel, address, hashed), password)
 
 
 def update_channel(
@@ -64,7 +64,7 @@ def update_channel(
     ...OTPAlreadyExists, ...OTPNotFound, ...OTPInvalid, ...OTPRequired).
     """
     with gate.passage(requester, Action.TD1_5B, None, call) as passage:
-        account = _account(passage.rooms, _dossier(passage), passage.now)
+        account = _account(passage.rooms, passage.opened, passage.now)
         passage.rooms.accounts.save(_changed(account, change, channel, address))
 
 
@@ -75,7 +75,7 @@ def renew_access(gate: Gate, requester: Requester, call: Call) -> Access:
     """
     password, hashed = new_password()
     with gate.passage(requester, Action.TD1_5D, None, call) as passage:
-        account = _account(passage.rooms, _dossier(passage), passage.now)
+        account = _account(passage.rooms, passage.opened, passage.now)
         passage.rooms.accounts.save(account.renewed(hashed, provisional=True))
         return Access(account.login, password)
 
@@ -197,12 +197,6 @@ def _read(channel: Channel, address: str) -> str:
         raise _error(
             ErrorCode.DMPPatientAccessOTPInvalid, f"canal: expected {error.expected}, got {error.got}"
         ) from None
-
-
-def _dossier(passage: Passage) -> Dossier:
-    if passage.dossier is None:
-        raise LookupError("an account: expected a dossier, got none")
-    return passage.dossier
 
 
 def _error(code: ErrorCode, said: str) -> RegistryError:

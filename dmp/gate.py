@@ -54,6 +54,7 @@ class Passage:
     statement: Statement | None  # what stands between the requester and that dossier
     now: datetime
     foresees: Callable[[Action], Decision]  # another action on the same dossier, recorded by nobody: for what to offer
+    finds: Callable[[Statement], Scope | None]  # what TD3.1 would find in the dossier that this was said of
     decides: Callable[[Dossier], Decision]  # the same action on another dossier
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
@@ -69,6 +70,13 @@ class Passage:
     @property
     def documents(self) -> Documents:
         return self.rooms.documents
+
+    @property
+    def opened(self) -> Dossier:
+        """The dossier that was named. Raises LookupError when the decision asked for none, and there is none."""
+        if self.dossier is None:
+            raise LookupError("this action needs no dossier")
+        return self.dossier
 
     @property
     def scope(self) -> Scope:
@@ -261,12 +269,25 @@ class Gate:
         if not _same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
 
+        def finds(said: Statement) -> Scope | None:
+            return decide(self._tables, requester, Action.TD3_1, said, now=event.instant).scope
+
         def decides(other: Dossier) -> Decision:
             said = _said(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
         return Passage(
-            rooms, requester, action, decision, dossier, statement, event.instant, foresees, decides, patient is None
+            rooms=rooms,
+            requester=requester,
+            action=action,
+            decision=decision,
+            dossier=dossier,
+            statement=statement,
+            now=event.instant,
+            foresees=foresees,
+            finds=finds,
+            decides=decides,
+            across=patient is None,
         )
 
     def _record(self, *events: Event) -> None:

@@ -12,13 +12,14 @@ from typing import Protocol
 
 from audit.event import Event
 from habilitations.statement import Statement, Switches
-from habilitations.wishes import Consent, Kind, Wishes
+from habilitations.wishes import Consent, Kind, Opening, Wishes
 from identities.account import Account, CreationCode
 from identities.dossier import Dossier, Traits
 from identities.patient_query import Continuation, PatientQuery
 from identities.professional import Professional, Structure
 from identities.representation import Representative
 from identities.requester import PatientId, Requester
+from registry.activity import Activity
 from registry.existing import DocumentVersion, Existing
 from registry.lifecycle import Effects
 from registry.metadata import DocumentEntry, Submission
@@ -50,6 +51,8 @@ class Registry(Protocol):
     def entries(self, unique_ids: Sequence[str], scope: Scope) -> tuple[DocumentEntry, ...]: ...
 
     def dossiers_of(self, query: StoredQuery) -> tuple[str, ...]: ...
+
+    def activity(self, scopes: Iterable[Scope]) -> Mapping[str, Activity]: ...
 
     def hidden(
         self, scope: Scope, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()
@@ -180,6 +183,8 @@ class Identities(Protocol):
 
     def structure(self, structure_id: str) -> Structure | None: ...
 
+    def members(self, structure_id: str) -> tuple[str, ...]: ...
+
 
 class Accounts(Protocol):
     """Internet accounts of patients and legal representatives. `dossier` is a dossier key."""
@@ -210,13 +215,19 @@ class Rights(Protocol):
 
     def statement(self, dossier: Dossier, requester: Requester, instant: datetime) -> Statement: ...
 
+    def statements(
+        self, dossiers: Sequence[Dossier], requester: Requester, instant: datetime
+    ) -> tuple[Statement, ...]: ...
+
     def authorise(self, dossier: str, holder: str, *, kind: Kind, start: datetime, end: datetime) -> None: ...
 
     def wishes(self, dossier: str) -> Wishes: ...
 
     def revoke(self, dossier: str, holder: str) -> None: ...
 
-    def opened_to(self, holder: str, instant: datetime) -> tuple[tuple[str, datetime], ...]: ...
+    def opened_to(
+        self, holders: Sequence[str], instant: datetime, *, since: datetime | None = None, limit: int
+    ) -> tuple[Opening, ...]: ...
 
     def record_consent(self, dossier: str, consent: Consent) -> None: ...
 
@@ -239,6 +250,10 @@ class Trail(Protocol):
     """The audit log: append only."""
 
     def append(self, event: Event) -> None: ...
+
+    def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> Mapping[str, datetime]: ...
+
+    def last_actions(self, dossier: str, *, secret: bool) -> Mapping[str, datetime]: ...
 
 
 class Notices(Protocol):

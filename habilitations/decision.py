@@ -53,7 +53,12 @@ __all__ = [
 
 _OF_PATIENT_DOCUMENTS = frozenset({MEDECIN_TRAITANT, PATIENT, REPRESENTANT_LEGAL})  # PDT-INF-526, note *
 _OWN_NOTES = frozenset({Note.AUTEUR, Note.SES_DOCUMENTS})
-_FOR_A_STRUCTURE = STRUCTURE_NOTES | {Note.AUTORISATION_DE_LA_STRUCTURE, Note.IMPUTE_A_LA_STRUCTURE}
+_FOR_A_STRUCTURE = STRUCTURE_NOTES | {
+    Note.AUTORISATION_DE_LA_STRUCTURE,
+    Note.MEME_STRUCTURE,
+    Note.NOUVELLES_AUTORISATIONS,
+    Note.IMPUTE_A_LA_STRUCTURE,
+}
 _REQUESTER_RULES = frozenset({"sans_colonne", "droit_fonctionnel", "structure_absente", "motif_absent"})
 _ENTRY_RULES = {
     "reach": "document_d_autrui",

@@ -8,6 +8,7 @@ Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, TD0.3 and TD1.6
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 
 from habilitations.column import is_health_professional
 from habilitations.statement import Statement, Switches
-from habilitations.wishes import PERSON, STRUCTURE, Authorisation, Consent, Kind, Wishes
+from habilitations.wishes import PERSON, STRUCTURE, Authorisation, Consent, Kind, Opening, Wishes
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import Requester
 from schemas.errors import UnexpectedError
@@ -28,7 +29,7 @@ AUTHORISATIONS = sa.Table(
     METADATA,
     sa.Column("dossier", sa.String(64), primary_key=True),
     sa.Column("kind", sa.String(16), sa.CheckConstraint("kind IN ('person', 'structure')"), primary_key=True),
-    sa.Column("holder", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(64), primary_key=True, index=True),
     sa.Column("starts", Instant, nullable=False),
     sa.Column("ends", Instant, nullable=False),
 )
@@ -36,7 +37,7 @@ MEDECINS_TRAITANTS = sa.Table(
     "medecins_traitants",
     METADATA,
     sa.Column("dossier", sa.String(64), primary_key=True),
-    sa.Column("id_nat", sa.String(64), primary_key=True),
+    sa.Column("id_nat", sa.String(64), primary_key=True, index=True),
 )
 BLOCKINGS = sa.Table(
     "blockings",
@@ -60,28 +61,66 @@ OPPOSITIONS = sa.Table(
 _DOSSIER: sa.BindParameter[str] = sa.bindparam("dossier")
 _PERSON: sa.BindParameter[str] = sa.bindparam("person")
 _STRUCTURE: sa.BindParameter[str] = sa.bindparam("structure")
-_SAID = sa.select(
-    sa.select(sa.func.max(AUTHORISATIONS.c.ends))
-    .where(
-        AUTHORISATIONS.c.dossier == _DOSSIER,
+_DOSSIERS: sa.BindParameter[str] = sa.bindparam("dossiers", expanding=True)
+_HOLDERS: sa.BindParameter[str] = sa.bindparam("holders", expanding=True)
+_INSTANT = sa.bindparam("instant", type_=Instant)
+_CHUNK = 500
+
+
+def _said(dossier: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[Any], ...]:
+    """What was said of one person and structure in `dossier`."""
+    until = sa.select(sa.func.max(AUTHORISATIONS.c.ends)).where(
+        AUTHORISATIONS.c.dossier == dossier,
         sa.or_(
             sa.and_(AUTHORISATIONS.c.kind == PERSON, AUTHORISATIONS.c.holder == _PERSON),
             sa.and_(AUTHORISATIONS.c.kind == STRUCTURE, AUTHORISATIONS.c.holder == _STRUCTURE),
         ),
-        AUTHORISATIONS.c.starts <= sa.bindparam("instant", type_=Instant),
+        AUTHORISATIONS.c.starts <= _INSTANT,
     )
-    .scalar_subquery()
-    .label("until"),
-    sa.exists().where(BLOCKINGS.c.dossier == _DOSSIER, BLOCKINGS.c.holder.in_((_PERSON, _STRUCTURE))).label("blocked"),
-    sa.exists()
-    .where(MEDECINS_TRAITANTS.c.dossier == _DOSSIER, MEDECINS_TRAITANTS.c.id_nat == _PERSON)
-    .label("medecin_traitant"),
-)
+    blocked = sa.exists().where(BLOCKINGS.c.dossier == dossier, BLOCKINGS.c.holder.in_((_PERSON, _STRUCTURE)))
+    treating = sa.exists().where(MEDECINS_TRAITANTS.c.dossier == dossier, MEDECINS_TRAITANTS.c.id_nat == _PERSON)
+    return until.scalar_subquery().label("until"), blocked.label("blocked"), treating.label("medecin_traitant")
+
+
 _OPPOSITIONS_OF = sa.select(OPPOSITIONS).where(OPPOSITIONS.c.dossier == _DOSSIER)
-_SAID_ONCE = _SAID.subquery()
+_SAID_ONCE = sa.select(*_said(_DOSSIER)).subquery()
 _STATEMENT = sa.select(_SAID_ONCE, OPPOSITIONS).outerjoin_from(
     _SAID_ONCE, OPPOSITIONS, OPPOSITIONS.c.dossier == _DOSSIER
 )
+_SPOKEN_OF = sa.union(  # a dossier in none of these is one where nothing was said
+    *(
+        sa.select(table.c.dossier).where(table.c.dossier.in_(_DOSSIERS))
+        for table in (AUTHORISATIONS, MEDECINS_TRAITANTS, BLOCKINGS, OPPOSITIONS)
+    )
+).subquery()
+_STATEMENTS = sa.select(_SPOKEN_OF.c.dossier.label("key"), *_said(_SPOKEN_OF.c.dossier), OPPOSITIONS).outerjoin_from(
+    _SPOKEN_OF, OPPOSITIONS, OPPOSITIONS.c.dossier == _SPOKEN_OF.c.dossier
+)
+_LETTING_IN = sa.union_all(
+    sa.select(AUTHORISATIONS.c.dossier, AUTHORISATIONS.c.starts).where(
+        AUTHORISATIONS.c.holder.in_(_HOLDERS),
+        AUTHORISATIONS.c.starts <= _INSTANT,
+        AUTHORISATIONS.c.ends > _INSTANT,
+        sa.not_(
+            sa.exists().where(
+                BLOCKINGS.c.dossier == AUTHORISATIONS.c.dossier, BLOCKINGS.c.holder == AUTHORISATIONS.c.holder
+            )
+        ),
+    ),
+    sa.select(MEDECINS_TRAITANTS.c.dossier, sa.null()).where(MEDECINS_TRAITANTS.c.id_nat.in_(_HOLDERS)),
+).subquery()
+_START = sa.func.max(_LETTING_IN.c.starts, type_=Instant)
+_OPENINGS = (
+    sa.select(
+        _LETTING_IN.c.dossier,
+        _START.label("start"),
+        (sa.func.count() > sa.func.count(_LETTING_IN.c.starts)).label("medecin_traitant"),
+    )
+    .group_by(_LETTING_IN.c.dossier)
+    .order_by(_LETTING_IN.c.dossier)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+_OPENINGS_SINCE = _OPENINGS.having(sa.bindparam("since", type_=Instant) <= _START)
 
 
 CONSENTS = sa.Table(
@@ -112,26 +151,16 @@ class HabilitationsStore:
         An authorisation is the person's own or, the establishment being a care team, that of the structure. Only health
         professionals have one. A blocking of the person or of the structure counts, whatever was authorised.
         """
-        parameters = {
-            "dossier": dossier.key,
-            "person": requester.id_nat,
-            "structure": requester.structure_id,
-            "instant": instant,
-        }
-        row = self._connection.execute(_STATEMENT, parameters).one()
-        health = is_health_professional(requester)
-        switches, opposed = _opposed(row)
-        return Statement(
-            dossier=dossier.key,
-            open=dossier.status is DossierStatus.OPEN,
-            authorised=health and row.until is not None and instant < row.until,
-            expired=health and row.until is not None and row.until <= instant,
-            blocked=bool(row.blocked),
-            medecin_traitant=health and bool(row.medecin_traitant),
-            opposed_to_feeding=opposed,
-            switches=switches,
-            attached_to_mes=dossier.attached_to_mes,
-        )
+        parameters = {"dossier": dossier.key, **_asked(requester, instant)}
+        return _statement(dossier, requester, instant, self._connection.execute(_STATEMENT, parameters).one())
+
+    def statements(self, dossiers: Sequence[Dossier], requester: Requester, instant: datetime) -> tuple[Statement, ...]:
+        """The same for each of `dossiers`, in their order."""
+        keys, rows = [each.key for each in dossiers], dict[str, Any]()
+        for start in range(0, len(keys), _CHUNK):
+            parameters = {"dossiers": keys[start : start + _CHUNK], **_asked(requester, instant)}
+            rows.update((row.key, row) for row in self._connection.execute(_STATEMENTS, parameters))
+        return tuple(_statement(each, requester, instant, rows.get(each.key)) for each in dossiers)
 
     def wishes(self, dossier: str) -> Wishes:
         """All that the patient of `dossier` said, for the operator and for TD1.6."""
@@ -230,23 +259,26 @@ class HabilitationsStore:
         )
         return tuple(Consent(row.code, row.given, row.instant, row.collector) for row in rows)
 
-    def opened_to(self, holder: str, instant: datetime) -> tuple[tuple[str, datetime], ...]:
-        """The dossiers that a person or structure is authorised to at `instant`, or médecin traitant of, each with the
-        start of the authorisation (that of a médecin traitant who has no other: `instant`), by key.
+    def opened_to(
+        self, holders: Sequence[str], instant: datetime, *, since: datetime | None = None, limit: int
+    ) -> tuple[Opening, ...]:
+        """The dossiers that one of these persons and structures is authorised to at `instant`, or médecin traitant of.
 
-        Who is blocked is in no list.
+        At most `limit`, by key; with `since`, only those with an authorisation that began then or later. Whoever is
+        blocked in a dossier is let in by nothing.
         """
-        blocked = sa.exists().where(BLOCKINGS.c.dossier == AUTHORISATIONS.c.dossier, BLOCKINGS.c.holder == holder)
-        authorised = sa.select(AUTHORISATIONS.c.dossier, AUTHORISATIONS.c.starts).where(
-            AUTHORISATIONS.c.holder == holder,
-            AUTHORISATIONS.c.starts <= instant,
-            AUTHORISATIONS.c.ends > instant,
-            sa.not_(blocked),
-        )
-        found = {row.dossier: row.starts for row in self._connection.execute(authorised)}
-        for key in self._column(MEDECINS_TRAITANTS.c.dossier, MEDECINS_TRAITANTS.c.id_nat == holder):
-            found.setdefault(key, instant)
-        return tuple(sorted(found.items()))
+        found: dict[str, Opening] = {}
+        for first in range(0, len(holders), _CHUNK):
+            parameters = {"holders": holders[first : first + _CHUNK], "instant": instant, "limit": limit}
+            statement = _OPENINGS if since is None else _OPENINGS_SINCE
+            for row in self._connection.execute(
+                statement, parameters if since is None else parameters | {"since": since}
+            ):
+                known = found.get(row.dossier, Opening(row.dossier, None))
+                starts = [each for each in (known.start, row.start) if each is not None]
+                treating = known.medecin_traitant or bool(row.medecin_traitant)
+                found[row.dossier] = Opening(row.dossier, max(starts, default=None), treating)
+        return tuple(found[key] for key in sorted(found)[:limit])
 
     def unite(self, merged: str, into: str) -> None:
         """What the patient said in the dossier `merged` goes to `into` as far as it shuts out; what it lets in ends.
@@ -288,6 +320,30 @@ class HabilitationsStore:
 
     def _column(self, column: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
         return tuple(self._connection.execute(sa.select(column).where(*where).order_by(column)).scalars())
+
+
+def _asked(requester: Requester, instant: datetime) -> dict[str, Any]:
+    return {"person": requester.id_nat, "structure": requester.structure_id, "instant": instant}
+
+
+def _statement(dossier: Dossier, requester: Requester, instant: datetime, row: sa.Row[Any] | None) -> Statement:
+    """What a row of `_said` and of oppositions makes of it; None when nothing was said."""
+    is_open = dossier.status is DossierStatus.OPEN
+    if row is None:
+        return Statement(dossier.key, open=is_open, attached_to_mes=dossier.attached_to_mes)
+    health = is_health_professional(requester)
+    switches, opposed = _opposed(row)
+    return Statement(
+        dossier=dossier.key,
+        open=is_open,
+        authorised=health and row.until is not None and instant < row.until,
+        expired=health and row.until is not None and row.until <= instant,
+        blocked=bool(row.blocked),
+        medecin_traitant=health and bool(row.medecin_traitant),
+        opposed_to_feeding=opposed,
+        switches=switches,
+        attached_to_mes=dossier.attached_to_mes,
+    )
 
 
 def _opposed(row: sa.Row[Any]) -> tuple[Switches, bool]:

@@ -34,6 +34,15 @@ class Authorisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A dossier that is open to somebody, since `start`: None for a médecin traitant who has no other authorisation."""
+
+    dossier: str
+    start: datetime | None
+    medecin_traitant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """All that one patient said, as it stands."""
 

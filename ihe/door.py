@@ -12,10 +12,14 @@ from typing import Any, Protocol
 from audit.event import Call
 from dmp.acces import Candidate, Existence
 from dmp.administration import AdministrativeData, Registered, Registration
+from dmp.autorisations import Change, Holder, Mode
+from dmp.compte import Access
+from dmp.dossiers_autorises import AuthorisedDossier, Since
 from dmp.patient_search import Aliases, Matches, Question
 from dmp.patients import Said
 from dmp.ports import Clock, Staged
 from dmp.requests import DocumentRequest, Lot, Opened
+from identities.account import Channel, ChannelChange
 from identities.patient_query import PatientQuery
 from identities.requester import PatientId, Requester
 from ihe.mime import Limits
@@ -86,6 +90,24 @@ class DossierPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class HabilitationPorts:
+    """TD0.3, TD0.4 and TD1.6: as `dmp.autorisations` and `dmp.dossiers_autorises` have them."""
+
+    declare: Callable[[Requester, Call, Change], str]
+    dossiers: Callable[[Requester, Call, Since | None, str, bytes], Sequence[AuthorisedDossier]]
+    holders: Callable[[Requester, Call, Mode, bytes], Sequence[Holder]]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPorts:
+    """TD1.5: as `dmp.compte` has it."""
+
+    create: Callable[[Requester, Call, Channel, str], Access]
+    update_channel: Callable[[Requester, Call, ChannelChange, Channel, str], None]
+    renew: Callable[[Requester, Call], Access]
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """Who answers at which path, and the ports. Those that ask the hall raise RegistryError, AccessRefused, or anything
     unexpected."""
@@ -103,6 +125,8 @@ class Door:
     remove_documents: Callable[[Requester, Call, Sequence[DocumentRequest]], tuple[Finding, ...]]
     patients: PatientPorts
     dossiers: DossierPorts
+    habilitations: HabilitationPorts
+    accounts: AccountPorts
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     peer: Callable[[dict[str, Any]], Peer]

@@ -53,6 +53,16 @@ DOSSIER_CREATED_RESPONSE = "urn:hl7-org:v3:PRPA_IN201311ResponseUV02"
 DOSSIER_REVISED = "urn:hl7-org:v3:PRPA_IN201314UV02"  # TD1.2, TD1.3b, TD1.4
 DOSSIER_REVISED_RESPONSE = "urn:hl7-org:v3:PRPA_IN201314ResponseUV02"
 
+# --- The DMP's document-literal services. Source: GIE SESAM-Vitale, DMP WSDL v2.01.04 and message examples v02.05.
+SI_DMP_HABILITATIONS = "urn:si-dmp-habilitations"
+SI_DMP_PATIENTS = "urn:si-dmp-patients"
+SET_AUTHORIZATION = f"{SI_DMP_HABILITATIONS}:HabilitationsEndPoint:setAuthorization"  # TD0.3
+LIST_AUTHORIZATION = f"{SI_DMP_HABILITATIONS}:HabilitationsEndPoint:listAuthorizationByPatient"  # TD1.6
+PATIENT_LIST = f"{SI_DMP_PATIENTS}:PatientSpecificEndPoint:patientList"  # TD0.4
+CREATE_PATIENT_ACCESS = f"{SI_DMP_PATIENTS}:PatientSpecificEndPoint:createPatientAccess"  # TD1.5a
+PATIENT_OTP_UPDATE = f"{SI_DMP_PATIENTS}:PatientSpecificEndPoint:patientOTPUpdate"  # TD1.5b
+UPDATE_PATIENT_ACCESS = f"{SI_DMP_PATIENTS}:PatientSpecificEndPoint:updatePatientAccess"  # TD1.5d
+
 # --- Response status. Source: ITI TF-3 4.2.4.2.
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
 PARTIAL_SUCCESS = "urn:ihe:iti:2007:ResponseStatusType:PartialSuccess"

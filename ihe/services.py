@@ -14,6 +14,7 @@ from lxml import etree
 from dmp.requests import Lot
 from ihe import iti18, iti41, iti42, iti43, iti62, iti86
 from ihe.gdp_services import GDP_SERVICES
+from ihe.habilitation_services import HABILITATION_SERVICES
 from ihe.mime import Outgoing
 from ihe.patient_services import PATIENT_SERVICES
 from ihe.registry_response import write_registry_response
@@ -122,5 +123,8 @@ SERVICES = {
     Transaction.ITI_62: Service(_remove_metadata, _registry_failure),
     Transaction.ITI_86: Service(_remove_documents, _registry_failure),
     Transaction.ITI_92: Service(_register, _registry_failure),
-    **{transaction: Service(*both) for transaction, both in (PATIENT_SERVICES | GDP_SERVICES).items()},
+    **{
+        transaction: Service(*both)
+        for transaction, both in (PATIENT_SERVICES | GDP_SERVICES | HABILITATION_SERVICES).items()
+    },
 }

@@ -38,6 +38,12 @@ class Transaction(Enum):
     TD1_3A = ("TD1.3a", identifiers.DOSSIER_QUERY, identifiers.DOSSIER_RESPONSE)
     TD1_3B = ("TD1.3b", identifiers.DOSSIER_REVISED, identifiers.DOSSIER_REVISED_RESPONSE)
     TD1_4 = ("TD1.4", identifiers.DOSSIER_REVISED, identifiers.DOSSIER_REVISED_RESPONSE)
+    TD0_3 = ("TD0.3", identifiers.SET_AUTHORIZATION, "")
+    TD0_4 = ("TD0.4", identifiers.PATIENT_LIST, "")
+    TD1_5A = ("TD1.5a", identifiers.CREATE_PATIENT_ACCESS, "")
+    TD1_5B = ("TD1.5b", identifiers.PATIENT_OTP_UPDATE, "")
+    TD1_5D = ("TD1.5d", identifiers.UPDATE_PATIENT_ACCESS, "")
+    TD1_6 = ("TD1.6", identifiers.LIST_AUTHORIZATION, "")
 
     @property
     def number(self) -> str:
@@ -95,5 +101,12 @@ _SERVED: dict[Actor, tuple[Transaction, ...]] = {
         Transaction.TD1_2,
         Transaction.TD1_4,
     ),
-    Actor.DMP_HABILITATIONS: (),
+    Actor.DMP_HABILITATIONS: (
+        Transaction.TD0_3,
+        Transaction.TD0_4,
+        Transaction.TD1_5A,
+        Transaction.TD1_5B,
+        Transaction.TD1_5D,
+        Transaction.TD1_6,
+    ),
 }

@@ -17,12 +17,23 @@ from pathlib import Path
 
 import schemas
 from ihe.hl7v3 import HL7
-from ihe.identifiers import GDP, LCM, QUERY, RIM, RS, XDS
+from ihe.identifiers import GDP, LCM, QUERY, RIM, RS, SI_DMP_HABILITATIONS, SI_DMP_PATIENTS, XDS
 from ihe.markup import attribute
 from ihe.transactions import Actor, Transaction
 
 RMD = "urn:ihe:iti:rmd:2017"
-_PREFIXES = {"xds": XDS, "rim": RIM, "rs": RS, "lcm": LCM, "query": QUERY, "rmd": RMD, "hl7": HL7, "gdp": GDP}
+_PREFIXES = {
+    "xds": XDS,
+    "rim": RIM,
+    "rs": RS,
+    "lcm": LCM,
+    "query": QUERY,
+    "rmd": RMD,
+    "hl7": HL7,
+    "gdp": GDP,
+    "hab": SI_DMP_HABILITATIONS,
+    "pat": SI_DMP_PATIENTS,
+}
 _FOLDER = Path(schemas.__file__).parent
 
 
@@ -55,7 +66,9 @@ INTERFACES = {
     Actor.DOCUMENT_REPOSITORY: Interface(XDS, (*_EBRIM, "xds/xds", "xds/rmd"), mtom=True),
     Actor.PIX_MANAGER: Interface("urn:ihe:iti:pixv3:2007", ("xds/hl7v3",)),
     Actor.DMP_PATIENTS: Interface(GDP, ("dmp/hl7v3", "dmp/gdp"), named_for_actor=False),
-    Actor.DMP_HABILITATIONS: Interface("urn:si-dmp-habilitations", (), named_for_actor=False),
+    Actor.DMP_HABILITATIONS: Interface(
+        SI_DMP_HABILITATIONS, ("dmp/habilitations", "dmp/patients"), named_for_actor=False
+    ),
 }
 
 # Source: ITI TF-2 Appendix W for the names.
@@ -97,6 +110,14 @@ OPERATIONS = {
     ),
     Transaction.TD1_3B: Operation(
         "PatientRevise_PRPA_IN201314UV02", "hl7:PRPA_IN201314UV02", "gdp:PRPA_IN201314UV02_Response"
+    ),
+    Transaction.TD0_3: Operation("setAuthorization", "hab:setAuthorization", "hab:setAuthorizationResponse"),
+    Transaction.TD0_4: Operation("patientList", "pat:patientList", "pat:patientListResponse"),
+    Transaction.TD1_5A: Operation("createPatientAccess", "pat:createPatientAccess", "pat:createPatientAccessResponse"),
+    Transaction.TD1_5B: Operation("patientOTPUpdate", "pat:patientOTPUpdate", "pat:patientOTPUpdateResponse"),
+    Transaction.TD1_5D: Operation("updatePatientAccess", "pat:updatePatientAccess", "pat:updatePatientAccessResponse"),
+    Transaction.TD1_6: Operation(
+        "listAuthorizationByPatient", "hab:listAuthorizationByPatient", "hab:listAuthorizationByPatientResponse"
     ),
 }
 

@@ -11,13 +11,16 @@ from dmp.acces import candidates, existence
 from dmp.administration import Administration
 from dmp.alimentation import Alimentation
 from dmp.attributs import Attributs
+from dmp.autorisations import declare, holders
+from dmp.compte import create_access, renew_access, update_channel
 from dmp.consultation import open_documents, search
+from dmp.dossiers_autorises import authorised_dossiers
 from dmp.mise_a_jour import MiseAJour
 from dmp.patient_search import PatientSearch
 from dmp.patients import Consumer, Notice, Patients
 from dmp.requests import DocumentRequest, Lot, Opened
 from identities.requester import Requester
-from ihe.door import Authenticate, Door, DossierPorts, PatientPorts, Peer
+from ihe.door import AccountPorts, Authenticate, Door, DossierPorts, HabilitationPorts, PatientPorts, Peer
 from ihe.endpoint import DMP_ACTORS, IHE_ACTORS
 from ihe.iti46 import write_notification
 from ihe.mime import Limits
@@ -86,6 +89,16 @@ def ihe_door(house: House) -> Door:
         remove_documents=remove_documents,
         patients=_patient_ports(house),
         dossiers=_dossier_ports(house),
+        habilitations=HabilitationPorts(
+            declare=partial(declare, gate),
+            dossiers=partial(authorised_dossiers, gate),
+            holders=partial(holders, gate),
+        ),
+        accounts=AccountPorts(
+            create=partial(create_access, gate),
+            update_channel=partial(update_channel, gate),
+            renew=partial(renew_access, gate),
+        ),
         stage=gate.stage,
         refused=gate.refused,
         peer=peer,

@@ -28,6 +28,17 @@ _ACTIVITIES = (
 _EVERY_STRUCTURE = sa.select(STRUCTURES).order_by(STRUCTURES.c.structure_id)
 _STRUCTURE = _EVERY_STRUCTURE.where(STRUCTURES.c.structure_id == sa.bindparam("structure_id"))
 
+_MEMBERS = (
+    sa.select(PROFESSIONALS.c.id_nat)
+    .join(MEMBERSHIPS, MEMBERSHIPS.c.id_nat == PROFESSIONALS.c.id_nat)
+    .where(
+        MEMBERSHIPS.c.structure_id == sa.bindparam("structure_id"),
+        MEMBERSHIPS.c.ended.is_(None),
+        PROFESSIONALS.c.active,
+    )
+    .order_by(PROFESSIONALS.c.id_nat)
+)
+
 
 class Directory:
     """Professionals and structures, in the transaction of one connection."""
@@ -64,6 +75,10 @@ class Directory:
         found = sa.select(STRUCTURES.c.structure_id, STRUCTURES.c.active)
         rows = self._connection.execute(found.where(STRUCTURES.c.structure_id.in_(structures)))
         return {row.structure_id: row.active for row in rows}
+
+    def members(self, structure_id: str) -> tuple[str, ...]:
+        """The PS_IdNat of the active professionals whose activity in that structure has not ended, in order."""
+        return tuple(self._connection.execute(_MEMBERS, {"structure_id": structure_id}).scalars())
 
     def activities(self, id_nat: str) -> tuple[Activity, ...]:
         """What the professional does in each structure, then what he did, by Struct_IdNat."""

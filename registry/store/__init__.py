@@ -7,10 +7,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from registry.activity import Activity
 from registry.lifecycle import DocumentVersion, Effects, Existing
 from registry.metadata import DocumentEntry, Submission
 from registry.removal import Around
 from registry.scope import Custody, Scope
+from registry.store.dating import activity
 from registry.store.dossiers import dossiers_of
 from registry.store.looking import Looker
 from registry.store.merging import rename, unite
@@ -83,6 +85,10 @@ class RegistryStore:
         Raises RegistryError XDSTooManyResults.
         """
         return dossiers_of(self._connection, query)
+
+    def activity(self, scopes: Iterable[Scope]) -> dict[str, Activity]:
+        """When the documents of several dossiers came and changed, within the Scope of each, by dossier key."""
+        return {scope.patient: activity(self._connection, scope) for scope in scopes}
 
     def hidden(
         self, scope: Scope, *, unique_ids: Sequence[str] = (), entry_uuids: Sequence[str] = ()

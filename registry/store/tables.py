@@ -69,6 +69,10 @@ def _version() -> sa.Column[int]:
     return sa.Column("version", sa.Integer, nullable=False)  # VersionInfo, from 1; one of each for a logical_id
 
 
+def _received() -> sa.Column[str]:
+    return sa.Column("received", _DTM, nullable=False)  # when the registry accepted it
+
+
 def _entry(*, primary_key: bool = False) -> sa.Column[int]:
     """The entry that a row is about. No foreign key: a database would read the whole table for each entry removed."""
     return sa.Column("entry", _KEY, nullable=False, primary_key=primary_key, info={ABOUT: "registry_entry"})
@@ -86,6 +90,7 @@ ENTRY = sa.Table(
     _latest(),
     _uuid("logical_id"),
     _version(),
+    _received(),
     sa.Column("creation_time", _DTM),
     sa.Column("service_start_time", _DTM),
     sa.Column("service_stop_time", _DTM),
@@ -180,7 +185,7 @@ SUBMISSION_SET = sa.Table(
     _text("content_type_code"),
     _text("author_persons"),  # as a JSON list: patterns are matched outside of the database
     _text("home", nullable=True),
-    sa.Column("received", _DTM, nullable=False),  # when the registry accepted it
+    _received(),
     _text("body"),
     sa.Index(None, "patient", "entry_uuid"),
     sa.Index(None, "patient", "submission_time"),

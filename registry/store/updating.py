@@ -136,7 +136,7 @@ class UpdateWriter:
         for version in effects.versions:
             self._supersede(version)
             if isinstance(version.item, DocumentEntry):
-                self._save_entry(version.item, version.previous, custody[version.item.entry_uuid])
+                self._save_entry(version.item, version.previous, custody[version.item.entry_uuid], received)
             else:
                 self._writer.save_folder(version.item)
         self._writer.save_set(effects.submission_set, received)
@@ -156,14 +156,16 @@ class UpdateWriter:
         if self._connection.execute(_SUPERSEDE[type(registered)], values).rowcount != 1:
             raise RegistryError([_SUPERSEDED])
 
-    def _save_entry(self, entry: DocumentEntry, previous: RegisteredVersion, custody: Custody) -> None:
+    def _save_entry(
+        self, entry: DocumentEntry, previous: RegisteredVersion, custody: Custody, received: datetime
+    ) -> None:
         """Those who stood behind the version before stand behind this one; a CDA version is that of the newest."""
         at = {"before": previous.item.entry_uuid}
         rows = self._connection.execute(_CUSTODY, at).all()
         persons = {row.identifier for row in rows if row.kind == PERSON}
         structures = {row.identifier for row in rows if row.kind != PERSON}
         both = Custody(custody.persons | persons, custody.structures | structures)
-        key = self._writer.save_entry(entry, both)
+        key = self._writer.save_entry(entry, both, received)
         try:
             self._connection.execute(_MOVE_VERSION, {**at, "after": key, "into": self._patient})
         except sa.exc.IntegrityError:

@@ -71,7 +71,8 @@ class Writer:
     def save(self, effects: Effects, custody: Mapping[str, Custody], received: datetime) -> None:
         self._claim_unique_ids(effects)
         for entry in effects.submission.entries:
-            self.save_entry(entry, custody[entry.entry_uuid], effects.versions.get(entry.entry_uuid))
+            version = effects.versions.get(entry.entry_uuid)
+            self.save_entry(entry, custody[entry.entry_uuid], received, version)
         self.save_set(effects.submission.submission_set, received)
         for folder in effects.submission.folders:
             self.save_folder(folder)
@@ -104,11 +105,13 @@ class Writer:
         row = {"unique_id": submission_set.unique_id, "patient": self._patient, "package": True}
         self.insert(UNIQUE_ID, [row], _PACKAGE_TAKEN)
 
-    def save_entry(self, entry: DocumentEntry, custody: Custody, version: DocumentVersion | None = None) -> int:
+    def save_entry(
+        self, entry: DocumentEntry, custody: Custody, received: datetime, version: DocumentVersion | None = None
+    ) -> int:
         """Writes `entry` and its side rows; its key."""
         patient = self._patient
         try:
-            key: int = self._connection.execute(_INSERT_ENTRY, self._entry(entry)).scalar_one()
+            key: int = self._connection.execute(_INSERT_ENTRY, self._entry(entry, received)).scalar_one()
         except sa.exc.IntegrityError:
             raise RegistryError([_UUID_TAKEN]) from None
         codes = [
@@ -137,7 +140,7 @@ class Writer:
             self.insert(VERSION, [row], _VERSION_TAKEN)
         return key
 
-    def _entry(self, entry: DocumentEntry) -> dict[str, Any]:
+    def _entry(self, entry: DocumentEntry, received: datetime) -> dict[str, Any]:
         return {
             "patient": self._patient,
             "entry_uuid": entry.entry_uuid,
@@ -146,6 +149,7 @@ class Writer:
             "object_type": entry.object_type,
             "logical_id": entry.logical_id,
             "version": entry.version,
+            "received": _second(received),
             "creation_time": _floor(entry.creation_time),
             "service_start_time": _floor(entry.service_start_time),
             "service_stop_time": _floor(entry.service_stop_time),
@@ -171,7 +175,7 @@ class Writer:
             "content_type_code": code_key(submission_set.content_type_code),
             "author_persons": json.dumps([author.person for author in submission_set.authors if author.person]),
             "home": submission_set.home_community_id or None,
-            "received": received.strftime("%Y%m%d%H%M%S"),
+            "received": _second(received),
             "body": to_json(submission_set),
         }
         self.insert(SUBMISSION_SET, [row], _UUID_TAKEN)
@@ -224,6 +228,10 @@ class Writer:
             if taken is None:
                 raise
             raise RegistryError([taken]) from None
+
+
+def _second(instant: datetime) -> str:
+    return instant.strftime("%Y%m%d%H%M%S")
 
 
 def _floor(dtm: str) -> str | None:

@@ -150,3 +150,13 @@ def test_the_directory_of_professionals(store: IdentitiesStore) -> None:
     store.save_professional(moved)
     assert store.professional(DOCTOR.id_nat) == moved
     assert store.professional(SECRETARY.id_nat) == SECRETARY
+
+
+def test_the_professionals_of_a_structure(store: IdentitiesStore) -> None:
+    nurse = replace(DOCTOR, id_nat="899900000025", profession="60", specialty="")
+    left = replace(DOCTOR, id_nat="899900000033", active=False)
+    elsewhere = replace(DOCTOR, id_nat="899900000041", structures=frozenset({PRACTICE.structure_id}))
+    for each in (DOCTOR, nurse, left, elsewhere, SECRETARY):
+        store.save_professional(each)
+    assert store.members(HOSPITAL.structure_id) == (DOCTOR.id_nat, nurse.id_nat)
+    assert store.members("1999999999") == ()

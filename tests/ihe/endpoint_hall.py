@@ -141,6 +141,8 @@ class Hall:
             remove_documents=self.remove,
             patients=None,  # type: ignore[arg-type]
             dossiers=None,  # type: ignore[arg-type]
+            habilitations=None,  # type: ignore[arg-type]
+            accounts=None,  # type: ignore[arg-type]
             stage=self.stage,
             refused=lambda call, reason, requester: self.refused.append((call, reason, requester)),
             peer=lambda _environ: Peer(),

@@ -57,6 +57,7 @@ def _registry() -> None:
         sa.Column("latest", sa.Boolean(), nullable=False),
         sa.Column("logical_id", sa.LargeBinary(16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("received", sa.String(length=14), nullable=False),
         sa.Column("creation_time", sa.String(length=14), nullable=True),
         sa.Column("service_start_time", sa.String(length=14), nullable=True),
         sa.Column("service_stop_time", sa.String(length=14), nullable=True),
@@ -219,6 +220,7 @@ def _habilitations() -> None:
         sa.Column("ends", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("dossier", "kind", "holder"),
     )
+    op.create_index(op.f("ix_authorisations_holder"), "authorisations", ["holder"])
     op.create_table(
         "blockings",
         sa.Column("dossier", sa.String(length=64), nullable=False),
@@ -243,6 +245,7 @@ def _habilitations() -> None:
         sa.Column("id_nat", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("dossier", "id_nat"),
     )
+    op.create_index(op.f("ix_medecins_traitants_id_nat"), "medecins_traitants", ["id_nat"])
     op.create_table(
         "oppositions",
         sa.Column("dossier", sa.String(length=64), nullable=False),
@@ -293,6 +296,7 @@ def _audit() -> None:
     )
     op.create_index("audit_event_dossier", "audit_event", ["dossier", "sequence"])
     op.create_index("audit_event_patient", "audit_event", ["patient_value", "patient_authority", "sequence"])
+    op.create_index("audit_event_requester", "audit_event", ["requester_id", "dossier", "instant"])
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
