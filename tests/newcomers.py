@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from audit.store import AuditRecord, AuditStore
@@ -95,7 +95,9 @@ def plant(village: Village, ins: str, documents: Sequence[Planted]) -> tuple[Doc
             for entry, each in zip(entries, documents, strict=True):
                 where = ENTRY.c.unique_id == entry.unique_id
                 connection.execute(ENTRY.update().where(where).values(availability_status=each.status))
-    return tuple(entries)
+    return tuple(
+        replace(entry, availability_status=each.status) for entry, each in zip(entries, documents, strict=True)
+    )
 
 
 def events_since(village: Village, sequence: int) -> tuple[AuditRecord, ...]:

@@ -16,9 +16,9 @@ from lxml import etree
 
 from audit.event import Outcome
 from conformance.lps.client import Lps
+from conformance.lps.connection import REPOSITORY
 from conformance.lps.people import Patient
 from conformance.lps.soap import RETRIEVE_DOCUMENT_SET, XDS
-from conformance.lps.vihf import Access
 from registry.metadata import DocumentEntry
 from schemas.value_sets import ValueSets
 from server.demo.people import PATIENTS
@@ -103,9 +103,9 @@ def retrieve(lps: Lps, patient: Patient, village: Village, unique_ids: list[str]
         wanted = etree.SubElement(root, f"{{{XDS}}}DocumentRequest")
         etree.SubElement(wanted, f"{{{XDS}}}RepositoryUniqueId").text = village.settings.domain.repository_unique_id
         etree.SubElement(wanted, f"{{{XDS}}}DocumentUniqueId").text = unique_id
-    request = lps._package(RETRIEVE_DOCUMENT_SET, [etree.tostring(root)], patient, Access(), False)
+    request = lps.package(REPOSITORY, RETRIEVE_DOCUMENT_SET, [etree.tostring(root)], patient)
     with tempfile.TemporaryDirectory() as folder:
-        body, _ = lps._exchange(request, Path(folder))
+        body, _ = lps.exchange(request, Path(folder))
     came = {str(each.text) for each in body.iterfind(f"{{{XDS}}}DocumentResponse/{{{XDS}}}DocumentUniqueId")}
     errors = {}
     for error in body.iter("{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}RegistryError"):
