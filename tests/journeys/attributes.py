@@ -13,7 +13,8 @@ import pytest
 from lxml import etree
 
 from audit.store import AuditRecord
-from conformance.lps.client import REGISTRY, Lps, Request
+from conformance.lps.client import Lps
+from conformance.lps.connection import REGISTRY, Request
 from conformance.lps.metadata import Visibility
 from conformance.lps.people import Patient
 from conformance.lps.soap import LpsError, check, envelope
