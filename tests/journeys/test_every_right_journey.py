@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +40,7 @@ MASK = Visibility(mask=True).codes()
 APPROVED, ARCHIVED = AvailabilityStatus.APPROVED, AvailabilityStatus.ARCHIVED
 CONSULTATION = "consultation_report"
 UNKNOWN = ("XDSMetadataUpdateError", "XDSMetadataVersionError")  # what an unknown entryUUID, or logicalID, is told
+AS_MEDECIN = ("medecin_traitant_DMP", "medecin_non_MT")
 SHOWN_NOTHING = ("CPE_non_PS", "ES_indirect", "PE_non_PS")  # TD3.1, métadonnées: non
 
 
@@ -124,14 +126,16 @@ def stop_treating(rights: RightsVillage, cell: Cell, _tmp_path: Path) -> None:
 
 
 def authorised_dossiers(rights: RightsVillage, cell: Cell, _tmp_path: Path) -> None:
-    """The VIHF names the patient, or nobody could tell a médecin traitant from another médecin."""
-    lps = rights.lps(cell.person)
+    """A list is about no dossier, so that nobody is its médecin traitant: such a cell is decided, with the same outcome,
+    in the column of a médecin."""
+    lps, judged = rights.lps(cell.person), replace(cell, heading=cell.heading.replace(*AS_MEDECIN))
 
     def list_them(*fields: tuple[str, str]) -> list[AuthorisedDmp]:
         return read_dmps(lps.call(SI_DMP_PATIENTS, "patientList", fields, rights.patient, cell.access))
 
     since = (("startDate", "20200101000000"), ("dateType", LAST_AUTHORISATION)) if cell.note == "3" else ()
-    decided(rights, cell, lambda: list_them(*since))
+    assert judged in CELLS, "the two columns say the same"
+    decided(rights, judged, lambda: list_them(*since))
     if cell.note == "3":
         assert refusal(list_them) is not None, "limited by date to new authorisations"
 
@@ -159,14 +163,15 @@ def professionals(rights: RightsVillage, cell: Cell, _tmp_path: Path) -> None:
 
 
 def web(rights: RightsVillage, cell: Cell, _tmp_path: Path) -> None:
-    """TD0.9 by the card of the TLS connection, TD0.10 (AIR) by a VIHF in a form."""
-    keys = rights.village.demo.keys(rights.village.demo.person("clinique" if cell.sheet == "AIR" else cell.person))
+    """TD0.9 by the card of the TLS connection, TD0.10 (a structure's connection) by a VIHF in a form."""
+    holder = {"AIR": "clinique"}.get(cell.sheet, cell.person)
+    keys = rights.village.demo.keys(rights.village.demo.person(holder))
     context = ssl.create_default_context(cafile=str(rights.village.folder / "ca.pem"))
     context.load_cert_chain(keys.auth_cert, keys.auth_key)
     mode = urllib.parse.urlencode({"mode": cell.access.mode, "motif": cell.access.reason})
     url = f"https://{rights.village.settings.https}/AccesDirect/TableauDeBord/{INS}?{mode}"
     form = None
-    if cell.sheet == "AIR":
+    if cell.sheet == "AIR" or cell.actor == "ES_indirect":
         assertion = rights.lps(cell.person).assertion(rights.patient, cell.access)
         form = urllib.parse.urlencode({"VIHF": b64encode(assertion).decode()}).encode()
     try:
