@@ -126,8 +126,8 @@ def stop_treating(rights: RightsVillage, cell: Cell, _tmp_path: Path) -> None:
 
 
 def authorised_dossiers(rights: RightsVillage, cell: Cell, _tmp_path: Path) -> None:
-    """A list is about no dossier, so that nobody is its médecin traitant: such a cell is decided, with the same outcome,
-    in the column of a médecin."""
+    """A list is about no dossier, so that nobody is its médecin traitant: such a cell is decided, with the same
+    outcome, in the column of a médecin."""
     lps, judged = rights.lps(cell.person), replace(cell, heading=cell.heading.replace(*AS_MEDECIN))
 
     def list_them(*fields: tuple[str, str]) -> list[AuthorisedDmp]:
