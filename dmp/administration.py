@@ -108,7 +108,9 @@ class Administration:
         Raises AccessRefused, or RegistryError: XDSUnknownPatientId, DMPFound, a consent that is missing.
         """
         with self._passage(requester, Action.TD1_2, said, call) as passage:
-            dossier = _known(passage)
+            dossier = passage.dossier
+            if dossier is None:
+                raise RegistryError([UNKNOWN])
             if dossier.status is DossierStatus.OPEN:
                 raise RegistryError([FOUND_OPEN])
             _check_consent(said, CONSENTEMENT_REACTIVATION)
@@ -119,7 +121,7 @@ class Administration:
         """TD1.3a. Raises AccessRefused, RegistryError."""
         with self.gate.passage(requester, Action.TD1_3A, patient, call) as passage:
             passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
-            dossier = _known(passage)
+            dossier = passage.opened
             switches = passage.rooms.rights.wishes(dossier.key).switches
             return AdministrativeData(dossier, tuple(_in_office(passage, dossier)), switches)
 
@@ -129,7 +131,7 @@ class Administration:
         Raises AccessRefused, or RegistryError for a representative of an adult who is no guardian.
         """
         with self._passage(requester, Action.TD1_3B, said, call) as passage:
-            dossier = _known(passage)
+            dossier = passage.opened
             passage.rooms.identities.set_traits(dossier.key, amended(dossier.traits, said.traits))
             warnings = () if _agree(said.traits, dossier.traits) else (NOT_CHANGED,)
             return replace(_registered(passage, dossier, said), warnings=warnings)
@@ -137,7 +139,7 @@ class Administration:
     def close(self, requester: Requester, call: Call, said: Registration) -> Registered:
         """TD1.4: nothing is erased, nothing is accessible any more. Raises AccessRefused, RegistryError."""
         with self._passage(requester, Action.TD1_4, said, call) as passage:
-            dossier = _known(passage)
+            dossier = passage.opened
             code, reason = said.closing_code, said.closing_reason
             passage.rooms.identities.close(dossier.key, instant=passage.now, reason=reason, code=code)
             return Registered(again(passage.rooms.identities, dossier))
@@ -173,13 +175,6 @@ def _agree(said: Traits, held: Traits) -> bool:
         (said.birth_date, held.birth_date),
     )
     return all(not new or new == old for new, old in pairs)
-
-
-def _known(passage: Passage) -> Dossier:
-    """The dossier of the patient: what its action asks of it the gate has seen to. Raises RegistryError."""
-    if passage.dossier is None:
-        raise RegistryError([UNKNOWN])
-    return passage.dossier
 
 
 def _check_consent(said: Registration, code: str) -> None:

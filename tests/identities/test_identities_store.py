@@ -104,9 +104,9 @@ def test_an_ins_c_of_the_history_leads_to_the_same_dossier(store: IdentitiesStor
 
 def test_closing_and_reopening(store: IdentitiesStore) -> None:
     store.open(DOSSIER)
-    store.close("d1", instant=LATER, reason="Demande du patient")
-    closed = replace(DOSSIER, status=DossierStatus.CLOSED, closed=LATER, closing_reason="Demande du patient")
-    assert store.dossier(CURRENT) == closed
+    store.close("d1", instant=LATER, reason="Demande du patient", code="FERMETURE_DEMANDE_PATIENT")
+    said = {"closing_code": "FERMETURE_DEMANDE_PATIENT", "closing_reason": "Demande du patient"}
+    assert store.dossier(CURRENT) == replace(DOSSIER, status=DossierStatus.CLOSED, closed=LATER, **said)  # type: ignore
     with pytest.raises(IdentityError, match="a dossier that is active"):
         store.close("d1", instant=LATER, reason="")
     store.reopen("d1", instant=LATER)

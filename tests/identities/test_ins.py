@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identities.ins import InsError, check_ins, ins_c, key_of, read_cx, read_ins, write_cx
+from identities.ins import InsError, check_ins, ins_c, ins_c_of, key_of, read_cx, read_ins, write_cx
 from identities.requester import PatientId
 from schemas import oids
 
@@ -58,6 +58,28 @@ def test_the_number_printed_in_a_public_guide_has_a_wrong_key() -> None:
 )
 def test_ins_c_vectors(given_name: str, birth: date, number: str, expected: str) -> None:
     assert ins_c(given_name, birth, number) == expected
+
+
+PATIENT_OF_THE_KIT = PatientId("207058575627097", oids.INS_NIR_TEST)
+
+
+def test_the_ins_c_of_a_patient_is_made_of_the_first_given_name() -> None:
+    expected = PatientId("1197854176879056415520", oids.INS_C)
+    for given_names in ("LAURENCE", "Laurence Marie"):
+        assert ins_c_of(PATIENT_OF_THE_KIT, given_names, date(1907, 5, 25)) == expected
+
+
+@pytest.mark.parametrize(
+    ("patient", "given_names", "birth"),
+    [
+        (PatientId(PATIENT_OF_THE_KIT.value, oids.INS_NIA), "LAURENCE", date(1907, 5, 25)),
+        (PatientId(PATIENT_OF_THE_KIT.value, "1.2.3"), "LAURENCE", date(1907, 5, 25)),
+        (PATIENT_OF_THE_KIT, " ", date(1907, 5, 25)),
+        (PATIENT_OF_THE_KIT, "LAURENCE", None),
+    ],
+)
+def test_no_ins_c_of_what_is_not_known(patient: PatientId, given_names: str, birth: date | None) -> None:
+    assert ins_c_of(patient, given_names, birth) is None
 
 
 @given(st.text(max_size=30), st.dates(min_value=date(1900, 1, 1)), numbers)

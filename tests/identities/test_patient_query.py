@@ -131,6 +131,18 @@ def test_sql_finds_exactly_whom_the_query_fits(
     assert found == {str(number) for number, traits in enumerate(patients) if fits(query, number, traits)}
 
 
+def test_closed_dossiers_are_found_where_they_are_wanted(connection: sa.Connection) -> None:
+    store, traits = IdentitiesStore(connection), Traits("MUSTER", "MAJA", None, "F")
+    for table in (TERMS, IDENTIFIERS, DOSSIERS):
+        connection.execute(sa.delete(table))
+    for key in ("open", "closed"):
+        store.open(Dossier(key, (PatientId(key, AUTHORITY),), traits, DossierStatus.OPEN, NOW))
+    store.close("closed", instant=NOW, reason="")
+    query = PatientQuery(sexes=("F",))
+    assert {dossier.key for dossier in store.find_dossiers(query, 10)} == {"open", "closed"}
+    assert [dossier.key for dossier in store.find_dossiers(query, 1, open_only=True)] == ["open"]
+
+
 @given(TRAITS, QUERIES)
 def test_whoever_fits_by_name_is_worth_something(traits: Traits, query: PatientQuery) -> None:
     degree = query.degree(traits)
