@@ -12,6 +12,7 @@ from dataclasses import replace
 from dmp.acces import Candidate, Existence
 from dmp.administration import AdministrativeData, Registered
 from dmp.patient_search import Question
+from habilitations.patient_rules import Autorisation
 from identities.requester import PatientId
 from ihe import iti47
 from ihe.gdp_patient import write_administrative_data, write_candidate, write_existing, write_registered_patient
@@ -88,7 +89,10 @@ def write_existence(message: Message, stamp: Stamp, found: Existence) -> bytes:
         oids.AUTORISATION,
         f'xsi:type="hl7:CV" code="{found.autorisation.value}" codeSystem="{oids.STATUT_AUTORISATION}"',
     ) + _attention("STATUT_MT", oids.STATUT_MT, f'xsi:type="hl7:BL" value="{str(found.medecin_traitant).lower()}"')
-    patient = write_existing(found.dossier, internet_account=found.internet_account) if found.dossier else ""
+    let_in = found.autorisation is Autorisation.VALIDE
+    patient = ""
+    if found.dossier is not None:
+        patient = write_existing(found.dossier, internet_account=found.internet_account, let_in=let_in)
     act = _query_act(message, patient, "OK" if found.dossier else "NF")
     return _answer(message, stamp, QUERY_ANSWER, (), act, attention).encode()
 

@@ -24,14 +24,14 @@ from schemas import oids
 _CITY_PARTS = frozenset({"city", "postalCode"})  # all that TD0.5 tells of an address
 
 
-def write_existing(dossier: Dossier, *, internet_account: bool) -> str:
-    """The patient of TD0.2."""
+def write_existing(dossier: Dossier, *, internet_account: bool, let_in: bool) -> str:
+    """The patient of TD0.2; how to reach them only to whom they `let_in`."""
     observations = [
         _observed("COMPTE_INTERNET_OUVERT", oids.COMPTE_INTERNET, _boolean(internet_account)),
         _observed("RATTACHEMENT_ENS", oids.CONSENTEMENT, _boolean(dossier.attached_to_mes)),
         *_closing(dossier),
     ]
-    return _patient(dossier, _identity(dossier.traits), observations)
+    return _patient(dossier, _identity(dossier.traits if let_in else _unreached(dossier.traits)), observations)
 
 
 def write_administrative_data(found: AdministrativeData) -> str:
@@ -71,7 +71,7 @@ def write_candidate(found: Candidate) -> str:
         replace(address, parts=tuple(part for part in address.parts if part.kind in _CITY_PARTS))
         for address in found.traits.demographics.addresses
     )
-    person = _identity(replace(found.traits, demographics=replace(found.traits.demographics, telecoms=())))
+    person = _identity(_unreached(found.traits))
     opposed = _observation(OPPOSITION_CENTRE_15, oids.CONSENTEMENT, _boolean(found.opposed_to_centre_15))
     return (
         f'<hl7:patient classCode="PAT">{write_patient_ids((found.identifiers[0], *_ins_c(found.identifiers)))}'
@@ -83,6 +83,11 @@ def write_candidate(found: Candidate) -> str:
         f'</hl7:queryMatchObservation></hl7:subjectOf1><hl7:subjectOf2 typeCode="SBJ">{opposed}</hl7:subjectOf2>'
         "</hl7:patient>"
     )
+
+
+def _unreached(traits: Traits) -> Traits:
+    """The same person, without telecoms."""
+    return replace(traits, demographics=replace(traits.demographics, telecoms=()))
 
 
 def _identity(traits: Traits) -> str:

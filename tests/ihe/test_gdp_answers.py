@@ -192,3 +192,10 @@ def test_what_is_told_can_be_sent_back(
     assert said.answers == {"OPPOSITION_BRIS_DE_GLACE": True, "OPPOSITION_ACCES_URGENCE": False}
     held = [(each.relationship, each.family, each.given, each.telecoms) for each in said.representatives]
     assert held == [(each.relationship, each.family, each.given, each.telecoms) for each in REPRESENTATIVES]
+
+
+@pytest.mark.parametrize("autorisation", Autorisation)
+def test_only_who_is_let_in_learns_how_to_reach_a_patient(autorisation: Autorisation) -> None:
+    told = parse(gdp.write_existence(QUERY, STAMP, Existence(OPEN, autorisation, False, False)))
+    telecoms = [each.get("value") for each in told.iterfind(".//h:telecom", NS)]
+    assert telecoms == (["tel:0607080901"] if autorisation is Autorisation.VALIDE else [])
