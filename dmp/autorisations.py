@@ -130,11 +130,11 @@ class Holder:
     last_action: datetime | None = None
 
 
-def holders(gate: Gate, requester: Requester, call: Call, mode: Mode, raw: bytes) -> tuple[Holder, ...]:
+def holders(gate: Gate, requester: Requester, call: Call, mode: Mode, raw: bytes = b"") -> tuple[Holder, ...]:
     """Whom the patient lets in and shuts out, named by the directory as far as it knows them. Raises AccessRefused.
 
     Authorisations that are over let nobody in, and are not told. A legal representative does not learn when somebody
-    last came by a secret connection. `raw` is the request as received, for the audit log.
+    last came by a secret connection. `raw` is the request as received, if a message came, for the audit log.
     """
     with gate.passage(requester, Action.TD1_6, None, call) as passage:
         passage.objects.append(AuditObject(ObjectKind.QUERY, call.request_id, content=raw))

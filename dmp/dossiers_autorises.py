@@ -71,13 +71,13 @@ class AuthorisedDossier:
 
 
 def authorised_dossiers(
-    gate: Gate, requester: Requester, call: Call, since: Since | None, owner: str, raw: bytes
+    gate: Gate, requester: Requester, call: Call, since: Since | None, owner: str, raw: bytes = b""
 ) -> tuple[AuthorisedDossier, ...]:
     """The open dossiers that the requester, or whom he may ask for, is authorised to; by name.
 
     `owner` is the professional whose list the holder of a CPE asks for, '' for all. The patient whom the assertion may
-    name plays no part. `raw` is the request as received, for the audit log. Raises AccessRefused; RegistryError for
-    what the requester may not ask, or too many.
+    name plays no part. `raw` is the request as received, if a message came, for the audit log. Raises AccessRefused;
+    RegistryError for what the requester may not ask, or too many.
     """
     with gate.passage(replace(requester, patient=None), Action.TD0_4, None, call) as passage:
         passage.objects.append(AuditObject(ObjectKind.QUERY, call.request_id, content=raw))

@@ -76,7 +76,7 @@ class Place:
             return False
 
     def dossiers(self, who: Requester, since: Since | None = None, owner: str = "") -> tuple[AuthorisedDossier, ...]:
-        return authorised_dossiers(self.gate, who, CALL, since, owner, b"")
+        return authorised_dossiers(self.gate, who, CALL, since, owner)
 
 
 @pytest.fixture
@@ -186,9 +186,9 @@ def test_authorisations_that_are_over_are_not_told(place: Place) -> None:
     place.declare(MEDECIN, patient)
     place.now = BEGIN + AUTHORISATION_LENGTH - SECOND
     asker = replace(MEDECIN, patient=patient)
-    assert {each.id for each in holders(place.gate, asker, CALL, Mode.TOUTE, b"")} == {MEDECIN.id_nat, INFIRMIER.id_nat}
+    assert {each.id for each in holders(place.gate, asker, CALL, Mode.TOUTE)} == {MEDECIN.id_nat, INFIRMIER.id_nat}
     place.now += SECOND
-    (left,) = holders(place.gate, asker, CALL, Mode.ACTIVE, b"")
+    (left,) = holders(place.gate, asker, CALL, Mode.ACTIVE)
     assert (left.id, left.start) == (MEDECIN.id_nat, BEGIN + DAY)
 
 
@@ -200,7 +200,7 @@ def test_every_specialty_is_told(place: Place) -> None:
         assert known is not None
         rooms.identities.save_professional(replace(known, exercices=both))
     place.declare(MEDECIN, patient)
-    (told,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE, b"")
+    (told,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE)
     assert [(each.code, each.label) for each in told.specialties] == [
         ("G15_10/SM04", "Médecin - Cardiologie et maladies vasculaires (SM)"),
         ("G15_10/SM26", "Médecin - Qualifié en Médecine Générale (SM)"),
@@ -220,9 +220,9 @@ def test_a_secret_connection_is_told_to_professionals_and_not_to_a_representativ
     secret_visit = place.now = BEGIN + 2 * DAY
     assert place.enters(replace(MEDECIN, secret_connection=True), patient)
     place.now += DAY
-    (seen,) = holders(place.gate, replace(REPRESENTATIVE, patient=patient), CALL, Mode.TOUTE, b"")
+    (seen,) = holders(place.gate, replace(REPRESENTATIVE, patient=patient), CALL, Mode.TOUTE)
     assert seen.last_action == open_visit
-    (seen,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE, b"")
+    (seen,) = holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE)
     assert seen.last_action == secret_visit
 
 

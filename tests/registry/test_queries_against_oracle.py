@@ -225,7 +225,7 @@ def stored(connection: sa.Connection, world: World) -> RegistryStore:
         for item in own:
             match item:
                 case DocumentEntry():
-                    writer.save_entry(item, world.custody[item.entry_uuid])
+                    writer.save_entry(item, world.custody[item.entry_uuid], NOW)
                 case SubmissionSet():
                     writer.save_set(item, NOW)
                 case Folder():
