@@ -37,7 +37,8 @@ def acces_direct(door: Door) -> Blueprint:
 
     def declare(ins: str) -> Redirection:
         asked = _asked(AUTHORISATION, ins)
-        visit = arrive(door, replace(asked, posted=VIHF in asked.given))
+        call = replace(asked.call, transaction="TD0.3")
+        visit = arrive(door, replace(asked, call=call, posted=VIHF in asked.given))
         if not visit.vihf and not csrf.genuine(request.cookies, asked.given):
             door.refused(visit.call, "form: expected the token of its page, got another or none", visit.requester)
             raise BadRequest

@@ -146,7 +146,7 @@ class Pages:
         Who came by an assertion posts it again to that page. Raises AccessRefused, RegistryError.
         """
         change = Change.MEDECIN_TRAITANT if "medecin_traitant" in given else Change.AUTORISATION
-        self._door.declare(visit.requester, replace(visit.call, transaction="TD0.3"), change)
+        self._door.declare(visit.requester, visit.call, change)
         asked = given.get("page", "")
         page_ = asked if asked in ABOUT_SOMEBODY else DOSSIER
         return redirect(visit.link(page_, visit.patient), 307 if visit.vihf else 303)

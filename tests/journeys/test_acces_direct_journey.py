@@ -7,10 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from acces_direct import IRENE, LAETITIA, MAMADOU, NOBODY, SUZANNE, YANN, Provide, events, page
+from acces_direct import IRENE, LAETITIA, MAMADOU, NOBODY, SUZANNE, YANN, Provide, assertion, events, page
 
-from conformance.lps.people import Patient
-from conformance.lps.vihf import Access
 from identities.professional import Professional, Structure
 from schemas import oids
 from server.demo.people import CABINET_DU_PARC, HOPITAL, LABORATOIRE, inhabitant
@@ -88,9 +86,6 @@ def test_who_has_no_health_profession_sees_no_documents(village: Village) -> Non
         assert answer.status == 403
         assert "porteur de CPE" in answer.text
         assert (refused.action, refused.rule) == ("TD3.1", "droit_fonctionnel")
-    home = page(village, "secretaire", f"DossierPatient/{SUZANNE}")
-    assert home.status == 200
-    assert not [each for each in home.addresses if "/Documents/" in each], "what is not open is not offered"
 
 
 # --- Situations -----------------------------------------------------------------------------------------------------
@@ -219,13 +214,6 @@ def test_a_patient_may_oppose_emergency_access(village: Village) -> None:
 # --- AIR ------------------------------------------------------------------------------------------------------------
 
 
-def assertion(village: Village, name: str, ins: str = SUZANNE, *, user: str | None = None) -> str:
-    """A VIHF as a form carries it."""
-    lps = village.lps(name, user=user)
-    patient = Patient(ins, oids.INS_NIR_TEST)
-    return base64.b64encode(lps.assertion(patient, Access())).decode()
-
-
 def test_a_structure_posts_an_assertion(village: Village, provide: Provide) -> None:
     unique_id = provide("vaccination_note", SUZANNE, by="medecin-traitant")
     browser, vihf = Browser.of(village, "clinique"), assertion(village, "clinique", user="medecin-clinique")
@@ -237,7 +225,7 @@ def test_a_structure_posts_an_assertion(village: Village, provide: Provide) -> N
     assert first.requester_id == inhabitant("medecin-clinique").id_nat
     followed = answer.leading(f"{path}/{unique_id}")
     assert browser.get(followed).status == 401, "every request is authenticated by itself"
-    opened = browser.post(followed, {"VIHF": answer.fields["VIHF"]})
+    opened = browser.post(followed, answer.form()[1])
     assert (opened.status, opened.headers.get_content_type()) == (200, "text/xml")
 
 
