@@ -19,7 +19,6 @@ from dmp.administration import AdministrativeData
 from dmp.autorisations import Change
 from dmp.dossiers_autorises import AuthorisedDossier
 from dmp.errors import AccessRefused
-from dmp.gate import ACCESS_REFUSED
 from dmp.requests import Opened
 from habilitations.action import Action
 from habilitations.column import is_medecin
@@ -38,7 +37,7 @@ from portal.documents import (
     Line,
 )
 from portal.door import Door
-from portal.errors import Notice, notice, of_finding
+from portal.errors import notice, of_finding
 from portal.pages import page
 from portal.visit import Visit
 from registry.errors import ErrorCode, RegistryError
@@ -62,7 +61,6 @@ _DOWNLOAD = {
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
-_GONE = (ErrorCode.DMPClosed, ErrorCode.XDSUnknownPatientId)  # on a page these are not told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,10 @@ class Pages:
             if shown.outlook.may_declare:
                 asked = shown.render("autorisation.html", 403, token=token, medecin=is_medecin(visit.requester))
                 return csrf.keep(asked, token)
-            return shown.render("refused.html", 403, told=_told(refused))
+            told = of_finding(refused.finding)
+        except RegistryError as wrong:
+            told = of_finding(wrong.findings[0])
+        return shown.render("refused.html", told.status, told=told)
 
     def document(self, visit: Visit, unique_id: str) -> Response:
         """The bytes of one document, to be kept and not to be run."""
@@ -178,9 +179,8 @@ class Pages:
         return shown.render("gestion.html", data=self._administrative(shown), holders=holders)
 
     def wishes(self, shown: Shown) -> Response:
-        data = self._administrative(shown)
         lines = self._lines(shown, documents.of_types(VOLONTES)) if shown.offers(Action.TD3_1) else None
-        return shown.render("volontes.html", data=data, lines=lines)
+        return shown.render("volontes.html", data=self._administrative(shown), lines=lines)
 
     def documents(self, shown: Shown) -> Response:
         problem, filters, found = "", Filters(), list[Line]()
@@ -259,12 +259,3 @@ def _list_problem(wrong: RegistryError) -> str:
             return "Trop de DMP vous sont ouverts pour une liste : indiquez une date d'autorisation récente."
         case _:
             raise wrong
-
-
-def _told(refused: AccessRefused) -> Notice:
-    """A refusal by the requester's own rights is explained; by the dossier, it is the same whatever the reason.
-
-    Source: GIE SESAM-Vitale, PDT-INF-527 v1.7, 2.1 (a DMP that is closed, does not exist, or is blocked).
-    """
-    found = ACCESS_REFUSED if refused.finding.code in _GONE else refused.finding
-    return of_finding(found)

@@ -90,7 +90,7 @@ def test_who_has_no_health_profession_sees_administrative_data_only(village: Vil
 
 def test_wishes_of_a_patient(village: Village) -> None:
     answer, seen = events(village, lambda: page(village, "medecin-traitant", f"VolontesEtDroits/{IRENE}"))
-    assert [each.action for each in seen] == ["TD0.9", "TD1.3a", "TD3.1"]
+    assert [each.action for each in seen] == ["TD0.9", "TD3.1", "TD1.3a"]
     assert answer.text.count("Le patient s'y oppose") == 2
 
 
