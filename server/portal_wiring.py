@@ -64,13 +64,13 @@ def portal_door(house: House) -> Door:
 
     def dossiers(requester: Requester, call: Call, since: datetime | None) -> Sequence[AuthorisedDossier]:
         begun = Since(DateType.LASTAUTORIZATION, since) if since else None
-        return authorised_dossiers(gate, requester, call, begun, "")
+        return authorised_dossiers(gate, requester, call, begun, "", since.isoformat().encode() if since else b"")
 
     def administrative(requester: Requester, call: Call, about: PatientId) -> AdministrativeData:
         return Administration(gate, domain).consult(requester, call, about, _question(call, about))
 
     def holders(requester: Requester, call: Call) -> Sequence[Holder]:
-        return autorisations.holders(gate, requester, call, Mode.TOUTE)
+        return autorisations.holders(gate, requester, call, Mode.TOUTE, Mode.TOUTE.value.encode())
 
     def find(requester: Requester, call: Call, query: StoredQuery) -> tuple[Told, ...]:
         query_id, slots = write_stored_query(query)

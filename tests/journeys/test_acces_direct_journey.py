@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from acces_direct import IRENE, LAETITIA, MAMADOU, NOBODY, SUZANNE, YANN, Provide, assertion, events, page
 
+from conformance.lps.vihf import Access
+from conformance.lps.web import Page
 from identities.professional import Professional, Structure
 from schemas import oids
 from server.demo.people import CABINET_DU_PARC, HOPITAL, LABORATOIRE, inhabitant
@@ -86,6 +88,20 @@ def test_who_has_no_health_profession_sees_no_documents(village: Village) -> Non
         assert answer.status == 403
         assert "porteur de CPE" in answer.text
         assert (refused.action, refused.rule) == ("TD3.1", "droit_fonctionnel")
+
+
+@pytest.mark.proves("transaction/TD0.9", "transaction/TD0.10")
+def test_practice_software_opens_a_page_with_a_card_and_with_a_vihf(village: Village) -> None:
+    patient = village.patient(SUZANNE)
+    for lps, transaction in (
+        (village.lps("medecin"), "TD0.9"),
+        (village.lps("clinique", user="medecin-clinique"), "TD0.10"),
+    ):
+        for access, mode in ((None, "normal"), (Access("bris_de_glace", REASON), "bris_de_glace")):
+            fetched = lps.fetch(Page.dossier_patient, patient, access=access)
+            assert (fetched.status, fetched.title) == (200, "DMP du patient – DMP")
+            entered = next(each for each in village.audit(6) if each.action == "TD0.9")
+            assert (entered.transaction, entered.mode_acces) == (transaction, mode)
 
 
 # --- Situations -----------------------------------------------------------------------------------------------------
