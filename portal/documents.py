@@ -176,6 +176,12 @@ def _line(entry: DocumentEntry) -> Line:
     )
 
 
+def midnight_of(text: str) -> datetime | None:
+    """The instant with which a day of Paris (YYYY-MM-DD) begins; None for ''. Raises FilterError."""
+    day = _day(text)
+    return datetime.combine(day, time(), french.PARIS) if day else None
+
+
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None

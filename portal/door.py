@@ -5,13 +5,18 @@ What the hall raises, the hall has recorded; `refused` is for requests that neve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from audit.event import Call
+from dmp.acces import Existence
 from dmp.acces_web import Outlook
+from dmp.administration import AdministrativeData
 from dmp.annuaire import Situation
+from dmp.autorisations import Change, Holder
+from dmp.dossiers_autorises import AuthorisedDossier
 from dmp.requests import Opened
 from identities.requester import PatientId, Requester
 from registry.errors import Finding
@@ -41,7 +46,8 @@ class Door:
 
     `client`, and `air` (whom a VIHF names over the certificate of a structure), raise UnknownRequesterError. `patient`
     gives the identifier that an INS stands for, under the OID of an authority, or under '' the one that is known; None
-    for an authority that this house does not have. `open` takes the uniqueId of a document.
+    for an authority that this house does not have. `dossiers` are those opened since an instant, or all; `open` takes
+    the uniqueId of a document.
     """
 
     client: Callable[[Environ], Client]
@@ -50,6 +56,11 @@ class Door:
     patient: Callable[[str, str], PatientId | None]
     enter: Callable[[Requester, Call, PatientId | None], Outlook]
     create: Callable[[Requester, Call, PatientId | None], None]
+    existence: Callable[[Requester, Call, PatientId], Existence]
+    dossiers: Callable[[Requester, Call, datetime | None], Sequence[AuthorisedDossier]]
+    declare: Callable[[Requester, Call, Change], str]
+    administrative: Callable[[Requester, Call, PatientId], AdministrativeData]
+    holders: Callable[[Requester, Call], Sequence[Holder]]
     search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
     open: Callable[[Requester, Call, str], Opened | Finding]
     refused: Callable[[Call, str, Requester | None], None]

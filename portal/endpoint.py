@@ -5,16 +5,19 @@ Source: GIE SESAM-Vitale, PDT-INF-527 v1.7.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, redirect, request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.wrappers import Response as Redirection
 
 from audit.event import Call
+from portal import csrf
 from portal.door import Door
 from portal.errors import notice
 from portal.pages import REQUEST_ID, error_page, new_blueprint, site
-from portal.professional import ABOUT_NOBODY, ABOUT_SOMEBODY, CREATION, DOCUMENTS, HOME, Pages
-from portal.visit import ACCES_DIRECT, Asked, arrive
+from portal.professional import ABOUT_NOBODY, ABOUT_SOMEBODY, AUTHORISATION, CREATION, DOCUMENTS, HOME, Pages
+from portal.visit import ACCES_DIRECT, VIHF, Asked, arrive
 
 METHODS = ["GET", "POST"]
 
@@ -29,7 +32,17 @@ def acces_direct(door: Door) -> Blueprint:
     pages, routes = Pages(door), new_blueprint("acces_direct")
 
     def show(page: str, ins: str = "") -> Response:
-        return pages.show(page, arrive(door, _asked(page, ins)), request.values)
+        token = csrf.token_for(request.cookies)
+        return pages.show(page, arrive(door, _asked(page, ins)), request.values, token)
+
+    def declare(ins: str) -> Redirection:
+        asked = _asked(AUTHORISATION, ins)
+        call = replace(asked.call, transaction="TD0.3")
+        visit = arrive(door, replace(asked, call=call, posted=VIHF in asked.given))
+        if not visit.vihf and not csrf.genuine(request.cookies, asked.given):
+            door.refused(visit.call, "form: expected the token of its page, got another or none", visit.requester)
+            raise BadRequest
+        return pages.declare(visit, asked.given)
 
     def document(ins: str, unique_id: str) -> Response:
         return pages.document(arrive(door, _asked(DOCUMENTS, ins)), unique_id)
@@ -46,6 +59,7 @@ def acces_direct(door: Door) -> Blueprint:
     routes.add_url_rule(f"{ACCES_DIRECT}/{alone}", "alone", show, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{about}/<ins>", "about", show, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{DOCUMENTS}/<ins>/<path:unique_id>", "document", document, methods=METHODS)
+    routes.add_url_rule(f"{ACCES_DIRECT}/{AUTHORISATION}/<ins>", "declare", declare, methods=["POST"])
     routes.add_url_rule(f"{ACCES_DIRECT}/<path:_path>", "nowhere", nowhere, methods=METHODS)
     return routes
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from dmp.gate import ACCESS_REFUSED
 from registry.errors import ErrorCode, Finding
 
 
@@ -52,11 +53,10 @@ _BY_STATUS = {
 }
 _BY_CODE = {
     ErrorCode.DMPAccessDeniedByRightsService: (403, ""),
-    ErrorCode.DMPClosed: (403, ""),
-    ErrorCode.XDSUnknownPatientId: (403, ""),
     ErrorCode.XDSTooManyResults: (400, "Trop de documents répondent à cette demande : précisez la période."),
     ErrorCode.XDSRegistryBusy: (503, ""),
 }
+_GONE = (ErrorCode.DMPClosed, ErrorCode.XDSUnknownPatientId)
 _FAILED = ("Erreur du serveur", "Le serveur n'a pas pu répondre.")
 
 
@@ -67,7 +67,12 @@ def notice(status: int, sentence: str = "") -> Notice:
 
 
 def of_finding(found: Finding) -> Notice:
-    """The page of what the hall answers. Its own sentences are shown where they are French and for who asks."""
+    """The page of what the hall answers: refusals by one's own rights explained, those by the dossier all alike.
+
+    Source: GIE SESAM-Vitale, PDT-INF-527 v1.7, 2.1 (a DMP that is closed, does not exist, or is blocked).
+    """
+    if found.code in _GONE:
+        found = ACCESS_REFUSED
     status, sentence = _BY_CODE.get(found.code, (500, ""))
     if found.code is ErrorCode.DMPAccessDeniedByRightsService:
         sentence = found.context

@@ -5,16 +5,19 @@ Source: ITI TF-3 Table 4.2.3.1.7-2 (DTM, XCN, XON); ANS, code tables of the CI-S
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from habilitations.labels import specialties
+from identities.demographics import Address, Telecom
 from registry.metadata import Author, Code, dtm_floor
 from schemas.value_sets import ValueSets
 
 PARIS = ZoneInfo("Europe/Paris")
 _KIBI = 1024
+# HL7 PersonalRelationshipRoleType, and RoleClass for a guardian
+_RELATIONSHIPS = {"FTH": "père", "MTH": "mère", "PRN": "parent", "GRPRN": "grand-parent", "RESPRSN": "tuteur"}
 _TO_THE_HOUR = 10  # digits of a DTM
 
 
@@ -69,6 +72,26 @@ def profession(code: str) -> str:
 def specialty(code: str) -> str:
     """The label of a specialty (TRE_R38, TRE_G04), else its code."""
     return specialties().get(code, code)
+
+
+def day(when: date | None) -> str:
+    """A day of the calendar."""
+    return f"{when:%d/%m/%Y}" if when else ""
+
+
+def address(said: Address) -> str:
+    """The parts of an address, in the order they came."""
+    return ", ".join(part.text for part in said.parts)
+
+
+def telecom(said: Telecom) -> str:
+    """A number or an address of mail, without the scheme of its URL."""
+    return said.value.partition(":")[2] or said.value
+
+
+def relationship(code: str) -> str:
+    """What a legal representative is to the patient, else the code."""
+    return _RELATIONSHIPS.get(code, code)
 
 
 def ins(value: str) -> str:

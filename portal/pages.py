@@ -47,7 +47,7 @@ def new_blueprint(name: str, *, max_body_bytes: int = MAX_FORM_BYTES) -> Bluepri
     def limit() -> None:
         request.max_content_length = max_body_bytes
 
-    for name in ("ins", "profession", "specialty"):
+    for name in ("address", "day", "ins", "instant", "profession", "relationship", "specialty", "telecom"):
         pages.add_app_template_filter(getattr(french, name), name)
     pages.before_request(limit)
     pages.after_request(_secured)

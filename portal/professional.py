@@ -6,30 +6,46 @@ Source: GIE SESAM-Vitale, PDT-INF-527 v1.7.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Response
+from flask import Response, redirect
+from werkzeug.wrappers import Response as Redirection
 
 from audit.event import Call
 from dmp.acces_web import Outlook
+from dmp.administration import AdministrativeData
+from dmp.autorisations import Change
+from dmp.dossiers_autorises import AuthorisedDossier
 from dmp.errors import AccessRefused
-from dmp.gate import ACCESS_REFUSED
 from dmp.requests import Opened
 from habilitations.action import Action
+from habilitations.column import is_medecin
 from identities.requester import PatientId
-from portal import documents, french
-from portal.documents import CLASSES, EVERYTHING, PAGE_LENGTH, STEPS, TYPES, VACCINATION, FilterError, Filters, Line
+from portal import csrf, documents, french
+from portal.documents import (
+    CLASSES,
+    EVERYTHING,
+    PAGE_LENGTH,
+    STEPS,
+    TYPES,
+    VACCINATION,
+    VOLONTES,
+    FilterError,
+    Filters,
+    Line,
+)
 from portal.door import Door
-from portal.errors import Notice, notice, of_finding
+from portal.errors import notice, of_finding
 from portal.pages import page
 from portal.visit import Visit
-from registry.errors import ErrorCode
+from registry.errors import ErrorCode, RegistryError
 
 HOME, DOSSIER, DOCUMENTS, SETTINGS = "TableauDeBord", "DossierPatient", "Documents", "Parametrages"
-PATHWAY, VACCINES = "ParcoursDeSoins", "CarnetVaccination"
-CREATION = "CreationDMP"  # no text prints the address of what is no longer possible: our own choice
+MANAGEMENT, PATHWAY, VACCINES, WISHES = "GestionDMPPatient", "ParcoursDeSoins", "CarnetVaccination", "VolontesEtDroits"
+# No text prints the addresses of the creation that is no longer possible, and of the confirmation: our own choice.
+CREATION, AUTHORISATION = "CreationDMP", "Autorisation"
 LAST_DOCUMENTS = 5  # PDT-INF-527 2.2
 
 # What a document is downloaded as; other formats as bytes of no known kind.
@@ -45,7 +61,6 @@ _DOWNLOAD = {
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
-_GONE = (ErrorCode.DMPClosed, ErrorCode.XDSUnknownPatientId)  # on a page these are not told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +103,11 @@ class Pages:
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    def show(self, name: str, visit: Visit, given: Mapping[str, str]) -> Response:
-        """One page. Raises AccessRefused when not even the page itself is open, RegistryError, RepositoryError."""
+    def show(self, name: str, visit: Visit, given: Mapping[str, str], token: str = "") -> Response:
+        """One page; `token` is for the form by which an authorisation is confirmed.
+
+        Raises AccessRefused when not even the page itself is open, RegistryError, RepositoryError.
+        """
         if name == CREATION:
             self._door.create(visit.requester, visit.call, visit.patient)
         shown = Shown(visit, self._door.enter(visit.requester, visit.call, visit.patient), name, given)
@@ -98,7 +116,13 @@ class Pages:
         try:
             return TABS[name].view(self, shown)
         except AccessRefused as refused:
-            return shown.render("refused.html", 403, told=_told(refused))
+            if shown.outlook.may_declare:
+                asked = shown.render("autorisation.html", 403, token=token, medecin=is_medecin(visit.requester))
+                return csrf.keep(asked, token)
+            told = of_finding(refused.finding)
+        except RegistryError as wrong:
+            told = of_finding(wrong.findings[0])
+        return shown.render("refused.html", told.status, told=told)
 
     def document(self, visit: Visit, unique_id: str) -> Response:
         """The bytes of one document, to be kept and not to be run."""
@@ -117,12 +141,46 @@ class Pages:
         response.content_length = opened.size
         return response
 
+    def declare(self, visit: Visit, given: Mapping[str, str]) -> Redirection:
+        """TD0.3: an authorisation that its holder confirms; then the page that needed it.
+
+        Who came by an assertion posts it again to that page. Raises AccessRefused, RegistryError.
+        """
+        change = Change.MEDECIN_TRAITANT if "medecin_traitant" in given else Change.AUTORISATION
+        self._door.declare(visit.requester, visit.call, change)
+        asked = given.get("page", "")
+        page_ = asked if asked in ABOUT_SOMEBODY else DOSSIER
+        return redirect(visit.link(page_, visit.patient), 307 if visit.vihf else 303)
+
     def home(self, shown: Shown) -> Response:
-        return shown.render("tableau_de_bord.html")
+        if shown.visit.patient is not None:
+            found = self._door.existence(shown.visit.requester, shown.call("TD0.2"), shown.patient)
+            return shown.render("existence.html", found=found)
+        problem = ""
+        listed: Sequence[AuthorisedDossier] = ()
+        if shown.offers(Action.TD0_4):
+            try:
+                since = documents.midnight_of(shown.given.get("depuis", ""))
+                listed = self._door.dossiers(shown.visit.requester, shown.call("TD0.4"), since)
+            except FilterError as wrong:
+                problem = str(wrong)
+            except RegistryError as wrong:
+                problem = _list_problem(wrong)
+        return shown.render("tableau_de_bord.html", listed=listed, problem=problem, since=shown.given.get("depuis", ""))
 
     def dossier(self, shown: Shown) -> Response:
         last = self._lines(shown, EVERYTHING)[:LAST_DOCUMENTS] if shown.offers(Action.TD3_1) else None
-        return shown.render("dossier_patient.html", last=last)
+        return shown.render("dossier_patient.html", last=last, data=self._administrative(shown))
+
+    def management(self, shown: Shown) -> Response:
+        holders = None
+        if shown.offers(Action.TD1_6):
+            holders = self._door.holders(shown.visit.requester, shown.call("TD1.6"))
+        return shown.render("gestion.html", data=self._administrative(shown), holders=holders)
+
+    def wishes(self, shown: Shown) -> Response:
+        lines = self._lines(shown, documents.of_types(VOLONTES)) if shown.offers(Action.TD3_1) else None
+        return shown.render("volontes.html", data=self._administrative(shown), lines=lines)
 
     def documents(self, shown: Shown) -> Response:
         problem, filters, found = "", Filters(), list[Line]()
@@ -160,6 +218,9 @@ class Pages:
     def settings(self, shown: Shown) -> Response:
         return shown.render("parametrages.html")
 
+    def _administrative(self, shown: Shown) -> AdministrativeData:
+        return self._door.administrative(shown.visit.requester, shown.call("TD1.3a"), shown.patient)
+
     def _lines(self, shown: Shown, filters: Filters) -> list[Line]:
         """The documents that the hall finds. Raises AccessRefused, RegistryError, FilterError."""
         query = documents.query(shown.patient, filters)
@@ -177,9 +238,11 @@ class Tab:
 
 TABS = {
     HOME: Tab("Tableau de bord", Pages.home),
-    DOSSIER: Tab("DMP du patient", Pages.dossier, frozenset({Action.TD3_1})),
+    DOSSIER: Tab("DMP du patient", Pages.dossier, frozenset({Action.TD3_1, Action.TD1_3A})),
+    MANAGEMENT: Tab("Gestion du DMP", Pages.management, frozenset({Action.TD1_3A})),
     DOCUMENTS: Tab("Documents", Pages.documents, frozenset({Action.TD3_1})),
     PATHWAY: Tab("Parcours de soins", Pages.pathway, frozenset({Action.TD3_1})),
+    WISHES: Tab("Volontés et droits", Pages.wishes, frozenset({Action.TD1_3A})),
     VACCINES: Tab("Carnet de vaccination", Pages.vaccines, frozenset({Action.TD3_1})),
     SETTINGS: Tab("Paramétrages", Pages.settings),
 }
@@ -187,10 +250,12 @@ ABOUT_NOBODY = (HOME, SETTINGS)
 ABOUT_SOMEBODY = tuple(name for name in TABS if name != SETTINGS)
 
 
-def _told(refused: AccessRefused) -> Notice:
-    """A refusal by the requester's own rights is explained; by the dossier, it is the same whatever the reason.
-
-    Source: GIE SESAM-Vitale, PDT-INF-527 v1.7, 2.1 (a DMP that is closed, does not exist, or is blocked).
-    """
-    found = ACCESS_REFUSED if refused.finding.code in _GONE else refused.finding
-    return of_finding(found)
+def _list_problem(wrong: RegistryError) -> str:
+    """What to do about a list that is not given. Raises `wrong` when nothing can be done."""
+    match wrong.findings[0].code:
+        case ErrorCode.DMPAccessDeniedByRightsService:  # PDT-INF-526, note (3)
+            return "Votre liste se limite aux nouvelles autorisations : indiquez depuis quelle date."
+        case ErrorCode.XDSTooManyResults:
+            return "Trop de DMP vous sont ouverts pour une liste : indiquez une date d'autorisation récente."
+        case _:
+            raise wrong

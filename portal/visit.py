@@ -52,14 +52,16 @@ class Visit:
     patient: PatientId | None
     situations: tuple[Situation, ...] = ()
     chosen: bool = True
-    carried: Mapping[str, str] = field(default_factory=dict)
+    carried: dict[str, str] = field(default_factory=dict)
     vihf: str = ""
+    oid: str = ""  # as the address gave it: without one, the same patient is meant again
 
     def link(self, page: str, patient: PatientId | None = None, *more: str, **query: object) -> str:
         """The address of a page, with what this visit carries on and the fields of `query` that say something."""
         parts = (page, *((patient.value,) if patient else ()), *more)
-        said = dict(self.carried) | ({OID: patient.authority} if patient else {})
-        said |= {name: str(value) for name, value in query.items() if value not in (None, "", False)}
+        oid = "" if patient is None else self.oid if patient == self.patient else patient.authority
+        asked = {OID: oid, **query}
+        said = self.carried | {name: str(value) for name, value in asked.items() if value not in (None, "", False)}
         path = "/".join(quote(part, safe="") for part in parts)
         return f"{ACCES_DIRECT}/{path}" + (f"?{urlencode(said)}" if said else "")
 
@@ -81,7 +83,8 @@ def arrive(door: Door, asked: Asked) -> Visit:
     except UnreadableError as no:
         door.refused(call, no.reason, requester)
         raise
-    return replace(visit, patient=patient, requester=replace(visit.requester, patient=requester.patient or patient))
+    requester = replace(visit.requester, patient=visit.requester.patient or patient)
+    return replace(visit, requester=requester, patient=patient, oid=asked.given.get(OID, ""))
 
 
 def _by_card(door: Door, asked: Asked, call: Call, client: Client) -> Visit:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from urllib.parse import urlencode
 
 from lxml import etree
 
 from audit.event import Call
-from dmp import acces_web, annuaire
-from dmp.acces_web import Outlook
+from dmp import acces, acces_web, annuaire, autorisations
+from dmp.acces import Existence
+from dmp.administration import Administration, AdministrativeData
 from dmp.annuaire import Situation
+from dmp.autorisations import Holder, Mode
 from dmp.consultation import open_documents, search
+from dmp.dossiers_autorises import AuthorisedDossier, DateType, Since, authorised_dossiers
+from dmp.patient_search import Question
 from dmp.requests import DocumentRequest, Opened
 from identities.requester import Authentication, PatientId, Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
@@ -52,11 +59,18 @@ def portal_door(house: House) -> Door:
     def patient(ins: str, oid: str) -> PatientId | None:
         return _patient(house, ins, oid)
 
-    def enter(requester: Requester, call: Call, about: PatientId | None) -> Outlook:
-        return acces_web.enter(gate, requester, call, about)
+    def existence(requester: Requester, call: Call, about: PatientId) -> Existence:
+        return acces.existence(gate, requester, call, about, _question(call, about))
 
-    def create(requester: Requester, call: Call, about: PatientId | None) -> None:
-        acces_web.create(gate, requester, call, about)
+    def dossiers(requester: Requester, call: Call, since: datetime | None) -> Sequence[AuthorisedDossier]:
+        begun = Since(DateType.LASTAUTORIZATION, since) if since else None
+        return authorised_dossiers(gate, requester, call, begun, "", since.isoformat().encode() if since else b"")
+
+    def administrative(requester: Requester, call: Call, about: PatientId) -> AdministrativeData:
+        return Administration(gate, domain).consult(requester, call, about, _question(call, about))
+
+    def holders(requester: Requester, call: Call) -> Sequence[Holder]:
+        return autorisations.holders(gate, requester, call, Mode.TOUTE, Mode.TOUTE.value.encode())
 
     def find(requester: Requester, call: Call, query: StoredQuery) -> tuple[Told, ...]:
         query_id, slots = write_stored_query(query)
@@ -71,12 +85,22 @@ def portal_door(house: House) -> Door:
         situations=situations,
         air=air,
         patient=patient,
-        enter=enter,
-        create=create,
+        enter=partial(acces_web.enter, gate),
+        create=partial(acces_web.create, gate),
+        existence=existence,
+        dossiers=dossiers,
+        declare=partial(autorisations.declare, gate),
+        administrative=administrative,
+        holders=holders,
         search=find,
         open=open_,
         refused=gate.refused,
     )
+
+
+def _question(call: Call, about: PatientId) -> Question:
+    """What a page asks of a dossier, for the audit log."""
+    return Question(call.endpoint, str(about).encode())
 
 
 def _client(trust: TrustStore, environ: Environ) -> Client:

@@ -43,10 +43,9 @@ class Page:
         """Where links, buttons and forms lead."""
         return _read(self.source).addresses
 
-    @property
-    def fields(self) -> dict[str, str]:
-        """The hidden fields of the forms."""
-        return _read(self.source).hidden
+    def form(self, beginning: str = "") -> tuple[str, dict[str, str]]:
+        """The first form whose address begins so: that address, and its hidden fields."""
+        return next(form for form in _read(self.source).forms if form[0].startswith(beginning))
 
     def leading(self, beginning: str) -> str:
         """The first address that begins so."""
@@ -104,15 +103,18 @@ class Browser:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.title, self.texts, self.addresses, self.hidden = "", list[str](), list[str](), dict[str, str]()
+        self.title, self.texts, self.addresses = "", list[str](), list[str]()
+        self.forms = list[tuple[str, dict[str, str]]]()
         self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
         self._inside = tag
         self.addresses += [said[name] for name in ("href", "action", "formaction") if name in said]
+        if tag == "form":
+            self.forms.append((said.get("action", ""), {}))
         if tag == "input" and said.get("type") == "hidden":
-            self.hidden[said["name"]] = said.get("value", "")
+            self.forms[-1][1][said["name"]] = said.get("value", "")
 
     def handle_data(self, data: str) -> None:
         if self._inside == "title" and not self.title:

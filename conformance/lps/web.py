@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from conformance.lps import LpsUsageError
 from conformance.lps.connection import Connection
 from conformance.lps.people import DIRECTE, Patient
-from conformance.lps.vihf import Access
+from conformance.lps.vihf import NORMAL, Access
 
 _BASE = "/AccesDirect"
 MAX_PAGE_BYTES = 16 << 20
@@ -52,13 +52,13 @@ class Fetched:
 class Web(Connection):
     """Both methods raise LpsUsageError where a page needs a patient, or has none."""
 
-    def web_address(self, page: Page, patient: Patient | None = None) -> str:
-        """The address of a page in context."""
-        return self._address + _path(page, patient)
+    def web_address(self, page: Page, patient: Patient | None = None, *, access: Access | None = None) -> str:
+        """The address of a page in context; with a card, it says the access mode, too."""
+        return self._address + self._path(page, patient, access or Access())
 
     def fetch(self, page: Page, patient: Patient | None = None, *, access: Access | None = None) -> Fetched:
         """The page, with the card (TD0.9) or with the VIHF (TD0.10), whatever its status; redirections not followed."""
-        path = _path(page, patient)
+        path = self._path(page, patient, access or Access())
         if self._sender.mode == DIRECTE:
             exchange = self._transport.get(path)
         else:
@@ -71,10 +71,12 @@ class Web(Connection):
         title = _TITLE.search(text)
         return Fetched(self._address + path, status, " ".join(html.unescape(title[1]).split()) if title else "", text)
 
-
-def _path(page: Page, patient: Patient | None) -> str:
-    if patient is None and page not in (Page.tableau_de_bord, Page.parametrages):
-        raise LpsUsageError(f"patient: expected --patient INS with {page}, got none")
-    if patient is not None and page is Page.parametrages:
-        raise LpsUsageError("patient: expected none with Parametrages, got one")
-    return f"{_BASE}/{page}" + (f"/{quote(patient.ins, safe='')}" if patient else "")
+    def _path(self, page: Page, patient: Patient | None, access: Access) -> str:
+        if patient is None and page not in (Page.tableau_de_bord, Page.parametrages):
+            raise LpsUsageError(f"patient: expected --patient INS with {page}, got none")
+        if patient is not None and page is Page.parametrages:
+            raise LpsUsageError("patient: expected none with Parametrages, got one")
+        path = f"{_BASE}/{page}" + (f"/{quote(patient.ins, safe='')}" if patient else "")
+        if self._sender.mode != DIRECTE or access.mode == NORMAL:  # a VIHF says it itself
+            return path
+        return f"{path}?{urlencode({'mode': access.mode, 'motif': access.reason})}"

@@ -12,6 +12,7 @@ from lps_fakes import INS, INS_OID, Script, answer, demo_folder, run, serving
 from conformance.lps import LpsUsageError
 from conformance.lps.client import Lps
 from conformance.lps.people import Patient
+from conformance.lps.vihf import Access
 from conformance.lps.web import Page
 from schemas.xml import parse
 
@@ -42,6 +43,19 @@ def test_the_address_of_each_page(folder: Path, page: Page) -> None:
     else:
         with pytest.raises(LpsUsageError, match="--patient INS"):
             lps.web_address(page)
+
+
+def test_with_a_card_the_address_says_the_access_mode(folder: Path) -> None:
+    access = Access("bris_de_glace", "Patient inconscient")
+    lps = Lps.from_demo(folder, "dr-leblanc", server="https://dmp.example")
+    asked = f"https://dmp.example/AccesDirect/Documents/{INS}"
+    assert lps.web_address(Page.documents, PATIENT, access=access).startswith(
+        f"{asked}?mode=bris_de_glace&motif=Patient+"
+    )
+    air = Lps.from_demo(
+        folder, "hopital", mode="INDIRECTE_RENFORCEE", user="dr-hospitalière", server="https://dmp.example"
+    )
+    assert air.web_address(Page.documents, PATIENT, access=access) == asked, "the VIHF says it"
 
 
 def test_a_page_is_asked_for_with_the_card(folder: Path) -> None:

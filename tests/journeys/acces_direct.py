@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from audit.store import AuditRecord
 from conformance.lps.metadata import Visibility
+from conformance.lps.people import Patient
+from conformance.lps.vihf import Access
+from schemas import oids
 from server.demo.paper import Paper, write
 from server.demo.people import PATIENTS
 from tests.browser import Browser, Page
@@ -30,6 +34,13 @@ def events(village: Village, asked: Callable[[], Page]) -> tuple[Page, list[Audi
     answer = asked()
     new = [record for record in village.audit(20) if record.sequence > before.sequence]
     return answer, list(reversed(new))
+
+
+def assertion(village: Village, name: str, ins: str = SUZANNE, *, user: str | None = None) -> str:
+    """A VIHF as a form carries it."""
+    lps = village.lps(name, user=user)
+    patient = Patient(ins, oids.INS_NIR_TEST)
+    return base64.b64encode(lps.assertion(patient, Access())).decode()
 
 
 @dataclass

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from acces_direct import IRENE, LAETITIA, MAMADOU, NOBODY, SUZANNE, YANN, Provide, events, page
+from acces_direct import IRENE, LAETITIA, MAMADOU, NOBODY, SUZANNE, YANN, Provide, assertion, events, page
 
-from conformance.lps.people import Patient
 from conformance.lps.vihf import Access
+from conformance.lps.web import Page
 from identities.professional import Professional, Structure
 from schemas import oids
 from server.demo.people import CABINET_DU_PARC, HOPITAL, LABORATOIRE, inhabitant
@@ -88,9 +88,20 @@ def test_who_has_no_health_profession_sees_no_documents(village: Village) -> Non
         assert answer.status == 403
         assert "porteur de CPE" in answer.text
         assert (refused.action, refused.rule) == ("TD3.1", "droit_fonctionnel")
-    home = page(village, "secretaire", f"DossierPatient/{SUZANNE}")
-    assert home.status == 200
-    assert not [each for each in home.addresses if "/Documents/" in each], "what is not open is not offered"
+
+
+@pytest.mark.proves("transaction/TD0.9", "transaction/TD0.10")
+def test_practice_software_opens_a_page_with_a_card_and_with_a_vihf(village: Village) -> None:
+    patient = village.patient(SUZANNE)
+    for lps, transaction in (
+        (village.lps("medecin"), "TD0.9"),
+        (village.lps("clinique", user="medecin-clinique"), "TD0.10"),
+    ):
+        for access, mode in ((None, "normal"), (Access("bris_de_glace", REASON), "bris_de_glace")):
+            fetched = lps.fetch(Page.dossier_patient, patient, access=access)
+            assert (fetched.status, fetched.title) == (200, "DMP du patient – DMP")
+            entered = next(each for each in village.audit(6) if each.action == "TD0.9")
+            assert (entered.transaction, entered.mode_acces) == (transaction, mode)
 
 
 # --- Situations -----------------------------------------------------------------------------------------------------
@@ -219,13 +230,6 @@ def test_a_patient_may_oppose_emergency_access(village: Village) -> None:
 # --- AIR ------------------------------------------------------------------------------------------------------------
 
 
-def assertion(village: Village, name: str, ins: str = SUZANNE, *, user: str | None = None) -> str:
-    """A VIHF as a form carries it."""
-    lps = village.lps(name, user=user)
-    patient = Patient(ins, oids.INS_NIR_TEST)
-    return base64.b64encode(lps.assertion(patient, Access())).decode()
-
-
 def test_a_structure_posts_an_assertion(village: Village, provide: Provide) -> None:
     unique_id = provide("vaccination_note", SUZANNE, by="medecin-traitant")
     browser, vihf = Browser.of(village, "clinique"), assertion(village, "clinique", user="medecin-clinique")
@@ -237,7 +241,7 @@ def test_a_structure_posts_an_assertion(village: Village, provide: Provide) -> N
     assert first.requester_id == inhabitant("medecin-clinique").id_nat
     followed = answer.leading(f"{path}/{unique_id}")
     assert browser.get(followed).status == 401, "every request is authenticated by itself"
-    opened = browser.post(followed, {"VIHF": answer.fields["VIHF"]})
+    opened = browser.post(followed, answer.form()[1])
     assert (opened.status, opened.headers.get_content_type()) == (200, "text/xml")
 
 

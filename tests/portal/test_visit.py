@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
@@ -52,17 +52,14 @@ class House:
         def patient(value: str, oid: str) -> PatientId | None:
             return None if oid == "9.9" else PatientId(value, oid or oids.INS_NIR_TEST)
 
-        door = Door(
-            client=lambda _environ: self.client,
-            situations=lambda _client: self.situations,
-            air=lambda _environ, _assertion, _call: self.requester,
-            patient=patient,
-            enter=never,
-            create=never,
-            search=never,
-            open=never,
-            refused=lambda _call, reason, requester: self.refused.append((reason, requester)),
-        )
+        ports = {each.name: never for each in fields(Door)} | {
+            "client": lambda _environ: self.client,
+            "situations": lambda _client: self.situations,
+            "air": lambda _environ, _assertion, _call: self.requester,
+            "patient": patient,
+            "refused": lambda _call, reason, requester: self.refused.append((reason, requester)),
+        }
+        door = Door(**ports)
         call = Call(transaction="TD0.9", request_id="1", endpoint="/AccesDirect/Documents")
         return arrive(door, Asked({}, call, posted, given or {}, ins))
 
@@ -102,8 +99,18 @@ def test_of_several_situations_the_address_names_one(key: str, chosen: Situation
 def test_links_carry_on_the_access_mode() -> None:
     visit = House().arrive({"mode": "bris_de_glace", "motif": " Inconscient & seul "})
     assert (visit.requester.mode_acces, visit.requester.motif) == (ModeAcces.BRIS_DE_GLACE, "Inconscient & seul")
-    expected = f"?mode=bris_de_glace&motif=Inconscient+%26+seul&oid={oids.INS_NIR_TEST}"
-    assert visit.link("Documents", visit.patient) == f"/AccesDirect/Documents/{INS}{expected}"
+    expected = f"/AccesDirect/Documents/{INS}?mode=bris_de_glace&motif=Inconscient+%26+seul"
+    assert visit.link("Documents", visit.patient) == expected
+
+
+def test_links_name_the_authority_of_other_patients_and_that_of_the_address() -> None:
+    """Not one that was found here: it would tell whether there is a DMP."""
+    link, other = House().arrive().link, PatientId("187056205098844", oids.INS_NIR)
+    assert link("Documents", PATIENT) == f"/AccesDirect/Documents/{INS}"
+    assert link("Documents", other) == f"/AccesDirect/Documents/187056205098844?oid={oids.INS_NIR}"
+    given = House().arrive({"oid": oids.INS_NIA})
+    assert given.link("Documents", given.patient) == f"/AccesDirect/Documents/{INS}?oid={oids.INS_NIA}"
+    assert given.link("Parametrages") == "/AccesDirect/Parametrages"
 
 
 def test_a_reason_without_an_emergency_is_left_aside() -> None:

@@ -24,7 +24,7 @@ def web(
     """Address of a page of the web access, in the context of a patient (TD0.9; TD0.10 in AIR)."""
     whose = session.patient() if session.ins else None
     if not fetch:
-        address = session.lps.web_address(page, whose)
+        address = session.lps.web_address(page, whose, access=session.access)
         session.show({"address": address}, lambda: typer.echo(address))
         return
     fetched = session.lps.fetch(page, whose, access=session.access)
