@@ -124,6 +124,20 @@ CONNEXION = "connexion"  # of a step by which a person proves who they are, whic
 DECONNEXION = "deconnexion"  # of their leaving
 SECRETS = "secrets"  # of a change of what they prove it with
 
+# What a patient decides: habilitations.action.Action, with a name for people.
+_WISHES = {
+    code: _dmp(code, text)
+    for code, text in (
+        ("VD/autoriser", "Autorisation d'un professionnel ou d'une structure"),
+        ("VD/bloquer", "Blocage d'un professionnel ou d'une structure"),
+        ("VD/medecin-traitant", "Statut de médecin traitant DMP"),
+        ("VD/urgence", "Accès en urgence"),
+        ("VD/opposition", "Opposition à l'alimentation"),
+        ("VD/rectification", "Demande de rectification"),
+        ("VD/destruction", "Demande de destruction"),
+    )
+}
+
 TRANSACTIONS = {
     # ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.43.6.1.2
     "ITI-18": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-18", "Registry Stored Query")),
@@ -169,6 +183,7 @@ TRANSACTIONS = {
     CONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGIN),
     DECONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGOUT),
     SECRETS: _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
+    **{code: _received(PATIENT_RECORD, EventAction.UPDATE, wish) for code, wish in _WISHES.items()},
     # DICOM PS3.15 A.5.3.1
     APPLICATION_START: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, START, server=APPLICATION, client=None),
     APPLICATION_STOP: Transaction(APPLICATION_ACTIVITY, EventAction.EXECUTE, STOP, server=APPLICATION, client=None),
@@ -182,6 +197,13 @@ OPERATOR_ACTS = {
     "TD1.5d": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.5d", "Renouvellement de l'accès")),
     "fusion": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("fusion", "Fusion de deux DMP")),
     "TD1.6": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD1.6", "Autorisations et blocages")),
+    "INS": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("INS", "Changement d'INS")),
+    "representation": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("representation", "Représentants")),
+    "situation": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("situation", "Situation du patient")),
+    "avis-majorite": _here(PATIENT_RECORD, EventAction.READ, _dmp("avis-majorite", "Avis avant majorité")),
+    "echeances": _here(PATIENT_RECORD, EventAction.READ, _dmp("echeances", "Échéances")),
+    "destruction": _here(PATIENT_RECORD, EventAction.DELETE, _dmp("destruction", "Destruction d'un DMP")),
+    **{code: _here(PATIENT_RECORD, EventAction.UPDATE, wish) for code, wish in _WISHES.items()},
     # ITI TF-2 3.32.5.1.1; an import is a requester's, whom the operator stands for
     "xdm.export": _medium(EXPORT, EventAction.READ, SOURCE),
     # DICOM PS3.15 A.5.3.2

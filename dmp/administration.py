@@ -28,7 +28,7 @@ from habilitations.wishes import (
 )
 from identities.demographics import PREFIX, term
 from identities.dossier import Dossier, DossierStatus, Traits
-from identities.representation import GUARDIAN, Capacity, Representative, is_minor, represents
+from identities.representation import GUARDIAN, Capacity, Representative, in_office, is_minor
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, Severity, finding
 from schemas.domain import Domain
@@ -121,9 +121,7 @@ class Administration:
         """TD1.3a. Raises AccessRefused, RegistryError."""
         with self.gate.passage(requester, Action.TD1_3A, patient, call) as passage:
             passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
-            dossier = passage.opened
-            switches = passage.rooms.rights.wishes(dossier.key).switches
-            return AdministrativeData(dossier, tuple(_in_office(passage, dossier)), switches)
+            return administrative_data(passage)
 
     def amend(self, requester: Requester, call: Call, said: Registration) -> Registered:
         """TD1.3b: what is said takes the place of what was, but for the traits of the INS; what is not said stays.
@@ -149,6 +147,13 @@ class Administration:
         with self.gate.passage(requester, action, said.patient, call) as passage, alone():
             passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
             yield passage
+
+
+def administrative_data(passage: Passage) -> AdministrativeData:
+    """What TD1.3a tells of the dossier of `passage`."""
+    dossier = passage.opened
+    switches = passage.rooms.rights.wishes(dossier.key).switches
+    return AdministrativeData(dossier, tuple(_in_office(passage, dossier)), switches)
 
 
 def amended(before: Traits, said: Traits) -> Traits:
@@ -212,10 +217,8 @@ def _switched(before: Switches, answers: Mapping[str, bool]) -> Switches:
     return Switches(centre_15, bris_de_glace, before.masques_en_urgence and (centre_15 or bris_de_glace))
 
 
-def _in_office(passage: Passage, dossier: Dossier) -> Iterator[Representative]:
-    for each in passage.rooms.identities.representatives(dossier.key):
-        if represents(each, dossier.traits.birth_date, dossier.emancipated, passage.now):
-            yield each
+def _in_office(passage: Passage, dossier: Dossier) -> list[Representative]:
+    return in_office(passage.rooms.identities.representatives(dossier.key), dossier, passage.now)
 
 
 def _represent(passage: Passage, dossier: Dossier, said: Iterable[Representative]) -> None:
@@ -230,7 +233,7 @@ def _represent(passage: Passage, dossier: Dossier, said: Iterable[Representative
             raise RegistryError([_of_an_adult(each)])
     relationships = {each.relationship for each in told}
     former = {_name(each): each for each in _in_office(passage, dossier) if each.relationship in relationships}
-    capacity = Capacity.PARENT if minor else Capacity.TUTELLE
+    guardian = Capacity.TUTEUR if minor else Capacity.TUTELLE
     for each in told:
         known = former.pop(_name(each), None)
         identities.save_representative(
@@ -238,7 +241,7 @@ def _represent(passage: Passage, dossier: Dossier, said: Iterable[Representative
             replace(
                 known or each,
                 id=known.id if known else uuid.uuid4().hex,
-                capacity=capacity,
+                capacity=guardian if each.relationship == GUARDIAN else Capacity.PARENT,
                 telecoms=each.telecoms or (known.telecoms if known else ()),
                 addresses=each.addresses or (known.addresses if known else ()),
                 since=known.since if known else passage.now,

@@ -89,7 +89,8 @@ def _authorise(passage: Passage, said: Wishes, kind: Kind, holder: str) -> bool:
     mine = [each for each in said.authorisations if (each.kind, each.holder) == (kind, holder)]
     if any(each.start <= now and each.end - now > RENEWED_WITHIN for each in mine):
         return False
-    passage.rooms.rights.authorise(passage.opened.key, holder, kind=kind, start=now, end=now + AUTHORISATION_LENGTH)
+    end, secret = now + AUTHORISATION_LENGTH, passage.requester.secret_connection
+    passage.rooms.rights.authorise(passage.opened.key, holder, kind=kind, start=now, end=end, secret=secret)
     return True
 
 
@@ -133,17 +134,18 @@ class Holder:
 def holders(gate: Gate, requester: Requester, call: Call, mode: Mode, raw: bytes = b"") -> tuple[Holder, ...]:
     """Whom the patient lets in and shuts out, named by the directory as far as it knows them. Raises AccessRefused.
 
-    Authorisations that are over let nobody in, and are not told. A legal representative does not learn when somebody
-    last came by a secret connection. `raw` is the request as received, if a message came, for the audit log.
+    Authorisations that are over let nobody in, and are not told. A legal representative does not learn whom the patient
+    let in, and when somebody last came, by a secret connection. `raw` is the request as received, if a message came,
+    for the audit log.
     """
     with gate.passage(requester, Action.TD1_6, None, call) as passage:
         passage.objects.append(AuditObject(ObjectKind.QUERY, call.request_id, content=raw))
         key, rooms = passage.opened.key, passage.rooms
         secret = passage.requester.authentication is not Authentication.REPRESENTANT
-        last = rooms.trail.last_actions(key, secret=secret)
+        said, last = rooms.rights.wishes(key), rooms.trail.last_actions(key, secret=secret)
         found = [
             replace(_named(rooms.identities, each), last_action=last.get(each.id))
-            for each in _holders(rooms.rights.wishes(key), passage.now)
+            for each in _holders(said if secret else said.for_representative(), passage.now)
             if mode in (Mode.TOUTE, each.mode)
         ]
     return tuple(sorted(found, key=lambda each: (each.mode.value, each.structure, each.family, each.given, each.id)))

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.event import Call
+from dmp.errors import GestionError
 from dmp.gate import Gate
-from dmp.gestion import GestionError
 from dmp.ports import Rooms
 from habilitations.action import Action
 from identities.account import (

@@ -29,10 +29,9 @@ from identities.account import (
     read_code,
     read_login,
 )
-from identities.dossier import Dossier
+from identities.own_access import patient_requester, representative_requester
 from identities.passwords import STAND_IN, hash_password, verify_password
-from identities.representation import Representative
-from identities.requester import Authentication, PatientId, Requester
+from identities.requester import PatientId, Requester
 
 PASSWORD_STEP, CODE_STEP, CREATION_STEP = "connexion/mot-de-passe", "connexion/code", "connexion/code-de-creation"
 
@@ -187,30 +186,9 @@ def _claimed(attempt: Attempt, account: Account) -> Requester | None:
     mine = next((each for each in representatives if each.id == account.representative), None)
     if mine is None and account.representative != PATIENT:
         return None
-    attempt.requester = _requester(dossier, mine)
+    attempt.requester = patient_requester(dossier) if mine is None else representative_requester(mine, dossier)
     birth, emancipated = dossier.traits.birth_date, dossier.emancipated
     return attempt.requester if opens(account, representatives, birth, emancipated, attempt.now) else None
-
-
-def _requester(dossier: Dossier, representative: Representative | None) -> Requester:
-    traits = dossier.traits
-    who = (
-        (Authentication.PATIENT, dossier.ins.value, traits.used_family or traits.birth_family, traits.birth_given)
-        if representative is None
-        else (Authentication.REPRESENTANT, representative.id, representative.family, representative.given)
-    )
-    authentication, id_nat, family, given = who
-    return Requester(
-        id_nat=id_nat,
-        name=f"{family} {given}".strip(),
-        profession="",
-        profession_system="",
-        specialty="",
-        structure_id="",
-        sector="",
-        authentication=authentication,
-        patient=dossier.ins,
-    )
 
 
 def _leaves(notices: Notices, channel: Channel) -> bool:

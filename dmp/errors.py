@@ -20,3 +20,8 @@ class AuthenticationRefused(Exception):
     def __init__(self, rule: str, sentence: str, outcome: Outcome = Outcome.MINOR_FAILURE) -> None:
         super().__init__(rule)
         self.rule, self.sentence, self.outcome = rule, sentence, outcome
+
+
+class GestionError(ValueError):
+    """An act that the state of a dossier does not allow; the message is a French sentence for who acts, without health
+    data."""

@@ -18,13 +18,13 @@ from datetime import datetime
 
 from audit.event import AuditObject, Call, Event, Outcome
 from dmp import annuaire, record
-from dmp.errors import AccessRefused, AuthenticationRefused
+from dmp.errors import AccessRefused, AuthenticationRefused, GestionError
 from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
 from habilitations.action import Action
 from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
 from habilitations.statement import Statement
 from identities.dossier import Dossier
-from identities.representation import represents
+from identities.representation import in_office
 from identities.requester import Authentication, PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.metadata import DocumentEntry
@@ -173,6 +173,9 @@ class Gate:
             codes = ", ".join(sorted({found.code.value for found in wrong.findings}))
             self._record(*record.wrong(event, passage, codes))
             raise
+        except GestionError as wrong:
+            self._record(record.failed(event, passage, Outcome.MINOR_FAILURE, str(wrong)))
+            raise
         except Exception as failure:
             self._record(record.failed(event, passage, Outcome.MAJOR_FAILURE, type(failure).__name__))
             raise
@@ -193,17 +196,25 @@ class Gate:
 
     @contextmanager
     def operator(
-        self, operator: str, act: str, patient: PatientId | None, call: Call, objects: Sequence[AuditObject] = ()
+        self,
+        operator: str,
+        act: str,
+        patient: PatientId | None,
+        call: Call,
+        objects: Sequence[AuditObject] = (),
+        explanation: str = "",
     ) -> Iterator[Rooms]:
         """An act of the server's operator at the command line: no matrix applies, the audit log does.
 
-        `objects` is what its event will name: a list may grow until the act is done.
+        `objects` is what its event will name: a list may grow until the act is done. `explanation` is what the act
+        stands on, without health data.
         """
-        event = record.operated(call, operator, act, patient, self.now())
+        event = replace(record.operated(call, operator, act, patient, self.now()), explanation=explanation)
         try:
             with self._unit_of_work() as rooms:
+                before = rooms.identities.dossier(patient) if patient else None
                 yield rooms
-                dossier = rooms.identities.dossier(patient) if patient else None
+                dossier = (rooms.identities.dossier(patient) if patient else None) or before  # destroyed, or opened
                 key = dossier.key if dossier else ""
                 rooms.trail.append(replace(event, dossier=key, objects=tuple(objects)))
         except Exception as failure:
@@ -301,14 +312,18 @@ def _said(rooms: Rooms, dossier: Dossier, requester: Requester, instant: datetim
     statement = rooms.rights.statement(dossier, requester, instant)
     if requester.authentication is not Authentication.REPRESENTANT:
         return statement
-    mine = [each for each in rooms.identities.representatives(dossier.key) if each.id == requester.id_nat]
-    birth, emancipated = dossier.traits.birth_date, dossier.emancipated
-    return replace(statement, representing=any(represents(each, birth, emancipated, instant) for each in mine))
+    acting = in_office(rooms.identities.representatives(dossier.key), dossier, instant)
+    return replace(statement, representing=any(each.id == requester.id_nat for each in acting))
 
 
 def _same_patient(rooms: Rooms, requester: Requester, patient: PatientId | None, dossier: Dossier | None) -> bool:
-    """Whether message and assertion speak of one patient: any INS of a dossier's history stands for it."""
+    """Whether message and assertion speak of one patient: any INS of a dossier's history stands for it.
+
+    Who asks as a patient, or for one, asks for that one alone.
+    """
     claimed = requester.patient
+    if claimed is None and requester.authentication in (Authentication.PATIENT, Authentication.REPRESENTANT):
+        return False
     if claimed is None or patient is None or claimed == patient:
         return True
     other = rooms.identities.dossier(claimed)

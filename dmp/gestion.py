@@ -1,6 +1,7 @@
-"""TD1, the operator's way: open, show and close a dossier, and record what the patient said of who may enter.
+"""TD1, the operator's way: open, show and close a dossier, record who may enter as the patient said, change the INS.
 
-Source: GIE SESAM-Vitale, DMP-Compatibilité, TD1.1 to TD1.6; CSP R.1111-26 to R.1111-40.
+Source: GIE SESAM-Vitale, DMP-Compatibilité, TD1.1 to TD1.6; CSP R.1111-26 to R.1111-40; Référentiel INS v2 (an INS
+changes, and its history is kept).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit.event import Call
+from audit.event import AuditObject, Call, ObjectKind
+from dmp.errors import GestionError
 from dmp.gate import Gate
 from dmp.ports import Identities, Rooms
 from habilitations.statement import Switches
@@ -20,10 +22,6 @@ from identities.requester import PatientId
 from schemas.domain import Domain
 
 AUTHORISATION_LENGTH = timedelta(days=365)  # one year, renewable: GIE SESAM-Vitale, TD0.3
-
-
-class GestionError(ValueError):
-    """An act that the state of the dossier does not allow; the message is in French, for the operator."""
 
 
 class IdentifierError(GestionError):
@@ -49,31 +47,52 @@ def open_dossier(
     `identifiers` has the current INS first. Raises IdentifierError when `domain` does not take one of them,
     GestionError when this DMP is open.
     """
-    with gate.operator(operator, "TD1.1", identifiers[0], _call()) as rooms:
+    with gate.operator(operator, "TD1.1", identifiers[0], operator_call()) as rooms:
         check_identifiers(identifiers, domain)
         known = rooms.identities.dossier(identifiers[0])
         if known is not None:
             if known.status is DossierStatus.OPEN:
                 raise GestionError("Ce DMP est déjà ouvert.")
             rooms.identities.reopen(known.key, instant=gate.now())
-            return _dossier(rooms, identifiers[0])
+            return known_dossier(rooms, identifiers[0])
         return open_new(rooms.identities, identifiers, traits, gate.now())
+
+
+def change_ins(gate: Gate, operator: str, patient: PatientId, new: PatientId, *, domain: Domain) -> Dossier:
+    """Gives a dossier a new current INS; every one that it had still leads to it, and what the patient wrote is theirs.
+
+    Raises IdentifierError when `domain` does not take `new`, GestionError when it is that of another dossier.
+    """
+    named = [AuditObject(ObjectKind.PATIENT, str(new))]
+    with gate.operator(operator, "INS", patient, operator_call(), named) as rooms:
+        _check(new, domain)
+        dossier, identities = known_dossier(rooms, patient), rooms.identities
+        other = identities.dossier(new)
+        if identities.subsumed(new) or (other is not None and other.key != dossier.key):
+            raise GestionError("INS refusé : c'est celui d'un autre DMP, ou d'un DMP fusionné (dmp patients merge).")
+        if new == dossier.ins:
+            return dossier
+        identities.add_identifier(dossier.key, new)
+        for old in _behind(identities, new, dossier.traits):
+            identities.link(dossier.key, old, current=False)
+        rooms.registry.hand_over(dossier.key, dossier.ins.value, new.value)
+        return known_dossier(rooms, new)
 
 
 def close_dossier(gate: Gate, operator: str, patient: PatientId, reason: str) -> Dossier:
     """Closes a DMP: nothing is erased, nothing accessible. Raises GestionError when there is none, or none open."""
-    with gate.operator(operator, "TD1.4", patient, _call()) as rooms:
-        dossier = _dossier(rooms, patient)
+    with gate.operator(operator, "TD1.4", patient, operator_call()) as rooms:
+        dossier = known_dossier(rooms, patient)
         if dossier.status is DossierStatus.CLOSED:
             raise GestionError("Ce DMP est déjà fermé.")
         rooms.identities.close(dossier.key, instant=gate.now(), reason=reason)
-        return _dossier(rooms, patient)
+        return known_dossier(rooms, patient)
 
 
 def show_dossier(gate: Gate, operator: str, patient: PatientId) -> Dossier:
     """The administrative data of a DMP. Raises GestionError when there is none."""
-    with gate.operator(operator, "TD1.3a", patient, _call()) as rooms:
-        return _dossier(rooms, patient)
+    with gate.operator(operator, "TD1.3a", patient, operator_call()) as rooms:
+        return known_dossier(rooms, patient)
 
 
 def record_consents(gate: Gate, operator: str, patient: PatientId, consents: Consents) -> None:
@@ -81,8 +100,8 @@ def record_consents(gate: Gate, operator: str, patient: PatientId, consents: Con
 
     Raises GestionError when there is no such dossier, or a médecin traitant would be blocked.
     """
-    with gate.operator(operator, "TD1.6", patient, _call()) as rooms:
-        key, now = _dossier(rooms, patient).key, gate.now()
+    with gate.operator(operator, "TD1.6", patient, operator_call()) as rooms:
+        key, now = known_dossier(rooms, patient).key, gate.now()
         end = now + AUTHORISATION_LENGTH
         for person in consents.authorised_persons:
             rooms.rights.authorise(key, person, kind="person", start=now, end=end)
@@ -103,18 +122,22 @@ def check_identifiers(identifiers: Iterable[PatientId], domain: Domain) -> None:
 
 
 def open_new(identities: Identities, identifiers: tuple[PatientId, ...], traits: Traits, instant: datetime) -> Dossier:
-    """A DMP that nobody had, under identifiers that were checked; behind them the INS-C, where it can be known.
-
-    Software that has only the INS-C then finds the DMP; one that somebody else has already leads to nobody else.
-    """
-    old = ins_c_of(identifiers[0], traits.birth_given, traits.birth_date)
-    if old is not None and identities.dossier(old) is None and not identities.subsumed(old):
-        identifiers = (*identifiers, old)
-    dossier = Dossier(
-        key=uuid.uuid4().hex, identifiers=identifiers, traits=traits, status=DossierStatus.OPEN, opened=instant
-    )
+    """A DMP that nobody had, under identifiers that were checked; behind them the INS-C, where it can be known."""
+    every = (*identifiers, *_behind(identities, identifiers[0], traits))
+    dossier = Dossier(key=uuid.uuid4().hex, identifiers=every, traits=traits, status=DossierStatus.OPEN, opened=instant)
     identities.open(dossier)
     return dossier
+
+
+def _behind(identities: Identities, ins: PatientId, traits: Traits) -> tuple[PatientId, ...]:
+    """The INS-C of the patient, unless it cannot be known or leads to somebody already.
+
+    Software that has only the INS-C, and documents written under it, then find the DMP.
+    """
+    old = ins_c_of(ins, traits.birth_given, traits.birth_date)
+    if old is None or identities.dossier(old) is not None or identities.subsumed(old):
+        return ()
+    return (old,)
 
 
 def _check(identifier: PatientId, domain: Domain) -> None:
@@ -140,12 +163,14 @@ def _check(identifier: PatientId, domain: Domain) -> None:
         )
 
 
-def _dossier(rooms: Rooms, patient: PatientId) -> Dossier:
+def known_dossier(rooms: Rooms, patient: PatientId) -> Dossier:
+    """The dossier of `patient`. Raises GestionError when there is none."""
     dossier = rooms.identities.dossier(patient)
     if dossier is None:
         raise GestionError("Aucun DMP pour cet INS.")
     return dossier
 
 
-def _call() -> Call:
+def operator_call() -> Call:
+    """The call of an act of the operator at the command line."""
     return Call(transaction="operator", request_id=uuid.uuid4().hex)

@@ -19,8 +19,8 @@ from typing import TypeVar
 
 from audit.event import AuditObject, Call, ObjectKind
 from dmp.alimentation import Alimentation
+from dmp.errors import GestionError
 from dmp.gate import Gate
-from dmp.gestion import GestionError
 from dmp.media_sets import Found, LeftOut, Selection, apart, in_order, restorable, together, unsigned
 from dmp.ports import Rooms
 from dmp.requests import Lot

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from audit.event import Call
 from dmp import record
+from dmp.errors import GestionError
 from dmp.gate import Gate
-from dmp.gestion import GestionError
 from dmp.ports import Identities, Rooms
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import PatientId

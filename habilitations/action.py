@@ -19,6 +19,7 @@ class Demand(Enum):
 
     NOTHING = "rien"  # concerns no dossier, or only whether there is one
     FEEDING = "alimentation"  # the patient is not opposed; a blocked professional may still deposit
+    KNOWN = "dossier connu"  # a dossier, open or closed, whose patient did not block the requester
     DOSSIER = "dossier"  # an open dossier
     UNBLOCKED = "sans blocage"  # an open dossier whose patient did not block the requester
     MANAGED = "gestion"  # besides, a dossier that is not attached to Mon espace santé, where the patient manages it
@@ -67,7 +68,7 @@ class Action(Enum):
     VD_URGENCE = "VD/urgence"  # régler les accès en urgence
     VD_OPPOSITION = "VD/opposition"  # s'opposer à l'alimentation, ou y consentir de nouveau
     VD_ALERTES = "VD/alertes"  # régler ses alertes
-    VD_RECTIFICATION = "VD/rectification"  # demander à l'auteur de rectifier un document
+    VD_RECTIFICATION = "VD/rectification"  # demander à l'auteur de rectifier un document ; l'auteur lit ce qui l'est
     VD_COPIE = "VD/copie"  # recevoir une copie du DMP
     VD_DESTRUCTION = "VD/destruction"  # demander la destruction d'un DMP fermé
     HA = "HA"  # consulter l'historique des accès
@@ -124,14 +125,15 @@ _DEMANDS = {
     Action.TD0_5: Demand.NOTHING,
     Action.TD0_9: Demand.NOTHING,
     Action.TD1_1: Demand.NOTHING,
-    Action.TD1_2: Demand.NOTHING,
+    Action.TD1_2: Demand.KNOWN,
     Action.TD1_3A: Demand.UNBLOCKED,
     Action.TD1_3B: Demand.MANAGED,
     Action.TD1_4: Demand.MANAGED,
     Action.TD1_5A: Demand.MANAGED,
     Action.TD1_5B: Demand.MANAGED,
     Action.TD1_5D: Demand.MANAGED,
-    Action.VD_DESTRUCTION: Demand.NOTHING,
+    Action.VD_DESTRUCTION: Demand.KNOWN,
+    Action.VD_RECTIFICATION: Demand.DOSSIER,  # an author is asked to put his own document right, even when blocked
     Action.TD2_1: Demand.FEEDING,
     Action.TD2_2: Demand.FEEDING,
     Action.TD3_3C: Demand.UNBLOCKED,  # one's own documents: part of feeding, needs no authorisation

@@ -185,8 +185,9 @@ def _demand(action: Action, cell: Cell, column: Column, statement: Statement | N
             return Demand.NOTHING
         return action.demand if action.demand in (Demand.NOTHING, Demand.FEEDING) else Demand.DOSSIER
     if column.sheet == PATIENTS:  # nobody authorises himself, or opposes his own acts; an audit outlives the closing
-        free = action.demand is Demand.NOTHING or column.actor == AUDITEUR
-        return Demand.NOTHING if free else Demand.DOSSIER
+        if column.actor == AUDITEUR:
+            return Demand.NOTHING
+        return action.demand if action.demand in (Demand.NOTHING, Demand.KNOWN) else Demand.DOSSIER
     return Demand.UNBLOCKED if cell.note in STRUCTURE_NOTES else action.demand
 
 

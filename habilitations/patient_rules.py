@@ -48,7 +48,7 @@ def patient_refuses(demand: Demand, mode: ModeAcces, requester: Requester, state
         return No("opposition_alimentation", "non-opposition", "opposition") if opposed else None
     if statement is None:
         return No("dossier_inconnu", "un DMP ouvert", "aucun DMP")
-    if not statement.open:
+    if not statement.open and demand is not Demand.KNOWN:
         return No("dossier_ferme", "un DMP ouvert", "un DMP fermé")
     medecin_traitant = acts_as_medecin_traitant(requester, statement)
     if demand is not Demand.DOSSIER and statement.blocked and not medecin_traitant:

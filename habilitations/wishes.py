@@ -5,7 +5,7 @@ Source: CSP L.1111-14 to L.1111-19, R.1111-46; GIE SESAM-Vitale, TD0.3, TD1.1, T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -25,12 +25,16 @@ COLLECTED = (CONSENTEMENT_OUVERTURE, CONSENTEMENT_REACTIVATION, OPPOSITION_BRIS_
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:
-    """One authorisation of one dossier, in force from `start` to before `end`."""
+    """One authorisation of one dossier, in force from `start` to before `end`.
+
+    `secret` when it was given in a secret connection, of which legal representatives learn nothing.
+    """
 
     kind: Kind
     holder: str
     start: datetime
     end: datetime
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,15 @@ class Wishes:
     switches: Switches
     opposed_to_feeding: bool
 
+    def for_representative(self) -> Wishes:
+        """The same without whom a minor let in by a secret connection."""
+        secret = {each.holder for each in self.authorisations if each.secret}
+        return replace(
+            self,
+            authorisations=tuple(each for each in self.authorisations if each.holder not in secret),
+            medecins_traitants=tuple(each for each in self.medecins_traitants if each not in secret),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -61,3 +74,18 @@ class Consent:
     given: bool
     instant: datetime
     collector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rectification:
+    """What the patient asks the authors of `document` (a uniqueId) to put right, in the patient's own words.
+
+    `addressees` are PS_IdNat and Struct_IdNat values; `requester` is who asked, the patient or a representative.
+    """
+
+    id: str
+    document: str
+    reason: str
+    addressees: tuple[str, ...]
+    instant: datetime
+    requester: str

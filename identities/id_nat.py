@@ -62,6 +62,12 @@ def check_struct_id_nat(value: str, *, luhn: bool = False) -> None:
     _check("Struct_IdNat", _STRUCT_ID_NAT, value, luhn)
 
 
+def is_national(value: str) -> bool:
+    """Whether `value` has the shape of a PS_IdNat or of a Struct_IdNat."""
+    shapes = (_PS_ID_NAT.get(value[:1]), _STRUCT_ID_NAT.get(value[:1]))
+    return any(shape is not None and re.fullmatch(shape[1], value[1:]) is not None for shape in shapes)
+
+
 def luhn_holds(digits: str) -> bool:
     """Whether the last of `digits` is the key of the others; A and B, of departments, count as 1 and 2.
 

@@ -1,21 +1,25 @@
 """Legal representatives: who acts for a minor, or for an adult under guardianship, and until when. Pure.
 
-A representative of a minor acts until the minor comes of age or is emancipated; a guardian of an adult until the
-guardianship is ended. Days are civil dates of Paris.
+A representative of a minor, parent or guardian, acts until the minor comes of age or is emancipated; a guardian of an
+adult, or of an emancipated minor, until the guardianship is ended. All of it ends with the death of who is represented.
+Days are civil dates of Paris.
 
-Source: Code civil, art. 388 and 414 (majority at 18), 413-1 to 413-6 (emancipation), 440 (tutelle); public guide of the
-DMP (a representative is told one month before majority, then their access ends).
+Source: Code civil, art. 388 and 414 (majority at 18), 413-1 to 413-6 (emancipation), 393 (a guardianship of a minor
+ends at majority, emancipation or death), 425, 429, 440 and 443 (tutelle of an adult or an emancipated minor); public
+guide of the DMP (a representative is told one month before majority, then their access ends).
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from zoneinfo import ZoneInfo
 
 from identities.demographics import Address, Telecom
+from identities.dossier import Dossier
 
 MAJORITY_YEARS = 18
 PARIS = ZoneInfo("Europe/Paris")
@@ -25,8 +29,14 @@ GUARDIAN = "RESPRSN"  # responsible party: of an adult, the guardian. HL7 RoleCl
 class Capacity(Enum):
     """In which capacity a representative acts."""
 
-    PARENT = "parent"  # holder of parental authority over a minor, until majority or emancipation
-    TUTELLE = "tutelle"  # guardian, of a minor or an adult, until it is ended
+    PARENT = "parent"  # holder of parental authority over a minor
+    TUTEUR = "tuteur"  # guardian of a minor
+    TUTELLE = "tutelle"  # guardian of an adult, or of an emancipated minor; may be decided before majority
+
+    @property
+    def of_minors(self) -> bool:
+        """Whether the office is over a minor, and ends when they are one no more."""
+        return self is not Capacity.TUTELLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +86,10 @@ def represents(representative: Representative, birth: date | None, emancipated: 
         return False
     if representative.since is not None and instant < representative.since:
         return False
-    return representative.capacity is Capacity.TUTELLE or is_minor(birth, emancipated, instant)
+    return representative.capacity.of_minors is is_minor(birth, emancipated, instant)
+
+
+def in_office(representatives: Iterable[Representative], dossier: Dossier, instant: datetime) -> list[Representative]:
+    """Those of `representatives` who act at an aware instant for the patient of `dossier`; nobody does for the dead."""
+    birth, emancipated = dossier.traits.birth_date, dossier.emancipated
+    return [each for each in representatives if not dossier.deceased and represents(each, birth, emancipated, instant)]

@@ -46,6 +46,8 @@ _UNITE = uniting(METADATA, "patient")
 _THIS = sa.and_(DOCUMENT.c.patient == sa.bindparam("of_patient"), DOCUMENT.c.unique_id == sa.bindparam("of_unique_id"))
 _REPLACE = sa.update(DOCUMENT).where(_THIS)
 _DELETE = sa.delete(DOCUMENT).where(_THIS)
+_OF_PATIENT = sa.select(DOCUMENT.c.sha256, DOCUMENT.c.sha1, DOCUMENT.c.size).where(DOCUMENT.c.patient == FROM)
+_ERASE = sa.delete(DOCUMENT).where(DOCUMENT.c.patient == FROM)
 _DOSSIERS = (
     sa.select(DOCUMENT.c.unique_id, DOCUMENT.c.patient)
     .where(DOCUMENT.c.unique_id.in_(sa.bindparam("unique_ids", expanding=True)))
@@ -122,6 +124,12 @@ class RepositoryStore:
         content = self.content(patient, unique_id)
         self._connection.execute(_DELETE, {"of_patient": patient, "of_unique_id": unique_id})
         return content
+
+    def erase(self, patient: str) -> tuple[Content, ...]:
+        """No uniqueId stands for anything any more in the dossier `patient`; returns what they stood for."""
+        rows = self._connection.execute(_OF_PATIENT, {FROM.key: patient}).all()
+        self._connection.execute(_ERASE, {FROM.key: patient})
+        return tuple({row.sha256: Content(row.sha256, row.sha1, row.size) for row in rows}.values())
 
     def unrecorded(self, contents: Iterable[Content]) -> tuple[Content, ...]:
         """Those of `contents` that no row names; until the transaction ends nobody else records any."""

@@ -1,4 +1,4 @@
-"""Column types that the stores share, and how rows change hands."""
+"""Column types that the stores share, and how rows change hands, or go."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def uniting(metadata: sa.MetaData, owner: str) -> tuple[sa.Executable, ...]:
         *(_claimed_twice(table, table.c[owner], columns) for table in tables for columns in _once(table, owner)),
         *(sa.update(table).where(table.c[owner] == FROM).values({owner: INTO}) for table in tables),
     )
+
+
+def erasing(metadata: sa.MetaData, owner: str) -> tuple[sa.Executable, ...]:
+    """The statements that remove every row of one owner (FROM), in every table with a column `owner`."""
+    tables = [table for table in reversed(metadata.sorted_tables) if owner in table.c]
+    return tuple(sa.delete(table).where(table.c[owner] == FROM) for table in tables)
 
 
 def _once(table: sa.Table, owner: str) -> Iterator[list[sa.Column[Any]]]:

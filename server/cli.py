@@ -39,12 +39,19 @@ def build(name: str | None = None) -> typer.Typer:
         module, attribute = COMMANDS[each]
         found: typer.Typer | Callable[..., None] = getattr(importlib.import_module(module), attribute)
         if isinstance(found, typer.Typer):
-            for command in found.registered_commands:
-                command.epilog = EXIT_CODES
+            _say_exit_codes(found)
             app.add_typer(found, name=each, epilog=EXIT_CODES)
         else:
             app.command(each, epilog=EXIT_CODES)(found)
     return app
+
+
+def _say_exit_codes(group: typer.Typer) -> None:
+    for command in group.registered_commands:
+        command.epilog = EXIT_CODES
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _say_exit_codes(inner.typer_instance)
 
 
 def _dmp() -> None:

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from identities.demographics import from_json, terms, to_json
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.requester import PatientId
-from identities.store.tables import DOSSIERS, FED_AUTHORITIES, IDENTIFIERS, TERMS
+from identities.store.tables import DOSSIERS, FED_AUTHORITIES, IDENTIFIERS, METADATA, TERMS
+from schemas.store import FROM, erasing
 
 _HAD = IDENTIFIERS.alias("had")
 EVERY_DOSSIER = (
@@ -42,6 +43,7 @@ _HELD = (
     )
     .with_for_update(read=True)
 )
+_ERASE = erasing(METADATA, "dossier")
 
 
 class IdentityError(ValueError):
@@ -175,6 +177,19 @@ class Dossiers:
 
         Raises IdentityError when it is not closed."""
         self._turn(key, DossierStatus.CLOSED, DossierStatus.OPEN, opened=instant)
+
+    def to_destroy(self, closed_before: datetime) -> tuple[Dossier, ...]:
+        """The closed dossiers that were closed before that instant, or whose patient asked for their destruction."""
+        due = sa.or_(DOSSIERS.c.closed < closed_before, DOSSIERS.c.destruction_requested.is_not(None))
+        closed = DOSSIERS.c.status == DossierStatus.CLOSED.value
+        return read_dossiers(self._connection.execute(EVERY_DOSSIER.where(closed, due)))
+
+    def erase(self, key: str) -> None:
+        """Removes a dossier and every row about it, for good, with what is left of those that were merged into it."""
+        for statement in _ERASE:
+            self._connection.execute(statement, {FROM.key: key})
+        for column in (DOSSIERS.c.merged_into, DOSSIERS.c.key):
+            self._connection.execute(sa.delete(DOSSIERS).where(column == key))
 
     def _insert_identifiers(self, rows: Sequence[Mapping[str, Any]]) -> None:
         try:

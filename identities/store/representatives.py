@@ -30,9 +30,9 @@ class Representatives:
         return _read(self._connection.execute(_OF, {"dossier": dossier}))
 
     def untold_representatives(self) -> tuple[tuple[str, Representative], ...]:
-        """Parents whom nobody told yet that their access ends, each with the key of the dossier."""
+        """Representatives of minors whom nobody told yet that their access ends, each with the key of the dossier."""
         waiting = sa.select(REPRESENTATIVES).where(
-            REPRESENTATIVES.c.capacity == Capacity.PARENT.value,
+            REPRESENTATIVES.c.capacity.in_([each.value for each in Capacity if each.of_minors]),
             REPRESENTATIVES.c.told.is_(None),
             REPRESENTATIVES.c.ended.is_(None),
         )

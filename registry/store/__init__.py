@@ -15,7 +15,7 @@ from registry.scope import Custody, Scope
 from registry.store.dating import activity
 from registry.store.dossiers import dossiers_of
 from registry.store.looking import Looker
-from registry.store.merging import rename, unite
+from registry.store.merging import hand_over, rename, unite
 from registry.store.reading import MOST, Most, Reader, find_across
 from registry.store.removing import Remover, lock
 from registry.store.tables import METADATA
@@ -108,6 +108,10 @@ class RegistryStore:
         """Removes these objects of the dossier `patient`, every row of them; their uniqueIds may be used again."""
         Remover(self._connection).remove(uuids, patient)
 
+    def erase(self, patient: str) -> None:
+        """Removes every object of the dossier `patient`, every row of them."""
+        Remover(self._connection).erase(patient)
+
     def lock(self, uuids: Iterable[str], patient: str) -> None:
         """Nobody else changes these objects of the dossier `patient` before the transaction ends."""
         lock(self._connection, patient, uuids)
@@ -119,3 +123,7 @@ class RegistryStore:
     def rename(self, dossier: str, before: str, after: str) -> None:
         """Has the metadata of the dossier name the patient `after`, a CX, where they name `before`."""
         rename(self._connection, dossier, before, after)
+
+    def hand_over(self, dossier: str, before: str, after: str) -> None:
+        """Has the person `after` stand behind the documents of the dossier that the person `before` stood behind."""
+        hand_over(self._connection, dossier, before, after)

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry.store.tables import METADATA
+from registry.store.tables import CUSTODY, METADATA, PERSON
 from schemas.store import FROM, INTO, uniting
 
 PATIENT_ID = "patient_id"  # the attribute, in every body
@@ -42,6 +42,13 @@ def rename(connection: sa.Connection, dossier: str, before: str, after: str) -> 
                 connection.execute(sa.update(table).where(*same).values(body=renamed))
 
 
+def hand_over(connection: sa.Connection, dossier: str, before: str, after: str) -> None:
+    """Has the person `after` stand where `before` stood behind a document of the dossier, and `before` nowhere."""
+    parameters = {FROM.key: before, INTO.key: after, "of_dossier": dossier}
+    connection.execute(_BEHIND_BOTH, parameters)
+    connection.execute(_HAND_OVER, parameters)
+
+
 def _renamed(body: str, before: str, after: str) -> str | None:
     """`body` about the patient `after`; None when it is not about `before`. What follows the identifier stays."""
     said: dict[str, Any] = json.loads(body)
@@ -54,3 +61,15 @@ def _renamed(body: str, before: str, after: str) -> str | None:
 
 _BODIES = [table for table in METADATA.sorted_tables if {"patient", "body"} <= set(table.c.keys())]
 _UNITE = uniting(METADATA, "patient")
+_STANDS = (CUSTODY.c.patient == sa.bindparam("of_dossier"), CUSTODY.c.kind == PERSON, CUSTODY.c.identifier == FROM)
+_ALREADY = CUSTODY.alias()
+_BEHIND_BOTH = CUSTODY.delete().where(
+    *_STANDS,
+    sa.exists().where(
+        _ALREADY.c.patient == CUSTODY.c.patient,
+        _ALREADY.c.kind == PERSON,
+        _ALREADY.c.identifier == INTO,
+        _ALREADY.c.entry == CUSTODY.c.entry,
+    ),
+)
+_HAND_OVER = CUSTODY.update().where(*_STANDS).values(identifier=INTO)

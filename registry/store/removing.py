@@ -69,6 +69,14 @@ class Remover:
             self._execute(_MAKE_LATEST[table.name], patient, logical_ids[table.name])
         self._release(unique_ids)
 
+    def erase(self, patient: str) -> None:
+        """Removes every object of the dossier `patient`, as `remove` does."""
+        statements = (sa.select(table.c.entry_uuid).where(table.c.patient == PATIENT) for table in _OBJECTS)
+        uuids = [
+            row.entry_uuid for each in statements for row in self._connection.execute(each, {"of_patient": patient})
+        ]
+        self.remove(uuids, patient)
+
     def _ties(self, patient: str, found: Sequence[str]) -> Iterator[Tie]:
         by_name = [_tie(row) for row in self._rows(_TIES["entry_uuid"], patient, found)]
         ends = {end for tie in by_name for end in (tie.source, tie.target)}
@@ -156,6 +164,7 @@ _DELETE = {table.name: tuple(_deletes(table)) for table in _OBJECTS}
 _MAKE_LATEST = {table.name: _make_latest(table) for table in _VERSIONED}
 _NAMED = {table.name: sa.select(table).where(_these(table)) for table in _OBJECTS}
 _DOSSIERS = tuple(sa.select(table.c.patient).distinct().where(among(table.c.entry_uuid)) for table in _OBJECTS)
+_EVERY = tuple(sa.select(table.c.entry_uuid).where(table.c.patient == PATIENT) for table in _OBJECTS)
 _LOCK = tuple(sa.select(table.c.id).where(_these(table)).order_by(table.c.id).with_for_update() for table in _OBJECTS)
 _TIES = {
     column: sa.select(

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 import typer
 
 from audit.errors import AuditError
-from dmp.gestion import GestionError, IdentifierError
+from dmp.errors import GestionError
+from dmp.gestion import IdentifierError
 from habilitations.store import RightsError
 from habilitations.table_file import MatriceError
 from identities.ins import InsError, read_cx

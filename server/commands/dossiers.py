@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import typer
 
+from dmp.errors import GestionError
+from dmp.gestion import show_dossier
 from habilitations.wishes import Wishes
 from identities.dossier import Dossier, DossierStatus
+from identities.requester import PatientId
+from server.commands import NotFoundError, operator
+from server.house import House
 
 
 def described(dossier: Dossier) -> dict[str, Any]:
@@ -26,7 +32,21 @@ def described(dossier: Dossier) -> dict[str, Any]:
         "status": "open" if dossier.status is DossierStatus.OPEN else "closed",
         "opened_at": dossier.opened.isoformat(),
         "closed_at": dossier.closed.isoformat() if dossier.closed else None,
+        "destruction_requested_at": dossier.destruction_requested.isoformat()
+        if dossier.destruction_requested
+        else None,
+        "attached_to_mes": dossier.attached_to_mes,
+        "deceased": dossier.deceased,
+        "emancipated": dossier.emancipated,
     }
+
+
+def known(house: House, patient: PatientId) -> Dossier:
+    """The DMP of that patient: reading it is recorded (TD1.3a). Raises NotFoundError."""
+    try:
+        return show_dossier(house.gate, operator(), patient)
+    except GestionError as error:
+        raise NotFoundError(str(error)) from None
 
 
 def named(dossier: Dossier) -> str:
@@ -52,6 +72,10 @@ def print_description(value: dict[str, Any]) -> None:
     """One line for each thing said."""
     for name, said in value.items():
         typer.echo(f"{name:20} {_text(said)}".rstrip())
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
 
 
 def _text(said: object) -> str:

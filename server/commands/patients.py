@@ -16,9 +16,8 @@ import typer
 from cda.document import read_document
 from cda.errors import CdaError
 from cda.header import Header, read_header
-from dmp.gestion import Consents, GestionError, close_dossier, open_dossier, record_consents, show_dossier
+from dmp.gestion import Consents, close_dossier, open_dossier, record_consents
 from dmp.merging import UnknownDossierError, merge_dossiers
-from habilitations.statement import Switches
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.ins import InsError, read_ins
 from identities.requester import PatientId
@@ -38,12 +37,40 @@ from server.commands import (
     typed_patient,
 )
 from server.commands.account import account
-from server.commands.dossiers import described, named, print_description, said_of_access
+from server.commands.dossiers import described, known, named, print_description, said_of_access
+from server.commands.due import due_
 from server.commands.names import PeopleFile, identifier_of, is_structure
+from server.commands.situation import app as representatives
+from server.commands.situation import ins, situation
+from server.commands.wishes import (
+    BrisDeGlace,
+    Centre15,
+    MasquesEnUrgence,
+    Switched,
+    after,
+    block,
+    destroy_request,
+    medecin_traitant,
+    oppose,
+    revoke,
+    switches,
+    unblock,
+)
 from server.house import House
 
 app = typer.Typer(help="Patients' DMPs, the operator's way.", no_args_is_help=True)
 app.command("account")(account)
+app.command("block")(block)
+app.command("unblock")(unblock)
+app.command("revoke")(revoke)
+app.command("medecin-traitant")(medecin_traitant)
+app.command("switches")(switches)
+app.command("oppose")(oppose)
+app.command("situation")(situation)
+app.command("ins")(ins)
+app.command("destroy-request")(destroy_request)
+app.command("due")(due_)
+app.add_typer(representatives, name="representative")
 
 CHUNK = 1 << 16
 
@@ -54,12 +81,6 @@ MedecinTraitant = Annotated[
     list[str] | None, typer.Option("--medecin-traitant", help="Médecin traitant.", metavar="WHO")
 ]
 Blocked = Annotated[list[str] | None, typer.Option("--block", help="A professional shut out.", metavar="WHO")]
-Centre15 = Annotated[bool | None, typer.Option("--centre-15/--no-centre-15", help="Access by the centre 15.")]
-BrisDeGlace = Annotated[bool | None, typer.Option("--bris-de-glace/--no-bris-de-glace", help="Access in emergency.")]
-Switched = tuple[bool | None, bool | None, bool | None]  # centre_15, bris_de_glace, masques_en_urgence
-MasquesEnUrgence = Annotated[
-    bool | None, typer.Option("--masques-en-urgence/--no-masques-en-urgence", help="Masked documents in emergency.")
-]
 
 
 @app.command("open")
@@ -109,7 +130,7 @@ def open_patient(
 def show_patient(patient: PatientIns, ins_oid: InsOid = None, home: Home = None, as_json: Json = False) -> None:
     """Show the administrative data of a DMP (TD1.3a)."""
     with answering(as_json), opened(home) as house:
-        dossier = _known(house, patient_id(house, patient, ins_oid))
+        dossier = known(house, patient_id(house, patient, ins_oid))
         with house.rooms() as rooms:
             value = {**described(dossier), **said_of_access(rooms.rights.wishes(dossier.key))}
         show(as_json, value, lambda: print_description(value))
@@ -125,9 +146,9 @@ def close_patient(
 ) -> None:
     """Close a DMP (TD1.4): nothing is erased, nothing is accessible."""
     with answering(as_json), opened(home) as house:
-        known = _known(house, patient_id(house, patient, ins_oid))
-        closed = known.status is DossierStatus.CLOSED
-        dossier = known if closed else close_dossier(house.gate, operator(), known.ins, reason)
+        standing = known(house, patient_id(house, patient, ins_oid))
+        closed = standing.status is DossierStatus.CLOSED
+        dossier = standing if closed else close_dossier(house.gate, operator(), standing.ins, reason)
         said = "Ce DMP est déjà fermé" if closed else "DMP fermé"
         value = {"closed": not closed, **described(dossier)}
         show(as_json, value, lambda: typer.echo(f"{said} : {named(dossier)}."))
@@ -149,7 +170,7 @@ def authorise_on_patient(
 ) -> None:
     """Record what the patient said about access (TD1.6): all of it, or nothing."""
     with answering(as_json), opened(home) as house:
-        dossier = _known(house, patient_id(house, patient, ins_oid))
+        dossier = known(house, patient_id(house, patient, ins_oid))
         consents = _consents(house, people, who, medecin_traitant, block)
         switches = (centre_15, bris_de_glace, masques_en_urgence)
         if not _record(house, dossier, consents, switches):
@@ -193,11 +214,11 @@ class _Said(Enum):
 def _open(house: House, identifiers: tuple[PatientId, ...], traits: Traits) -> tuple[Dossier, _Said]:
     """The dossier, and what this did to it."""
     with house.rooms() as rooms:
-        known = rooms.identities.dossier(identifiers[0])
-    if known is not None and known.status is DossierStatus.OPEN:
-        return _known(house, identifiers[0]), _Said.OPEN
+        before = rooms.identities.dossier(identifiers[0])
+    if before is not None and before.status is DossierStatus.OPEN:
+        return known(house, identifiers[0]), _Said.OPEN
     dossier = open_dossier(house.gate, operator(), identifiers, traits, domain=house.domain)
-    return dossier, _Said.OPENED if known is None else _Said.REOPENED
+    return dossier, _Said.OPENED if before is None else _Said.REOPENED
 
 
 def _by_settings(house: House, people: Path | None, consents: Consents) -> Consents:
@@ -209,13 +230,6 @@ def _by_settings(house: House, people: Path | None, consents: Consents) -> Conse
 
     let_in, medecins = but_blocked(settings.ouverture_autorise), but_blocked(settings.ouverture_medecin_traitant)
     return replace(_consents(house, people, let_in, medecins, None), blocked=consents.blocked)
-
-
-def _known(house: House, patient: PatientId) -> Dossier:
-    try:
-        return show_dossier(house.gate, operator(), patient)
-    except GestionError as error:
-        raise NotFoundError(str(error)) from None
 
 
 def _consents(
@@ -242,9 +256,7 @@ def _record(house: House, dossier: Dossier, consents: Consents, switched: Switch
     if any(switch is not None for switch in switched):
         with house.rooms() as rooms:
             standing = rooms.rights.wishes(dossier.key).switches
-        before = (standing.centre_15, standing.bris_de_glace, standing.masques_en_urgence)
-        said = (old if new is None else new for old, new in zip(before, switched, strict=True))
-        consents = replace(consents, switches=Switches(*said))
+        consents = replace(consents, switches=after(standing, switched))
     if consents == Consents():
         return False
     record_consents(house.gate, operator(), dossier.ins, consents)

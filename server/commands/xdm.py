@@ -17,8 +17,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from audit.event import Call
-from dmp.errors import AccessRefused
-from dmp.gestion import GestionError
+from dmp.errors import AccessRefused, GestionError
 from dmp.media_sets import Selection, as_patient, patients_of
 from dmp.medias import EXPORT, IMPORT, Maker, Medium, Recipient, copy_media, export_media, import_media
 from identities.ins import AUTHORITIES, write_cx

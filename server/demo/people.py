@@ -50,6 +50,20 @@ class Inhabitant:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """A legal representative of a minor; `relationship` is a code of PersonalRelationshipRoleType."""
+
+    family: str
+    given: str
+    relationship: str
+
+    @property
+    def mail(self) -> str:
+        """Where they are reached. Source: RFC 2606 (a name that nobody has)."""
+        return f"{self.given}.{self.family}@example.org".lower()
+
+
+@dataclass(frozen=True, slots=True)
 class DemoPatient:
     """One line of patients.json; `medecins_traitants`, `authorised` and `blocked` are names of people.json."""
 
@@ -60,7 +74,8 @@ class DemoPatient:
     authorised: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     switches: Switches = field(default_factory=Switches)
-    representatives: tuple[str, ...] = ()  # names of the legal representatives of a minor
+    representatives: tuple[Parent, ...] = ()
+    attached_to_mes: bool = False  # managed in Mon espace santé
 
     @property
     def identifier(self) -> PatientId:
@@ -82,7 +97,8 @@ class DemoPatient:
             "authorised": list(self.authorised),
             "blocked": list(self.blocked),
             "switches": asdict(self.switches),
-            "representatives": list(self.representatives),
+            "representatives": [f"{each.family} {each.given}" for each in self.representatives],
+            "attached_to_mes": self.attached_to_mes,
         }
 
 
@@ -157,7 +173,15 @@ PATIENTS = (
     _patient("M", "CORBEAU", "Marcel", date(1948, 11, 2), "69123", 102),
     _patient("F", "SANTINI", "Laetitia", date(1984, 7, 21), "2A004", 103),
     _patient("M", "LEGOFF", "Yann", date(1990, 1, 9), "29019", 104, status="closed"),
-    _patient("M", "AUBRY", "Malo", date(2014, 5, 30), "35238", 105, representatives=("AUBRY Sophie", "AUBRY Karim")),
+    _patient(
+        "M",
+        "AUBRY",
+        "Malo",
+        date(2014, 5, 30),
+        "35238",
+        105,
+        representatives=(Parent("AUBRY", "Sophie", "MTH"), Parent("AUBRY", "Karim", "FTH")),
+    ),
     _patient(
         "F",
         "KELLER",
@@ -183,6 +207,7 @@ PATIENTS = (
         authorised=_but("medecin"),
     ),
     _patient("F", "BARON", "Élodie", date(2001, 10, 15), "13055", 112),
+    _patient("F", "FAURE", "Nora", date(1988, 8, 5), "21231", 113, attached_to_mes=True),
 )
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 from conformance.pki import Pki
 from dmp.gestion import Consents, close_dossier, open_dossier, record_consents
+from dmp.representation import add_representative, record_situation
+from identities.demographics import Telecom
 from identities.professional import Structure
+from identities.representation import Representative
 from server.demo.people import PATIENTS, PEOPLE, DemoPatient, directory, inhabitant
 from server.house import House, own_event
 from server.migrations import upgrade
@@ -109,6 +112,12 @@ def _open(house: House, patient: DemoPatient) -> None:
         switches=patient.switches,
     )
     record_consents(house.gate, OPERATOR, patient.identifier, consents)
+    for parent in patient.representatives:
+        mail = Telecom(f"mailto:{parent.mail}")
+        said = Representative("", parent.family, parent.given, parent.relationship, telecoms=(mail,))
+        add_representative(house.gate, OPERATOR, patient.identifier, said, proof="démonstration")
+    if patient.attached_to_mes:
+        record_situation(house.gate, OPERATOR, patient.identifier, attached_to_mes=True)
     if patient.status == "closed":
         close_dossier(house.gate, OPERATOR, patient.identifier, "demande du patient")
 

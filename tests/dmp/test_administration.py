@@ -188,8 +188,9 @@ def test_a_dossier_is_closed_for_a_reason_and_opened_as_it_was(alone: Desk) -> N
 
 def test_a_dossier_is_not_reactivated_without_consent_nor_out_of_nothing(alone: Desk) -> None:
     use = administration(alone)
-    with pytest.raises(RegistryError, match="XDSUnknownPatientId"):
+    with pytest.raises(AccessRefused) as refused:
         use.reactivate(replace(DOCTOR, patient=NEW), CALL, said(answers={CONSENTEMENT_REACTIVATION: True}))
+    assert refused.value.finding.code is ErrorCode.XDSUnknownPatientId
     with alone.rooms() as rooms:
         rooms.identities.close(key_of(rooms, ANNE), instant=NOW, reason="")
     with pytest.raises(RegistryError, match=CONSENTEMENT_REACTIVATION):

@@ -19,8 +19,8 @@ from dmp.compte import (
     renew_access,
     update_channel,
 )
-from dmp.errors import AccessRefused, AuthenticationRefused
-from dmp.gestion import GestionError, close_dossier
+from dmp.errors import AccessRefused, AuthenticationRefused, GestionError
+from dmp.gestion import close_dossier
 from identities.account import CREATION_LIFE, Channel, ChannelChange
 from identities.requester import Authentication, PatientId
 from registry.errors import ErrorCode, RegistryError

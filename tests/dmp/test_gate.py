@@ -10,13 +10,14 @@ from datetime import UTC, date, datetime
 import pytest
 
 from audit.event import AuditObject, Call, Event, ObjectKind, Outcome
-from dmp.errors import AccessRefused
+from dmp.errors import AccessRefused, GestionError
 from dmp.gate import ACCESS_REFUSED, Gate
 from habilitations.action import Action
 from habilitations.decision import Refusal, Tables
 from habilitations.statement import Statement
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.professional import Professional, Structure
+from identities.representation import Capacity, Representative
 from identities.requester import Authentication, ModeAcces, PatientId, Requester
 from registry.errors import ErrorCode, RegistryError
 from registry.scope import Scope
@@ -54,6 +55,9 @@ class Rooms:
 
     def dossier(self, patient: PatientId) -> Dossier | None:
         return DOSSIER if patient in DOSSIER.identifiers else None
+
+    def representatives(self, _key: str) -> tuple[Representative, ...]:
+        return (Representative(DOCTOR.id_nat, "TUTELLE", "Léa", "RESPRSN", Capacity.TUTELLE),)
 
     def professional(self, id_nat: str) -> Professional | None:
         return self.professionals.get(id_nat)
@@ -287,6 +291,27 @@ def test_an_operator_s_failure_is_recorded(gate: Gate, rooms: Rooms) -> None:
         raise ValueError("already open")
     (event,) = rooms.events
     assert (event.outcome, event.operator, event.explanation) == (Outcome.MINOR_FAILURE, "root", "ValueError")
+
+
+def test_what_the_state_of_a_dossier_does_not_allow_is_recorded_as_it_is_said(gate: Gate, rooms: Rooms) -> None:
+    with pytest.raises(GestionError), gate.passage(DOCTOR, Action.TD3_1, INS, CALL):
+        raise GestionError("Ce DMP est déjà fermé.")
+    (event,) = rooms.events
+    assert (event.outcome, event.explanation) == (Outcome.MINOR_FAILURE, "Ce DMP est déjà fermé.")
+
+
+@pytest.mark.parametrize("authentication", [Authentication.PATIENT, Authentication.REPRESENTANT])
+def test_whoever_asks_as_a_patient_names_the_patient(gate: Gate, rooms: Rooms, authentication: Authentication) -> None:
+    nobody_s = replace(DOCTOR, authentication=authentication, profession="", patient=None)
+    with pytest.raises(AccessRefused), gate.passage(nobody_s, Action.TD1_6, INS, CALL):
+        pytest.fail("the block must not run")
+    assert rooms.events[0].rule == "patient_de_l_assertion"
+
+
+def test_an_operator_s_act_says_what_it_stands_on(gate: Gate, rooms: Rooms) -> None:
+    with gate.operator("root", "representation", INS, CALL, explanation="Justificatif : jugement"):
+        pass
+    assert rooms.events[0].explanation == "Justificatif : jugement"
 
 
 def test_an_operator_s_act_is_recorded(gate: Gate, rooms: Rooms) -> None:

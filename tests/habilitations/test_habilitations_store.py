@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from habilitations.statement import Statement, Switches
-from habilitations.store import METADATA, Authorisation, HabilitationsStore, RightsError
+from habilitations.store import METADATA, HabilitationsStore, RightsError
+from habilitations.wishes import Authorisation, Consent, Rectification
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.requester import PatientId, Requester
 from schemas import oids
@@ -180,3 +181,49 @@ def test_of_two_dossiers_that_become_one_the_survivor_s_authorisations_stand(sto
     store.unite("d2", "d1")
     assert [each.holder for each in store.wishes("d1").authorisations] == [MEDECIN.id_nat]
     assert store.wishes("d1").switches == Switches()
+
+
+def test_what_was_authorised_secretly_is_not_told_to_representatives(store: HabilitationsStore) -> None:
+    year = {"start": NOW, "end": NOW + YEAR}
+    store.authorise("d1", MEDECIN.id_nat, kind="person", secret=True, **year)
+    store.authorise("d1", INFIRMIER.id_nat, kind="person", **year)
+    store.authorise("d1", INFIRMIER.id_nat, kind="person", secret=True, **year)
+    assert stands(store, MEDECIN).authorised
+    said = store.wishes("d1")
+    assert [each.secret for each in said.authorisations if each.holder == MEDECIN.id_nat] == [True]
+    told = [each.holder for each in said.for_representative().authorisations]
+    assert told == [INFIRMIER.id_nat], "what they knew does not disappear"
+    store.authorise("d1", MEDECIN.id_nat, kind="person", **year)
+    assert len(store.wishes("d1").for_representative().authorisations) == 2
+
+
+def test_authorisations_that_end_within_a_time(store: HabilitationsStore) -> None:
+    for days, holder in ((10, MEDECIN.id_nat), (20, INFIRMIER.id_nat), (30, HOSPITAL)):
+        store.authorise("d1", holder, kind="person", start=NOW, end=NOW + timedelta(days))
+    found = store.expiring(NOW + timedelta(10), NOW + timedelta(30))
+    assert [(key, each.holder) for key, each in found] == [("d1", MEDECIN.id_nat), ("d1", INFIRMIER.id_nat)]
+
+
+def test_a_rectification_is_kept_with_whom_it_was_asked_of(store: HabilitationsStore) -> None:
+    first = Rectification("a", "1.2.3", "La date est fausse.", (HOSPITAL, MEDECIN.id_nat), NOW, "279035121518989")
+    second = replace(first, id="b", document="1.2.4", addressees=(INFIRMIER.id_nat,), instant=NOW + SECOND)
+    for asked in (second, first):
+        store.request_rectification("d1", asked)
+    store.request_rectification("d2", replace(first, id="c"))
+    assert store.rectifications("d1") == (first, second)
+    store.unite("d2", "d1")
+    assert (len(store.rectifications("d1")), store.rectifications("d2")) == (3, ())
+
+
+def test_what_is_erased_leaves_nothing(store: HabilitationsStore) -> None:
+    for dossier in ("d1", "d2"):
+        store.authorise(dossier, MEDECIN.id_nat, kind="person", start=NOW, end=NOW + YEAR)
+        store.set_medecin_traitant(dossier, MEDECIN.id_nat, True)
+        store.block(dossier, INFIRMIER.id_nat, start=NOW)
+        store.oppose_feeding(dossier)
+        store.record_consent(dossier, Consent("CONSENTEMENT_OUVERTURE_DMP", True, NOW, "test"))
+        store.request_rectification(dossier, Rectification(dossier, "1.2.3", "Faux.", (HOSPITAL,), NOW, "x"))
+    store.erase("d1")
+    for table in METADATA.sorted_tables:
+        left = store._connection.execute(sa.select(table.c.dossier)).scalars().all()
+        assert set(left) == {"d2"}, table.name

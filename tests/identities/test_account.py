@@ -141,7 +141,7 @@ def test_no_order_of_events_gives_more_guesses_than_three_in_a_quarter_of_an_hou
         (None, False, (), PATIENT),
         (CHILD, False, (), None),
         (CHILD, False, (MOTHER, replace(MOTHER, id="r3")), "r1"),
-        (CHILD, False, (replace(MOTHER, ended=NOW), GUARDIAN), "r2"),
+        (CHILD, False, (replace(MOTHER, ended=NOW), replace(GUARDIAN, capacity=Capacity.TUTEUR)), "r2"),
         (CHILD, True, (MOTHER,), PATIENT),
         (ADULT, False, (MOTHER,), PATIENT),
         (ADULT, False, (GUARDIAN,), "r2"),

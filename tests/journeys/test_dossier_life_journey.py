@@ -209,7 +209,16 @@ def test_roles_and_modes_without_the_right_change_nothing(village: Village, who:
     assert counter.existence(known).status == "active"
 
 
-@pytest.mark.parametrize("who", ["pharmacien", "secretaire", "hopital", "medecin-hospitalier"])
+def test_a_cpe_creates_and_does_not_close(village: Village) -> None:
+    """PDT-INF-527 2.2: limited to creation and administrative data."""
+    patient, counter = newcomer(), Counter(village.lps("secretaire"))
+    assert counter.create(patient).accepted
+    assert counter.amend(patient, person()).accepted
+    assert not counter.close(patient).accepted
+    assert village.audit(1)[0].rule == "droit_fonctionnel"
+
+
+@pytest.mark.parametrize("who", ["pharmacien", "hopital", "medecin-hospitalier"])
 def test_whoever_is_at_the_counter_creates_and_closes(village: Village, who: str) -> None:
     patient, counter = newcomer(), Counter(village.lps(who))
     assert counter.create(patient).accepted

@@ -126,3 +126,25 @@ def test_tables_that_come_later_are_merged_too() -> None:
             connection.execute(statement, {FROM.key: "b", "into_owner": "a"})
         left = connection.execute(sa.select(table.c.patient, table.c.name).order_by(table.c.name)).all()
     assert [tuple(row) for row in left] == [("a", "x"), ("a", "y"), ("a", "z")]
+
+
+def test_who_takes_another_s_place_stands_behind_the_same_documents(connection: sa.Connection) -> None:
+    """A patient's INS changes: what they wrote under the old one is theirs."""
+    old, new, doctor = "279035121518989", "179035121518992", "899900063480"
+    behind = [{old}, {old, new}, {new}, {doctor}]
+    for number, persons in enumerate(behind, 1):
+        custody = {"Document01": Custody(frozenset(persons))}
+        register(connection, submission(document(number=number), number=number), custody=custody)
+    lot = submission(theirs(9), number=9, patient_id=SUBSUMED)
+    register(connection, lot, patient=MERGED, custody={"Document01": Custody(frozenset({old}))})
+    store = RegistryStore(connection)
+    store.hand_over(DOSSIER, old, new)
+    own = replace(EVERYTHING, reach=type(EVERYTHING.reach).OWN)
+    unique_ids = [document(number=number).unique_id for number in range(1, 5)]
+
+    def of(person: str) -> set[str]:
+        return {entry.unique_id for entry in store.entries(unique_ids, replace(own, person=person))}
+
+    assert (of(old), of(new), of(doctor)) == (set(), set(unique_ids[:3]), {unique_ids[3]})
+    theirs_still = replace(own, patient=MERGED, person=old)
+    assert len(store.entries([theirs(9).unique_id], theirs_still)) == 1

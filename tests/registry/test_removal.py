@@ -350,6 +350,26 @@ def test_two_removals_do_not_leave_an_empty_submission_set(database: sa.Engine) 
     assert {UNREFERENCED} in outcomes
 
 
+# --- A whole dossier --------------------------------------------------------------------------------------------------
+
+
+def test_a_dossier_is_erased_and_another_keeps_what_it_has(connection: sa.Connection) -> None:
+    shared = document(number=1)
+    held = folder()
+    member = association(HAS_MEMBER, "Folder01", "Document01")
+    version = {"Document01": DocumentVersion("1.2.3.9", 1)}
+    register(connection, submission(shared, folders=(held,), relations=(member,)), versions=version)
+    register(connection, submission(document(number=2), number=2), patient=OTHER)
+    store = RegistryStore(connection)
+    store.erase(DOSSIER)
+    for table in METADATA.sorted_tables:
+        owners = connection.execute(sa.select(table.c.patient)).scalars() if "patient" in table.c else ()
+        assert set(owners) <= {OTHER}, table.name
+    left = store.entries([document(number=2).unique_id], replace(EVERYTHING, patient=OTHER))
+    assert len(left) == 1
+    register(connection, submission(shared, folders=(held,), relations=(member,)), versions=version)
+
+
 # --- Properties -------------------------------------------------------------------------------------------------------
 
 OBJECTS = [uuid(number) for number in range(1, 5)]

@@ -165,6 +165,19 @@ def test_every_row_is_paged_through_once(database: sa.Engine) -> None:
         assert store.page(second[-1][:2]) == []
 
 
+def test_a_dossier_is_erased_and_gives_back_what_it_stood_for(database: sa.Engine) -> None:
+    contents = [Content(f"{number:064x}", "0" * 40, 1) for number in range(3)]
+    with database.begin() as connection:
+        store = RepositoryStore(connection)
+        for number, content in enumerate(contents):
+            store.record(MINE, f"1.{number}", content, TEXT)
+        store.record(MINE, "1.9", contents[0], TEXT)
+        store.record("another", "1.0", contents[0], TEXT)
+        assert set(store.erase(MINE)) == set(contents)
+        assert set(store.unrecorded(contents)) == set(contents[1:])
+        assert store.erase(MINE) == ()
+
+
 def test_whoever_removes_bytes_waits_for_who_is_recording_them(database: sa.Engine, files: LocalFiles) -> None:
     """The same bytes come in while their last row was removed: they are not unrecorded, for a row is on its way."""
     content = keep(files, LETTER)

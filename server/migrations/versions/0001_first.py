@@ -218,6 +218,7 @@ def _habilitations() -> None:
         sa.Column("holder", sa.String(length=64), nullable=False),
         sa.Column("starts", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("secret", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("dossier", "kind", "holder"),
     )
     op.create_index(op.f("ix_authorisations_holder"), "authorisations", ["holder"])
@@ -255,6 +256,18 @@ def _habilitations() -> None:
         sa.Column("feeding", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("dossier"),
     )
+    op.create_table(
+        "rectifications",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("addressee", sa.String(length=128), nullable=False),
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("document", sa.String(length=256), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("instant", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("requester", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", "addressee"),
+    )
+    op.create_index(op.f("ix_rectifications_dossier"), "rectifications", ["dossier"])
 
 
 def _audit() -> None:

@@ -16,47 +16,23 @@ import sqlalchemy as sa
 
 from habilitations.column import is_health_professional
 from habilitations.statement import Statement, Switches
+from habilitations.store.rectifications import Rectifications
+from habilitations.store.tables import (
+    AUTHORISATIONS,
+    BLOCKINGS,
+    CONSENTS,
+    MEDECINS_TRAITANTS,
+    METADATA,
+    OPPOSITIONS,
+    RECTIFICATIONS,
+)
 from habilitations.wishes import PERSON, STRUCTURE, Authorisation, Consent, Kind, Opening, Wishes
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import Requester
 from schemas.errors import UnexpectedError
-from schemas.store import Instant
+from schemas.store import FROM, Instant, erasing
 
-METADATA = sa.MetaData()
-
-AUTHORISATIONS = sa.Table(
-    "authorisations",
-    METADATA,
-    sa.Column("dossier", sa.String(64), primary_key=True),
-    sa.Column("kind", sa.String(16), sa.CheckConstraint("kind IN ('person', 'structure')"), primary_key=True),
-    sa.Column("holder", sa.String(64), primary_key=True, index=True),
-    sa.Column("starts", Instant, nullable=False),
-    sa.Column("ends", Instant, nullable=False),
-)
-MEDECINS_TRAITANTS = sa.Table(
-    "medecins_traitants",
-    METADATA,
-    sa.Column("dossier", sa.String(64), primary_key=True),
-    sa.Column("id_nat", sa.String(64), primary_key=True, index=True),
-)
-BLOCKINGS = sa.Table(
-    "blockings",
-    METADATA,
-    sa.Column("dossier", sa.String(64), primary_key=True),
-    sa.Column(
-        "holder", sa.String(64), primary_key=True
-    ),  # a person or a structure: an identifier blocks whoever has it
-    sa.Column("starts", Instant, nullable=False),
-)
-OPPOSITIONS = sa.Table(
-    "oppositions",
-    METADATA,
-    sa.Column("dossier", sa.String(64), primary_key=True),
-    sa.Column("centre_15", sa.Boolean, nullable=False),
-    sa.Column("bris_de_glace", sa.Boolean, nullable=False),
-    sa.Column("masques_en_urgence", sa.Boolean, nullable=False),
-    sa.Column("feeding", sa.Boolean, nullable=False),
-)
+__all__ = ["METADATA", "HabilitationsStore", "RightsError"]
 
 _DOSSIER: sa.BindParameter[str] = sa.bindparam("dossier")
 _PERSON: sa.BindParameter[str] = sa.bindparam("person")
@@ -121,29 +97,15 @@ _OPENINGS = (
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _OPENINGS_SINCE = _OPENINGS.having(sa.bindparam("since", type_=Instant) <= _START)
-
-
-CONSENTS = sa.Table(
-    "consents",  # what the patient said yes or no to, as it was collected: append only
-    METADATA,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("dossier", sa.String(64), nullable=False, index=True),
-    sa.Column("code", sa.String(64), nullable=False),  # CONSENTEMENT_OUVERTURE_DMP ...
-    sa.Column("given", sa.Boolean, nullable=False),
-    sa.Column("instant", Instant, nullable=False),
-    sa.Column("collector", sa.String(128), nullable=False),  # who collected it: a PS_IdNat, the patient, an operator
-)
+_ERASE = erasing(METADATA, "dossier")
 
 
 class RightsError(UnexpectedError):
     """A wish of the patient that the rules do not allow."""
 
 
-class HabilitationsStore:
+class HabilitationsStore(Rectifications):
     """What patients said, in the transaction of one connection."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
 
     def statement(self, dossier: Dossier, requester: Requester, instant: datetime) -> Statement:
         """What stands between `requester` and `dossier` at `instant`.
@@ -171,16 +133,19 @@ class HabilitationsStore:
             .order_by(AUTHORISATIONS.c.kind, AUTHORISATIONS.c.holder)
         )
         return Wishes(
-            tuple(Authorisation(row.kind, row.holder, row.starts, row.ends) for row in authorisations),
+            tuple(map(_authorisation, authorisations)),
             self._column(MEDECINS_TRAITANTS.c.id_nat, MEDECINS_TRAITANTS.c.dossier == dossier),
             self._column(BLOCKINGS.c.holder, BLOCKINGS.c.dossier == dossier),
             switches,
             opposed,
         )
 
-    def authorise(self, dossier: str, holder: str, *, kind: Kind, start: datetime, end: datetime) -> None:
+    def authorise(
+        self, dossier: str, holder: str, *, kind: Kind, start: datetime, end: datetime, secret: bool = False
+    ) -> None:
         """Authorises a person or a structure from `start` to before `end`; renews what was authorised.
 
+        What is authorised in a `secret` connection stays hidden from representatives, unless they knew it before.
         Raises RightsError when `holder` is empty or blocked, or `end` is not after `start`.
         """
         if not holder or kind not in (PERSON, STRUCTURE):
@@ -192,10 +157,16 @@ class HabilitationsStore:
         if self._blocked(dossier, holder):
             raise RightsError("a holder who is not blocked (unblock first)", holder)
         same = (AUTHORISATIONS.c.dossier == dossier, AUTHORISATIONS.c.kind == kind, AUTHORISATIONS.c.holder == holder)
+        known = self._connection.execute(sa.select(AUTHORISATIONS.c.secret).where(*same)).scalar_one_or_none() is False
         self._connection.execute(sa.delete(AUTHORISATIONS).where(*same))
-        self._connection.execute(
-            sa.insert(AUTHORISATIONS).values(dossier=dossier, kind=kind, holder=holder, starts=start, ends=end)
-        )
+        row = {"dossier": dossier, "kind": kind, "holder": holder, "starts": start, "ends": end}
+        self._connection.execute(sa.insert(AUTHORISATIONS).values(**row, secret=secret and not known))
+
+    def expiring(self, since: datetime, until: datetime) -> tuple[tuple[str, Authorisation], ...]:
+        """The authorisations that end from `since` to before `until`, each with the key of its dossier."""
+        ending = sa.select(AUTHORISATIONS).where(AUTHORISATIONS.c.ends >= since, AUTHORISATIONS.c.ends < until)
+        rows = self._connection.execute(ending.order_by(AUTHORISATIONS.c.ends, *AUTHORISATIONS.primary_key))
+        return tuple((row.dossier, _authorisation(row)) for row in rows)
 
     def revoke(self, dossier: str, holder: str) -> None:
         """Ends every authorisation of `holder`, and that of a médecin traitant with it. Source: TD0.3, SUPPRESSION."""
@@ -297,7 +268,13 @@ class HabilitationsStore:
             self._oppose(into, _stricter(ours[0], theirs[0]), ours[1] or theirs[1])
         for table in (AUTHORISATIONS, MEDECINS_TRAITANTS, BLOCKINGS, OPPOSITIONS):
             self._connection.execute(sa.delete(table).where(table.c.dossier == merged))
-        self._connection.execute(sa.update(CONSENTS).where(CONSENTS.c.dossier == merged).values(dossier=into))
+        for table in (CONSENTS, RECTIFICATIONS):
+            self._connection.execute(sa.update(table).where(table.c.dossier == merged).values(dossier=into))
+
+    def erase(self, dossier: str) -> None:
+        """Removes every row of the dossier, for good."""
+        for statement in _ERASE:
+            self._connection.execute(statement, {FROM.key: dossier})
 
     def _oppositions(self, dossier: str) -> tuple[Switches, bool]:
         row = self._connection.execute(_OPPOSITIONS_OF, {"dossier": dossier}).one_or_none()
@@ -320,6 +297,10 @@ class HabilitationsStore:
 
     def _column(self, column: sa.ColumnElement[str], *where: sa.ColumnElement[bool]) -> tuple[str, ...]:
         return tuple(self._connection.execute(sa.select(column).where(*where).order_by(column)).scalars())
+
+
+def _authorisation(row: sa.Row[Any]) -> Authorisation:
+    return Authorisation(row.kind, row.holder, row.starts, row.ends, row.secret)
 
 
 def _asked(requester: Requester, instant: datetime) -> dict[str, Any]:
