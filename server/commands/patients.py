@@ -38,12 +38,16 @@ from server.commands import (
     typed_patient,
 )
 from server.commands.account import account
+from server.commands.alerts import alerts
 from server.commands.dossiers import described, named, print_description, said_of_access
+from server.commands.history import history
 from server.commands.names import PeopleFile, identifier_of, is_structure
 from server.house import House
 
 app = typer.Typer(help="Patients' DMPs, the operator's way.", no_args_is_help=True)
 app.command("account")(account)
+app.command("history")(history)
+app.command("alerts")(alerts)
 
 CHUNK = 1 << 16
 
