@@ -65,8 +65,8 @@ EVENT = sa.Table(
     sa.Column("message", sa.LargeBinary, nullable=False),  # the audit message, exactly
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
-    sa.Index("audit_event_dossier", "dossier", "sequence"),
-    sa.Index("audit_event_patient", "patient_value", "patient_authority", "sequence"),
+    sa.Index("audit_event_dossier", "dossier", "instant", "sequence"),
+    sa.Index("audit_event_patient", "patient_value", "patient_authority", "dossier", "instant", "sequence"),
     sa.Index("audit_event_requester", "requester_id", "dossier", "instant"),
 )
 
@@ -144,7 +144,7 @@ class AuditStore:
 
         Other appenders wait until this transaction ends: append last, and commit.
         """
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             head = self._locked_head()
             row = {"sequence": head.sequence + 1, **_columns(event)}
             moved = Head(head.sequence + 1, _hash(head.hash, row, message))
@@ -154,20 +154,20 @@ class AuditStore:
 
     def head(self) -> Head:
         """The end of the chain; sequence 0 while there is no event."""
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             row = self._connection.execute(_SELECT_HEAD).one_or_none()
         return Head(row.sequence, row.hash) if row else Head(0, GENESIS)
 
     def get(self, event_id: str) -> AuditRecord | None:
         """The event of that id."""
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             row = self._connection.execute(sa.select(EVENT).where(EVENT.c.id == event_id)).one_or_none()
         return _record(row) if row else None
 
     def beginning_with(self, start: str, *, limit: int = 2) -> tuple[AuditRecord, ...]:
         """The first `limit` events whose id begins with `start`."""
         query = sa.select(EVENT).where(EVENT.c.id.startswith(start, autoescape=True)).order_by(EVENT.c.sequence)
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             rows = self._connection.execute(query.limit(limit)).all()
         return tuple(_record(row) for row in rows)
 
@@ -188,12 +188,12 @@ class AuditStore:
         if patient is not None:
             query = query.where(EVENT.c.patient_value == patient.value, EVENT.c.patient_authority == patient.authority)
         if since is not None:
-            query = query.where(EVENT.c.instant >= _instant(since))
+            query = query.where(EVENT.c.instant >= instant_text(since))
         if until is not None:
-            query = query.where(EVENT.c.instant < _instant(until))
+            query = query.where(EVENT.c.instant < instant_text(until))
         if outcome is not None:
             query = query.where(EVENT.c.outcome == outcome.value)
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             rows = self._connection.execute(query).all()
         return tuple(_record(row) for row in rows)
 
@@ -201,7 +201,7 @@ class AuditStore:
         """When that requester last did something in each of these dossiers, by key; refusals do not count."""
         last = sa.select(EVENT.c.dossier, sa.func.max(EVENT.c.instant)).group_by(EVENT.c.dossier)
         found: dict[str, str] = {}
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             for start in range(0, len(dossiers), BATCH):
                 where = EVENT.c.dossier.in_(dossiers[start : start + BATCH])
                 done = last.where(EVENT.c.requester_id == requester_id, where, _DONE)
@@ -215,7 +215,7 @@ class AuditStore:
         """
         who = (EVENT.c.requester_id, EVENT.c.structure_id)
         last = sa.select(*who, sa.func.max(EVENT.c.instant)).where(EVENT.c.dossier == dossier, _DONE).group_by(*who)
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             rows = self._connection.execute(last if secret else last.where(sa.not_(EVENT.c.secret_connection))).all()
         found: dict[str, str] = {}
         for person, structure, instant in rows:
@@ -228,7 +228,7 @@ class AuditStore:
 
         `witness` is a `head()` noted earlier, elsewhere. Reads the whole log, a batch at a time.
         """
-        with _unavailable_on_failure():
+        with unavailable_on_failure():
             marks = [self.head()] if witness is None else [self.head(), witness]
             last = Head(0, GENESIS)
             with self._connection.execution_options(yield_per=BATCH).execute(_IN_ORDER) as rows:
@@ -253,7 +253,8 @@ class AuditStore:
 
 
 @contextmanager
-def _unavailable_on_failure() -> Iterator[None]:
+def unavailable_on_failure() -> Iterator[None]:
+    """Whatever the database meets is AuditUnavailable."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -291,7 +292,7 @@ def _columns(event: Event) -> dict[str, Any]:
     }
     return {
         **{name: printable(text) for name, text in texts.items()},
-        "instant": _instant(event.instant),
+        "instant": instant_text(event.instant),
         "outcome": event.outcome.value,
         "secret_connection": requester.secret_connection if requester else False,
     }
@@ -301,7 +302,8 @@ def _ids(event: Event, kind: ObjectKind) -> str:
     return json.dumps([subject.id for subject in event.objects if subject.kind is kind], ensure_ascii=False)
 
 
-def _instant(instant: datetime) -> str:
+def instant_text(instant: datetime) -> str:
+    """An aware instant as the column has it."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

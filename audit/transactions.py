@@ -123,6 +123,7 @@ OPERATOR = "operator"  # and of an operator's act, which Event.action names
 CONNEXION = "connexion"  # of a step by which a person proves who they are, which Event.action names
 DECONNEXION = "deconnexion"  # of their leaving
 SECRETS = "secrets"  # of a change of what they prove it with
+ALERTE = "alerte"  # of a message that tells somebody what happened
 
 # What a patient decides: habilitations.action.Action, with a name for people.
 _WISHES = {
@@ -179,6 +180,10 @@ TRANSACTIONS = {
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),
+    # Public guides of the DMP: historique des accès, alertes
+    "HA": _sent(AUDIT_LOG_USED, EventAction.READ, _dmp("HA", "Historique des accès")),
+    "VD/alertes": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("VD/alertes", "Réglage des alertes")),
+    ALERTE: _told(PATIENT_RECORD, EventAction.READ, _dmp(ALERTE, "Alerte")),
     # DICOM PS3.15 A.5.3.12 (User Authentication), A.5.3.11 (Security Alert)
     CONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGIN),
     DECONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGOUT),
@@ -206,7 +211,9 @@ OPERATOR_ACTS = {
     **{code: _here(PATIENT_RECORD, EventAction.UPDATE, wish) for code, wish in _WISHES.items()},
     # ITI TF-2 3.32.5.1.1; an import is a requester's, whom the operator stands for
     "xdm.export": _medium(EXPORT, EventAction.READ, SOURCE),
+    "VD/alertes": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("VD/alertes", "Réglage des alertes")),
     # DICOM PS3.15 A.5.3.2
+    "HA": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("HA", "Historique des accès")),
     "audit": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("audit", "Consultation des traces")),
     # DICOM PS3.15 A.5.3.11
     "habilitations": _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),

@@ -26,11 +26,13 @@ from habilitations.action import Action
 from habilitations.decision import is_health_professional
 from identities.dossier import Dossier, DossierStatus
 from identities.requester import Authentication, Requester
+from registry.document_kinds import is_signature
 from registry.errors import ErrorCode, Finding, RegistryError, Severity, finding
 from registry.existing import DocumentVersion, canonical_id
 from registry.kinds import SubmissionKind
 from registry.lifecycle import Effects, admit
 from registry.metadata import Code, DocumentEntry, Submission
+from registry.scope import Custody
 from registry.validation import validate
 from repository.content import Content
 from schemas import oids
@@ -138,6 +140,7 @@ class Alimentation:
             staged.keep()  # after the row, which holds off whoever removes the same bytes; before both are committed
         custody = {entry.entry_uuid: custody_of(entry, passage.requester) for entry in effects.submission.entries}
         passage.registry.save(effects, key, custody, passage.now)
+        _note(passage, effects, custody)
         return (*(found for found in findings if found.severity is Severity.WARNING), *effects.warnings)
 
     def _effects(
@@ -215,6 +218,14 @@ def _record(passage: Passage, effects: Effects, entry: DocumentEntry, content: C
     elif known != content:  # of one SHA-1 and size
         error, expected = ErrorCode.XDSNonIdenticalHash, f"the bytes under which {entry.unique_id} is registered"
         raise RegistryError.single(error, "Document", expected=expected, got="others", location=entry.entry_uuid)
+
+
+def _note(passage: Passage, effects: Effects, custody: Mapping[str, Custody]) -> None:
+    """The documents that came in, for the audit log and for who wants to know. A signature is no document of care."""
+    for entry in effects.submission.entries:
+        if not is_signature(entry):
+            passage.objects.append(AuditObject(ObjectKind.DOCUMENT, entry.unique_id, entry.repository_unique_id))
+            passage.added.append((entry, custody[entry.entry_uuid]))
 
 
 def _is_cda(entry: DocumentEntry) -> bool:

@@ -18,14 +18,15 @@ from datetime import datetime
 
 from audit.event import AuditObject, Call, Event, Outcome
 from dmp import annuaire, record
+from dmp.alertes import Added, Happening, tell_of_documents, tell_of_emergency
 from dmp.errors import AccessRefused, AuthenticationRefused, GestionError
 from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
-from habilitations.action import Action
+from habilitations.action import Action, Demand
 from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
 from habilitations.statement import Statement
 from identities.dossier import Dossier
 from identities.representation import in_office
-from identities.requester import Authentication, PatientId, Requester
+from identities.requester import Authentication, ModeAcces, PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.metadata import DocumentEntry
 from registry.scope import Custody, Scope
@@ -58,6 +59,7 @@ class Passage:
     decides: Callable[[Dossier], Decision]  # the same action on another dossier
     across: bool = False  # no patient was named: each dossier that the action comes upon is decided by itself
     objects: list[AuditObject] = field(default_factory=list)
+    added: list[Added] = field(default_factory=list)  # documents that came in: who wants to know is told
     refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
     outcome: Outcome = Outcome.SUCCESS  # of a request that is answered document by document
     event_action: str = ""  # EventActionCode, where the transaction has several
@@ -126,8 +128,10 @@ class _Refused(Exception):
 class Gate:
     """Decides and records. Holds no state of its own; safe to share between threads."""
 
-    def __init__(self, unit_of_work: UnitOfWork, files: Files, tables: Tables, clock: Clock) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, files: Files, tables: Tables, clock: Clock, portal: str = "") -> None:
+        """`portal` is where people find it, for messages; '' where there is none."""
         self._unit_of_work, self.files, self._tables, self.now = unit_of_work, files, tables, clock
+        self._portal = portal
 
     def stage(self) -> Staged:
         """A place for a document on its way in. What is staged is invisible until a passage keeps it."""
@@ -166,6 +170,7 @@ class Gate:
                 yield passage
                 for recorded in record.succeeded(event, passage):
                     rooms.trail.append(recorded)
+                self._tell(passage, call)
         except _Refused as no:
             self._record(no.event)
             raise AccessRefused(no.finding) from None
@@ -250,6 +255,33 @@ class Gate:
             raise
         if refusal is not None:
             raise refusal
+
+    def foreseen(
+        self, rooms: Rooms, requester: Requester, action: Action, dossier: Dossier, instant: datetime
+    ) -> Decision | None:
+        """What would be decided of somebody who is not here; None of whom the directory does not let in.
+
+        It is recorded by nobody: whoever acts on it, does.
+        """
+        try:
+            requester = annuaire.attested(rooms.identities, requester)
+        except annuaire.NotListedError:
+            return None
+        return decide(self._tables, requester, action, _said(rooms, dossier, requester, instant), now=instant)
+
+    def _tell(self, passage: Passage, call: Call) -> None:
+        """Tells whom it concerns of what was done, once that is recorded."""
+        rooms, dossier, by, now = passage.rooms, passage.dossier, passage.requester, passage.now
+        if dossier is None:
+            return
+        happening = Happening(rooms, dossier, by, now, call, self._portal)
+        if passage.added:
+            tell_of_documents(
+                happening, passage.added, lambda other: self.foreseen(rooms, other, Action.TD3_1, dossier, now)
+            )
+        opened_by_mode = passage.action.demand is Demand.AUTHORISATION
+        if by.mode_acces is not ModeAcces.NORMAL and opened_by_mode:
+            tell_of_emergency(happening)
 
     def _enter(
         self,

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Protocol
 
 from audit.event import Event
+from audit.trace import About, Place, Trace
 from habilitations.statement import Statement, Switches
 from habilitations.wishes import Authorisation, Consent, Kind, Opening, Rectification, Wishes
 from identities.account import Account, CreationCode
+from identities.alerts import Alerts, Reach
 from identities.dossier import Dossier, Traits
 from identities.patient_query import Continuation, PatientQuery
 from identities.professional import Professional, Structure
@@ -171,6 +173,8 @@ class Identities(Protocol):
 
     def subsume(self, subsumed: PatientId, surviving: PatientId) -> None: ...
 
+    def lineage(self, key: str) -> tuple[str, ...]: ...
+
     def lock(self, keys: Sequence[str]) -> None: ...
 
     def unite(self, merged: str, into: str) -> None: ...
@@ -208,6 +212,8 @@ class Accounts(Protocol):
     def challenged(self, challenge: str) -> Account | None: ...
 
     def of(self, dossier: str, representative: str) -> Account | None: ...
+
+    def reach(self, dossier: str, representative: str) -> Reach: ...
 
     def add(self, account: Account) -> None: ...
 
@@ -266,6 +272,14 @@ class Rights(Protocol):
     def unite(self, merged: str, into: str) -> None: ...
 
 
+class AlertWishes(Protocol):
+    """What people want to be told. `dossier` is a dossier key."""
+
+    def of(self, dossier: str) -> tuple[Alerts, ...]: ...
+
+    def save(self, dossier: str, alerts: Alerts) -> None: ...
+
+
 class Trail(Protocol):
     """The audit log: append only."""
 
@@ -274,6 +288,25 @@ class Trail(Protocol):
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> Mapping[str, datetime]: ...
 
     def last_actions(self, dossier: str, *, secret: bool) -> Mapping[str, datetime]: ...
+
+
+class Traces(Protocol):
+    """The audit log, read as the history of a DMP."""
+
+    def holds(self, event_id: str) -> bool: ...
+
+    def place(self, event_id: str) -> Place | None: ...
+
+    def traces(
+        self,
+        about: About,
+        *,
+        before: Place | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        requester: str | None = None,
+        limit: int,
+    ) -> tuple[Trace, ...]: ...
 
 
 class Notices(Protocol):
@@ -316,7 +349,13 @@ class Rooms(Protocol):
     def rights(self) -> Rights: ...
 
     @property
+    def alerts(self) -> AlertWishes: ...
+
+    @property
     def trail(self) -> Trail: ...
+
+    @property
+    def traces(self) -> Traces: ...
 
     @property
     def notices(self) -> Notices: ...

@@ -46,6 +46,7 @@ __all__ = [
     "explain_entry",
     "explain_type",
     "is_health_professional",
+    "no_documents",
     "own_documents",
     "patient_copy",
     "whole_dossier",
@@ -298,6 +299,11 @@ def whole_dossier(dossier: str) -> Scope:
         invisible_representatives=everything,
         statuses=frozenset(AvailabilityStatus) - {AvailabilityStatus.DELETED},
     )
+
+
+def no_documents(dossier: str) -> Scope:
+    """None of `dossier`: for who may know what was done there, and read nothing of it."""
+    return Scope(patient=dossier)
 
 
 def patient_copy(dossier: str, *, for_representative: bool = False) -> Scope:

@@ -38,6 +38,11 @@ def type_label(code: str) -> str:
     return _EVERY_OTHER if code == EVERY_TYPE else document_types().get(code, "")
 
 
+def role_label(code: str) -> str:
+    """The label of a profession (TRE_G15) or of another role (TRE_A00); of a code that the table lacks, the code."""
+    return next((role.label for role in _roles() if role.code == code), code)
+
+
 def who_label(profession: str, specialite: str) -> str:
     """A profession and its specialty with their codes: `Médecin (10), Médecine du travail (SM) (SM25)`."""
     named = f"{professions().get(profession, '')} ({profession})"

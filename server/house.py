@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from audit.event import Call, Event, Outcome
 from audit.message import AuditSource
+from audit.reading import AuditReader
 from audit.store import AuditStore
 from audit.trail import AuditTrail
 from dmp.gate import Gate
@@ -21,6 +22,7 @@ from habilitations.store import HabilitationsStore
 from habilitations.table_file import MatriceError
 from identities.store import IdentitiesStore
 from identities.store.accounts import AccountsStore
+from identities.store.alerts import AlertsStore
 from ihe.certificates import TrustStore, TrustStoreError
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.store import RegistryStore
@@ -47,7 +49,9 @@ class BoundRooms:
     identities: IdentitiesStore
     accounts: AccountsStore
     rights: HabilitationsStore
+    alerts: AlertsStore
     trail: AuditTrail
+    traces: AuditReader
     notices: OutboxNotices
 
 
@@ -94,7 +98,7 @@ class House:
     @property
     def gate(self) -> Gate:
         """The one way into the rooms."""
-        return Gate(self.unit_of_work, self.files, self.tables, now)
+        return Gate(self.unit_of_work, self.files, self.tables, now, self.settings.portal_address)
 
     @contextmanager
     def rooms(self) -> Iterator[BoundRooms]:
@@ -111,7 +115,9 @@ class House:
                 identities=IdentitiesStore(connection),
                 accounts=AccountsStore(connection),
                 rights=HabilitationsStore(connection),
+                alerts=AlertsStore(connection),
                 trail=AuditTrail(AuditStore(connection), self.source),
+                traces=AuditReader(connection),
                 notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),
             )
 

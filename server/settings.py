@@ -91,7 +91,8 @@ class Settings:
     `reply_to` lists the addresses, and what stands below them, to which answers may be sent on a connection of our own;
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
-    people are told by mail and by SMS; they are not when None.
+    people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
+    address of the portal; '' for none.
     """
 
     home: Path
@@ -118,6 +119,7 @@ class Settings:
     pix_consumers: tuple[PixConsumer, ...] = ()
     smtp: Smtp | None = None
     sms_gateway: SmsGateway | None = None
+    portal_address: str = ""
 
     @property
     def sqlite(self) -> bool:
@@ -234,6 +236,7 @@ class _Reader:
             "pix_consumers": self._read("pix_consumers", (), _pix_consumers),
             "smtp": read_smtp(self._values, self._home, self._problems),
             "sms_gateway": read_sms_gateway(self._values, self._home, self._problems),
+            "portal_address": self._read("portal_address", "", _web_address),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
@@ -307,6 +310,14 @@ def _urls(value: object) -> tuple[Url, ...]:
     """A list, or as a variable texts separated by commas: each an https URL, or an http one of this machine."""
     listed = value if isinstance(value, list | tuple) else str(value).split(",")
     return tuple(receiver_url(str(each).strip()) for each in listed if str(each).strip())
+
+
+def _web_address(value: object) -> str:
+    """The address of a site, as it is written, or nothing."""
+    text = str(value).strip()
+    if text:
+        receiver_url(text)
+    return text
 
 
 def _pix_consumers(value: object) -> tuple[PixConsumer, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from identities.account import Account, Challenge, CreationCode
+from identities.alerts import Reach, reach
 from identities.store.dossiers import IdentityError
 from identities.store.tables import ACCOUNTS, CREATION_CODES
 
@@ -41,6 +42,12 @@ class AccountsStore:
     def of(self, dossier: str, representative: str) -> Account | None:
         """The account that the patient, or a representative, has of that dossier, held."""
         return self._held(sa.and_(ACCOUNTS.c.dossier == dossier, ACCOUNTS.c.representative == representative))
+
+    def reach(self, dossier: str, representative: str) -> Reach:
+        """Where the account of the patient, or of a representative, is reached; held by nobody."""
+        mine = (ACCOUNTS.c.dossier == dossier, ACCOUNTS.c.representative == representative)
+        row = self._connection.execute(sa.select(ACCOUNTS.c.email, ACCOUNTS.c.sms).where(*mine)).one_or_none()
+        return reach(row.email, row.sms) if row else ()
 
     def add(self, account: Account) -> None:
         """A new account. Raises IdentityError when its login, or an account of its holder, is there already."""

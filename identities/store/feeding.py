@@ -15,6 +15,7 @@ from identities.requester import PatientId
 from identities.store.dossiers import Dossiers, IdentityError
 from identities.store.tables import (
     ACCOUNTS,
+    ALERTS,
     CREATION_CODES,
     DOSSIERS,
     FED_AUTHORITIES,
@@ -91,7 +92,13 @@ class Feeding(Dossiers):
         highest = self._connection.execute(_RANKS, {"dossier": merged}).one()[1]
         moved = {"dossier": into, "rank": IDENTIFIERS.c.rank + (lowest - 1 - highest)}
         self._connection.execute(sa.update(IDENTIFIERS).where(IDENTIFIERS.c.dossier == merged).values(moved))
-        for table in (TERMS, REPRESENTATIVES, ACCOUNTS, CREATION_CODES):  # whoever entered there may be nobody here
+        for table in (
+            TERMS,
+            REPRESENTATIVES,
+            ACCOUNTS,
+            CREATION_CODES,
+            ALERTS,
+        ):  # whoever entered there may be nobody here
             self._connection.execute(sa.delete(table).where(table.c.dossier == merged))
         pointing = sa.or_(DOSSIERS.c.key == merged, DOSSIERS.c.merged_into == merged)
         self._connection.execute(

@@ -95,6 +95,19 @@ CREATION_CODES = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("expires", Instant, nullable=False),
 )
+ALERTS = sa.Table(
+    "alerts",  # what people want to be told of a dossier: identities.alerts
+    METADATA,
+    sa.Column("dossier", sa.String(64), sa.ForeignKey("dossiers.key"), primary_key=True),
+    sa.Column("party", sa.String(16), primary_key=True),
+    sa.Column("holder", sa.String(128), primary_key=True),
+    sa.Column("documents", sa.Boolean, nullable=False),
+    sa.Column("types", sa.Text, nullable=False),  # typeCodes, separated by spaces; '' for every type
+    sa.Column("email", sa.String(254), nullable=False),
+    sa.Column("sms", sa.String(16), nullable=False),
+    sa.Column("structure_id", sa.String(64), nullable=False),
+    sa.Column("authentication", sa.String(32), nullable=False),
+)
 FED_AUTHORITIES = sa.Table(
     "fed_authorities",  # issuing authorities whose patients an identity source tells us: others of theirs are unknown
     METADATA,

@@ -61,9 +61,9 @@ def requester_of(
     named: Path | None,
     who: str,
     *,
-    mode: Authentication | None,
-    access: ModeAcces,
-    motif: str,
+    mode: Authentication | None = None,
+    access: ModeAcces = ModeAcces.NORMAL,
+    motif: str = "",
 ) -> Requester:
     """`who` as the server would see them ask. Raises UsageError, PeopleError."""
     people = people_of(house, named)

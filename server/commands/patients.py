@@ -37,8 +37,10 @@ from server.commands import (
     typed_patient,
 )
 from server.commands.account import account
+from server.commands.alerts import alerts
 from server.commands.dossiers import described, known, named, print_description, said_of_access
 from server.commands.due import due_
+from server.commands.history import history
 from server.commands.names import PeopleFile, identifier_of, is_structure
 from server.commands.situation import app as representatives
 from server.commands.situation import ins, situation
@@ -71,6 +73,8 @@ app.command("ins")(ins)
 app.command("destroy-request")(destroy_request)
 app.command("due")(due_)
 app.add_typer(representatives, name="representative")
+app.command("history")(history)
+app.command("alerts")(alerts)
 
 CHUNK = 1 << 16
 

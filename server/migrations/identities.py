@@ -80,6 +80,20 @@ def create_identities() -> None:
         sa.PrimaryKeyConstraint("dossier"),
     )
     op.create_table(
+        "alerts",
+        sa.Column("dossier", sa.String(length=64), nullable=False),
+        sa.Column("party", sa.String(length=16), nullable=False),
+        sa.Column("holder", sa.String(length=128), nullable=False),
+        sa.Column("documents", sa.Boolean(), nullable=False),
+        sa.Column("types", sa.Text(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("sms", sa.String(length=16), nullable=False),
+        sa.Column("structure_id", sa.String(length=64), nullable=False),
+        sa.Column("authentication", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["dossier"], ["dossiers.key"]),
+        sa.PrimaryKeyConstraint("dossier", "party", "holder"),
+    )
+    op.create_table(
         "patient_continuations",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("query", sa.LargeBinary(), nullable=False),

@@ -113,6 +113,28 @@ REFUSAL = Event(
     explanation="La profession de podologue ne donne pas accès à ce type de document.",
 )
 
+ALERT = Event(
+    id="event-alert",
+    instant=INSTANT + timedelta(minutes=2),
+    call=Call(transaction="alerte", request_id="request-1", endpoint=PATIENT.value),
+    outcome=Outcome.SUCCESS,
+    action="alerte/document",
+    requester=Requester(
+        id_nat=PATIENT.value,
+        name="EXEMPLE Anne",
+        profession="",
+        profession_system="",
+        specialty="",
+        structure_id="",
+        sector="",
+        authentication=Authentication.PATIENT,
+        patient=PATIENT,
+    ),
+    patient=PATIENT,
+    dossier="dossier-1",
+    objects=(LETTER,),
+)
+
 INTRUSION = Event(
     id="event-intrusion",
     instant=INSTANT + timedelta(minutes=4),

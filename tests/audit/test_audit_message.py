@@ -29,9 +29,11 @@ from identities.requester import PatientId
 from schemas import oids
 from schemas.xml import parse
 from tests.audit.events import (
+    ALERT,
     DOCTOR,
     INTRUSION,
     OPENING,
+    PATIENT,
     REFUSAL,
     SEARCH,
     SOURCE,
@@ -50,6 +52,7 @@ EVENTS = [
     REFUSAL,
     INTRUSION,
     UNKNOWN_ACTION,
+    ALERT,
     application(APPLICATION_START),
     application(APPLICATION_STOP),
     *ACTS,
@@ -236,6 +239,10 @@ def test_an_unauthenticated_request_is_a_security_alert() -> None:
     assert len(root.findall("ActiveParticipant")) == 2  # nobody known asked
     alert, _rule = objects(root, "2", "13")
     assert details(alert) == {"Alert Description": "assertion signed by an unknown authority"}
+
+
+def test_of_an_alert_this_server_is_the_source_and_a_person_the_destination() -> None:
+    assert participants(message(ALERT)) == [("dmp-1", "true", "110153"), (PATIENT.value, "false", "110152")]
 
 
 def test_a_request_that_no_row_stands_for_is_recorded_all_the_same() -> None:

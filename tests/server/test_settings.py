@@ -159,3 +159,19 @@ def test_anchors_that_are_there_are_used(tmp_path: Path) -> None:
     assert not settings(tmp_path, domain="ihe-connectathon").needs_anchors
     (tmp_path / "ca.pem").touch()
     assert settings(tmp_path, domain="ihe-connectathon").needs_anchors
+
+
+def test_the_portal_s_address_is_one_that_may_stand_in_a_message(tmp_path: Path) -> None:
+    assert settings(tmp_path).portal_address == ""
+    assert (
+        settings(tmp_path, portal_address="https://portail.example/dmp/").portal_address
+        == "https://portail.example/dmp/"
+    )
+    for wrong in (
+        "portail.example",
+        "http://portail.example/",
+        "https://portail.example/?patient=1",
+        "javascript:alert(1)",
+    ):
+        with pytest.raises(SettingsError, match="portal_address"):
+            settings(tmp_path, portal_address=wrong)

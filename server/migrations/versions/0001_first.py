@@ -307,8 +307,12 @@ def _audit() -> None:
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("id"),
     )
-    op.create_index("audit_event_dossier", "audit_event", ["dossier", "sequence"])
-    op.create_index("audit_event_patient", "audit_event", ["patient_value", "patient_authority", "sequence"])
+    op.create_index("audit_event_dossier", "audit_event", ["dossier", "instant", "sequence"])
+    op.create_index(
+        "audit_event_patient",
+        "audit_event",
+        ["patient_value", "patient_authority", "dossier", "instant", "sequence"],
+    )
     op.create_index("audit_event_requester", "audit_event", ["requester_id", "dossier", "instant"])
     op.create_table(
         "audit_head",

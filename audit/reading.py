@@ -1,0 +1,86 @@
+"""The audit log as the history of a DMP reads it: newest first, from any place on, by index.
+
+Source: ITI TF-1 9.1; GIE SESAM-Vitale, PDT-INF-527 v1.7 (historique des accès).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from audit.event import Outcome
+from audit.store import EVENT, instant_text, unavailable_on_failure
+from audit.trace import About, Place, Trace
+
+_COLUMNS = tuple(EVENT.c[field.name] for field in fields(Trace))
+_PLACE = (EVENT.c.instant, EVENT.c.sequence)
+_NEWEST = sa.select(*_COLUMNS).order_by(*(column.desc() for column in _PLACE))
+
+
+class AuditReader:
+    """Reads in the transaction of `connection`. Every method raises AuditUnavailable when the database fails."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def holds(self, event_id: str) -> bool:
+        """Whether an event of that id is recorded."""
+        return self.place(event_id) is not None
+
+    def place(self, event_id: str) -> Place | None:
+        """Where the event of that id stands; None when there is none."""
+        with unavailable_on_failure():
+            row = self._connection.execute(sa.select(*_PLACE).where(EVENT.c.id == event_id)).one_or_none()
+        return (datetime.fromisoformat(row.instant), row.sequence) if row else None
+
+    def traces(
+        self,
+        about: About,
+        *,
+        before: Place | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        requester: str | None = None,
+        limit: int,
+    ) -> tuple[Trace, ...]:
+        """The newest `limit` events that match everything given, newest first.
+
+        `before` is a place: what stands there and later does not belong; nor does `until`, `since` does.
+        """
+        query = _NEWEST.limit(limit)
+        if before is not None:
+            query = query.where(sa.tuple_(*_PLACE) < (instant_text(before[0]), before[1]))
+        if since is not None:
+            query = query.where(EVENT.c.instant >= instant_text(since))
+        if until is not None:
+            query = query.where(EVENT.c.instant < instant_text(until))
+        if requester is not None:
+            query = query.where(EVENT.c.requester_id == requester)
+        with unavailable_on_failure():
+            rows = [row for source in _sources(about) for row in self._connection.execute(query.where(*source))]
+        return tuple(sorted(map(_trace, rows), key=lambda trace: trace.place, reverse=True)[:limit])
+
+
+def _sources(about: About) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """Each a range of one index; no event is in two."""
+    for key in about.dossiers:
+        yield (EVENT.c.dossier == key,)
+    for patient in about.patients:
+        yield (
+            EVENT.c.patient_value == patient.value,
+            EVENT.c.patient_authority == patient.authority,
+            EVENT.c.dossier == "",
+        )
+
+
+def _trace(row: sa.Row[Any]) -> Trace:
+    columns = dict(row._mapping)
+    columns["instant"] = datetime.fromisoformat(columns["instant"])
+    columns["outcome"] = Outcome(columns["outcome"])
+    columns["documents"] = tuple(json.loads(columns["documents"]))
+    return Trace(**columns)
