@@ -168,8 +168,11 @@ TRANSACTIONS = {
     # DICOM PS3.15 A.5.3.10 and A.5.3.5, for what people read on pages: GIE SESAM-Vitale, TD0.9, TD0.10, TD3.1, TD3.2
     "TD0.9": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.9", "Accès web en contexte")),
     "TD0.10": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.10", "Accès web en contexte, AIR")),
+    "TD2.1": _received(IMPORT, EventAction.CREATE, _dmp("TD2.1", "Dépôt d'un document")),
     "TD3.1": _received(QUERY, EventAction.EXECUTE, _dmp("TD3.1", "Recherche de documents")),
     "TD3.2": _sent(EXPORT, EventAction.READ, _dmp("TD3.2", "Consultation d'un document")),
+    "VD/copie": _sent(EXPORT, EventAction.READ, _dmp("VD/copie", "Copie du DMP")),
+    "TD3.3": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD3.3", "Modification des attributs d'un document")),
     # DICOM PS3.15 A.5.3.8, A.5.3.10 and A.5.3.11, for what no profile of IHE says: GIE SESAM-Vitale, TD0.3 to TD1.6
     "TD0.3": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("TD0.3", "Mise à jour de l'autorisation")),
     "TD0.4": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.4", "Liste des DMP autorisés")),

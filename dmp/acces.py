@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from audit.event import AuditObject, Call, ObjectKind
+from dmp.compte import account_of
 from dmp.gate import Gate, Passage
 from dmp.patient_search import Question, name_patients, ranked
 from habilitations.action import Action
@@ -53,7 +54,7 @@ def existence(gate: Gate, requester: Requester, call: Call, patient: PatientId, 
             dossier=dossier,
             autorisation=_autorisation(passage),
             medecin_traitant=said is not None and acts_as_medecin_traitant(passage.requester, said),
-            internet_account=dossier is not None and passage.rooms.accounts.exists(dossier.key),
+            internet_account=dossier is not None and account_of(passage.rooms, dossier, passage.now) is not None,
         )
 
 

@@ -9,7 +9,7 @@ Source: GIE SESAM-Vitale, TD1.5a, TD1.5b and TD1.5d; public guides of the DMP.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from datetime import datetime
 from audit.event import Call
 from dmp.errors import GestionError
 from dmp.gate import Gate
-from dmp.ports import Rooms
+from dmp.ports import Notices, Rooms
 from habilitations.action import Action
 from identities.account import (
     Account,
@@ -35,6 +35,16 @@ from identities.dossier import Dossier
 from identities.passwords import hash_password
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
+
+WARNING = "Votre accès internet au DMP a été modifié"
+CHANNELS_CHANGED = (
+    "Les modes de réception de vos codes d'accès au DMP viennent d'être modifiés. "
+    "Si ce n'est pas à votre demande, prenez contact avec le support du DMP."
+)
+RENEWED = (
+    "Vos identifiants d'accès au DMP viennent d'être renouvelés. "
+    "Si ce n'est pas à votre demande, prenez contact avec le support du DMP."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +76,30 @@ def update_channel(
     with gate.passage(requester, Action.TD1_5B, None, call) as passage:
         account = _account(passage.rooms, passage.opened, passage.now)
         passage.rooms.accounts.save(_changed(account, change, channel, address))
+        _warn(passage.rooms, account, CHANNELS_CHANGED)
+
+
+def set_channels(gate: Gate, requester: Requester, call: Call, addresses: Mapping[Channel, str]) -> None:
+    """TD1.5b, the holder's way: each channel of `addresses` leads there from now on; the others stay.
+
+    Raises AccessRefused, or RegistryError (DMPPatientAccessNotFound, ...OTPInvalid).
+    """
+    with gate.passage(requester, Action.TD1_5B, None, call) as passage:
+        account = after = _account(passage.rooms, passage.opened, passage.now)
+        for channel, address in addresses.items():
+            after = after.reached(channel, _read(channel, address))
+        passage.rooms.accounts.save(after)
+        _warn(passage.rooms, account, CHANNELS_CHANGED)
 
 
 def renew_access(gate: Gate, requester: Requester, call: Call) -> Access:
-    """TD1.5d: a new first password for the account, which keeps its login. It opens a locked account, too.
+    """TD1.5d: a new first password for the account, which keeps its login. It ends a lock, and every session.
 
     Raises AccessRefused, or RegistryError (DMPPatientAccessNotFound).
     """
     password, hashed = new_password()
     with gate.passage(requester, Action.TD1_5D, None, call) as passage:
-        account = _account(passage.rooms, passage.opened, passage.now)
-        passage.rooms.accounts.save(account.renewed(hashed, provisional=True))
-        return Access(account.login, password)
+        return Access(_renew(passage.rooms, passage.opened, passage.now, hashed), password)
 
 
 # --- The operator's way -----------------------------------------------------------------------------------------------
@@ -94,9 +116,7 @@ def operator_renews(gate: Gate, operator: str, patient: PatientId) -> Access:
     """The same as TD1.5d. Raises GestionError."""
     password, hashed = new_password()
     with _operating(gate, operator, "TD1.5d", patient) as (rooms, dossier):
-        account = _account(rooms, dossier, gate.now())
-        rooms.accounts.save(account.renewed(hashed, provisional=True))
-        return Access(account.login, password)
+        return Access(_renew(rooms, dossier, gate.now(), hashed), password)
 
 
 def operator_invites(gate: Gate, operator: str, patient: PatientId, key: bytes) -> tuple[str, datetime]:
@@ -146,6 +166,15 @@ def open_account(rooms: Rooms, dossier: Dossier, now: datetime, channel: Channel
     return account.login
 
 
+def _renew(rooms: Rooms, dossier: Dossier, now: datetime, password: str) -> str:
+    """The login of the account whose first password is that of the hash `password` from now on: who is in, is out."""
+    account = _account(rooms, dossier, now)
+    rooms.accounts.save(account.renewed(password, provisional=True))
+    rooms.accounts.end_sessions(account.login)
+    _warn(rooms, account, RENEWED)
+    return account.login
+
+
 def new_password() -> tuple[str, str]:
     """A first password and its hash. It takes long: outside any transaction."""
     password = new_secret()
@@ -188,6 +217,22 @@ def _changed(account: Account, change: ChannelChange, channel: Channel, address:
         said = "Le dernier canal OTP ne se supprime pas : l'accès ne s'ouvrirait plus."
         raise _error(ErrorCode.DMPPatientAccessOTPRequired, said)
     return left
+
+
+def leaves(notices: Notices, channel: Channel) -> bool:
+    """Whether messages of that channel leave this server at all."""
+    return notices.texts if channel is Channel.SMS else notices.mails
+
+
+def _warn(rooms: Rooms, account: Account, text: str) -> None:
+    """Tells whoever was reached before that something changed: it may not have been them.
+
+    Source: OWASP ASVS 5.0, 6.3.7 (users are told of updates to authentication details).
+    """
+    if account.sms and leaves(rooms.notices, Channel.SMS):
+        rooms.notices.sms(account.sms, text)
+    if account.email and leaves(rooms.notices, Channel.EMAIL):
+        rooms.notices.mail(account.email, WARNING, text)
 
 
 def _read(channel: Channel, address: str) -> str:

@@ -9,11 +9,12 @@ Source: public guides of the DMP (connexion); OWASP ASVS 5.0, 6.3 and 6.6; DICOM
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.event import Call, Outcome
 from audit.transactions import CONNEXION, DECONNEXION, SECRETS
-from dmp.compte import Access, new_password, open_account
+from dmp.compte import Access, leaves, new_password, open_account
 from dmp.errors import AuthenticationRefused
 from dmp.gate import Attempt, Gate
 from dmp.ports import Notices
@@ -29,9 +30,11 @@ from identities.account import (
     read_code,
     read_login,
 )
+from identities.dossier import DossierStatus
 from identities.own_access import patient_requester, representative_requester
 from identities.passwords import STAND_IN, hash_password, verify_password
 from identities.requester import PatientId, Requester
+from identities.session import Session, new_token, session_id
 
 PASSWORD_STEP, CODE_STEP, CREATION_STEP = "connexion/mot-de-passe", "connexion/code", "connexion/code-de-creation"
 
@@ -68,11 +71,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Who proved who they are. While `provisional`, they may do nothing but choose a password."""
+    """Who proved who they are, and the token of their session. While `provisional`, they may only choose a password.
 
+    `hints` are where their codes go, as they recognise it; `closed` is whether the DMP is.
+    """
+
+    token: str
     login: str
     requester: Requester
     provisional: bool
+    hints: Mapping[Channel, str]
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class Connexion:
         with self.gate.authentication(CONNEXION, PASSWORD_STEP, call) as attempt:
             account = _proven(attempt, attempt.rooms.accounts.account(login), right, hashed)
             notices = attempt.rooms.notices
-            usable = [each for each in (preferred, *Channel) if account.address(each) and _leaves(notices, each)]
+            usable = [each for each in (preferred, *Channel) if account.address(each) and leaves(notices, each)]
             if not usable:
                 raise AuthenticationRefused("canal", UNREACHABLE)
             channel, code = usable[0], new_code()
@@ -114,44 +123,64 @@ class Connexion:
                 raise _failure(after, attempt, "code", CODE_REFUSED)
             if requester is None:
                 raise AuthenticationRefused("representation_terminee", ENDED)
-            return Connected(account.login, requester, account.provisional)
+            return _opened(attempt, account, requester)
 
-    def change_password(self, call: Call, login: str, former: str, new: str) -> None:
-        """A password in the place of the former one, by who is connected.
+    def resume(self, token: str) -> Connected | None:
+        """Who that session stands for, as things stand now; None when it is over."""
+        with self.gate.identification() as attempt:
+            accounts = attempt.rooms.accounts
+            session = accounts.session(session_id(token))
+            account = accounts.account(session.login) if session and session.alive(attempt.now) else None
+            requester = _claimed(attempt, account) if account else None
+            if session is None or account is None or requester is None:
+                return None
+            if (used := session.used(attempt.now)) != session:
+                accounts.use_session(used)
+            return _connected(attempt, token, account, requester)
+
+    def change_password(self, call: Call, connected: Connected, former: str, new: str) -> Connected:
+        """A password in the place of the former one; every session ends but the new one, which is returned.
 
         Raises PasswordError for a new one that the policy does not take, AuthenticationRefused for a wrong former one.
         """
+        login = connected.login
         check_password(new, former, login)
         right, hashed = self._verified(login, former)
         replacement = hash_password(new)
         with self.gate.authentication(SECRETS, "mot-de-passe", call) as attempt:
             account = _proven(attempt, attempt.rooms.accounts.account(login), right, hashed)
-            attempt.rooms.accounts.save(account.renewed(replacement, provisional=False))
+            account = account.renewed(replacement, provisional=False)
+            attempt.rooms.accounts.save(account)
+            attempt.rooms.accounts.end_sessions(login)
+            return _opened(attempt, account, connected.requester)
 
-    def activate(self, call: Call, patient: PatientId, code: str, channel: Channel, address: str) -> Access:
-        """The account of who brings a creation code for the DMP of that INS: as TD1.5a, without a professional.
+    def activate(self, call: Call, patients: Sequence[PatientId], code: str, channel: Channel, address: str) -> Access:
+        """The account of who brings a creation code for the DMP of one of these INS: as TD1.5a, without a professional.
 
         Raises AuthenticationRefused, RegistryError (as `compte.open_account`).
         """
-        password, hashed = new_password()
         with self.gate.authentication(SECRETS, CREATION_STEP, call) as attempt:
-            dossier = attempt.dossier = attempt.rooms.identities.dossier(patient)
+            known = (attempt.rooms.identities.dossier(each) for each in patients)
+            dossier = attempt.dossier = next(filter(None, known), None)
             kept = attempt.rooms.accounts.creation_code(dossier.key) if dossier else None
             if dossier is None or kept is None or not kept.matches(read_code(code), self.key, attempt.now):
                 raise AuthenticationRefused("code_de_creation", CREATION_REFUSED)
+            password, hashed = new_password()  # here it is done for nobody but who brought a right code
             return Access(open_account(attempt.rooms, dossier, attempt.now, channel, address, hashed), password)
 
-    def leave(self, call: Call, login: str) -> None:
-        """Records that somebody left."""
+    def leave(self, call: Call, connected: Connected) -> None:
+        """Ends the session."""
         with self.gate.authentication(DECONNEXION, DECONNEXION, call) as attempt:
-            account = attempt.rooms.accounts.account(login)
+            attempt.rooms.accounts.end_session(session_id(connected.token))
+            account = attempt.rooms.accounts.account(connected.login)
             if account is not None:
                 _claimed(attempt, account)
 
     def _verified(self, login: str, password: str) -> tuple[bool, str]:
         """Whether it is that login's password, at the same cost whether the login is known; and the hash it was held
         to. Outside any transaction: nobody waits for a guess."""
-        hashed = self.gate.password_of(login) or STAND_IN
+        with self.gate.identification() as attempt:
+            hashed = attempt.rooms.accounts.password(login) or STAND_IN
         return verify_password(hashed, password), hashed
 
 
@@ -169,6 +198,18 @@ def _proven(attempt: Attempt, account: Account | None, right: bool, hashed: str)
     if requester is None:
         raise AuthenticationRefused("representation_terminee", ENDED)
     return account
+
+
+def _opened(attempt: Attempt, account: Account, requester: Requester) -> Connected:
+    token = new_token()
+    attempt.rooms.accounts.open_session(Session.of(token, account.login, attempt.now))
+    return _connected(attempt, token, account, requester)
+
+
+def _connected(attempt: Attempt, token: str, account: Account, requester: Requester) -> Connected:
+    hints = {each: hint(each, account.address(each)) for each in Channel if account.address(each)}
+    closed = attempt.dossier is not None and attempt.dossier.status is DossierStatus.CLOSED
+    return Connected(token, account.login, requester, account.provisional, hints, closed)
 
 
 def _failure(account: Account, attempt: Attempt, rule: str, sentence: str) -> AuthenticationRefused:
@@ -189,11 +230,6 @@ def _claimed(attempt: Attempt, account: Account) -> Requester | None:
     attempt.requester = patient_requester(dossier) if mine is None else representative_requester(mine, dossier)
     birth, emancipated = dossier.traits.birth_date, dossier.emancipated
     return attempt.requester if opens(account, representatives, birth, emancipated, attempt.now) else None
-
-
-def _leaves(notices: Notices, channel: Channel) -> bool:
-    """Whether messages of that channel leave this server at all."""
-    return notices.texts if channel is Channel.SMS else notices.mails
 
 
 def _send(notices: Notices, channel: Channel, address: str, code: str) -> None:

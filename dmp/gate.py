@@ -226,13 +226,11 @@ class Gate:
             self._record(record.failed(event, None, Outcome.MINOR_FAILURE, type(failure).__name__))
             raise
 
-    def password_of(self, login: str) -> str | None:
-        """The hash that a login's password is held to, for who compares it outside any transaction: it takes long.
-
-        Nothing is decided by it: `authentication` looks at the account again.
-        """
+    @contextmanager
+    def identification(self) -> Iterator[Attempt]:
+        """What must be known of whoever asks before anything is asked: nothing is decided, disclosed or recorded."""
         with self._unit_of_work() as rooms:
-            return rooms.accounts.password(login)
+            yield Attempt(rooms, self.now())
 
     @contextmanager
     def authentication(self, transaction: str, step: str, call: Call) -> Iterator[Attempt]:

@@ -33,7 +33,7 @@ def as_csv(lines: Iterable[Line]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(_HEADINGS)
-    writer.writerows([_cell(cell) for cell in _cells(line)] for line in lines)
+    writer.writerows([as_cell(cell) for cell in _cells(line)] for line in lines)
     return text.getvalue()
 
 
@@ -76,5 +76,6 @@ def _cells(line: Line) -> tuple[str, ...]:
     )
 
 
-def _cell(text: str) -> str:
+def as_cell(text: str) -> str:
+    """`text` as a cell that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULAS) else text

@@ -90,13 +90,19 @@ class Medium:
 
 
 def export_media(
-    gate: Gate, requester: Requester, call: Call, patient: PatientId, selection: Selection, maker: Maker
+    gate: Gate,
+    requester: Requester,
+    call: Call,
+    patient: PatientId,
+    selection: Selection,
+    maker: Maker,
+    action: Action = Action.TD3_2,
 ) -> Medium:
-    """What `requester` may find and open of a patient's dossier, for a medium.
+    """What `requester` may find and open of a patient's dossier, for a medium; by VD_COPIE where it is their own.
 
     Raises AccessRefused; RegistryError XDSUnknownPatientId, or XDSTooManyResults when it is more than one answer holds.
     """
-    with gate.passage(requester, Action.TD3_2, patient, call) as passage:
+    with gate.passage(requester, action, patient, call) as passage:
         if passage.dossier is None:
             code, expected = ErrorCode.XDSUnknownPatientId, "the identifier of a dossier"
             raise RegistryError.single(code, "patientId", expected=expected, got="an unknown one")

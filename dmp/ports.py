@@ -21,6 +21,7 @@ from identities.patient_query import Continuation, PatientQuery
 from identities.professional import Professional, Structure
 from identities.representation import Representative
 from identities.requester import PatientId, Requester
+from identities.session import Session
 from registry.activity import Activity
 from registry.existing import DocumentVersion, Existing
 from registry.lifecycle import Effects
@@ -203,8 +204,6 @@ class Identities(Protocol):
 class Accounts(Protocol):
     """Internet accounts of patients and legal representatives. `dossier` is a dossier key."""
 
-    def exists(self, dossier: str) -> bool: ...
-
     def password(self, login: str) -> str | None: ...
 
     def account(self, login: str) -> Account | None: ...
@@ -224,6 +223,16 @@ class Accounts(Protocol):
     def creation_code(self, dossier: str) -> CreationCode | None: ...
 
     def drop_creation_code(self, dossier: str) -> None: ...
+
+    def open_session(self, session: Session) -> None: ...
+
+    def session(self, session: str) -> Session | None: ...
+
+    def use_session(self, session: Session) -> None: ...
+
+    def end_session(self, session: str) -> None: ...
+
+    def end_sessions(self, login: str) -> None: ...
 
 
 class Rights(Protocol):

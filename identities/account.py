@@ -216,8 +216,8 @@ def new_code() -> str:
 
 
 def read_login(typed: str) -> str:
-    """A login as it is kept, however it was typed."""
-    return "".join(typed.split()).lower()
+    """A login as it is kept, however it was typed: what no login has counts for nothing."""
+    return re.sub("[^a-z0-9]", "", typed.lower())
 
 
 def read_code(typed: str) -> str:

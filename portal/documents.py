@@ -132,7 +132,7 @@ def query(patient: PatientId, filters: Filters) -> FindDocuments:
 def lines(told: Iterable[Told], filters: Filters) -> list[Line]:
     """The documents that came, the newest first; not the signatures of submissions, which are for software."""
     wanted = _folded(filters.author)
-    shown = [_line(each) for each in told if isinstance(each, DocumentEntry) and _listed(each, filters)]
+    shown = [line(each) for each in told if isinstance(each, DocumentEntry) and _listed(each, filters)]
     kept = (each for each in shown if not wanted or any(wanted in _folded(name) for name, *_ in each.authors))
     return sorted(kept, key=lambda each: each.day, reverse=True)
 
@@ -156,7 +156,8 @@ def _listed(entry: DocumentEntry, filters: Filters) -> bool:
     return entry.format_code.code != oids.DSG_FORMAT_CODE and (filters.masked or not masked)
 
 
-def _line(entry: DocumentEntry) -> Line:
+def line(entry: DocumentEntry) -> Line:
+    """One document, whatever asked for it."""
     hidden = (code for code in entry.confidentiality_codes if code.scheme == oids.CONFIDENTIALITE_CISIS)
     marks = (_STATUSES[entry.availability_status], *(french.label(CONFIDENTIALITY, code) for code in hidden))
     return Line(

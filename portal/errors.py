@@ -55,8 +55,20 @@ _BY_CODE = {
     ErrorCode.DMPAccessDeniedByRightsService: (403, ""),
     ErrorCode.XDSTooManyResults: (400, "Trop de documents répondent à cette demande : précisez la période."),
     ErrorCode.XDSRegistryBusy: (503, ""),
+    ErrorCode.DMPPatientAccessOTPInvalid: (400, "Ce numéro de téléphone, ou cette adresse, n'en est pas un."),
+    ErrorCode.DMPPatientAccessAlreadyExists: (400, ""),
+    ErrorCode.DMPPatientAccessNotPossible: (400, ""),
+    ErrorCode.XDSRegistryDeprecatedDocumentError: (400, "Ce document a déjà été remplacé."),
+    ErrorCode.XDSMetadataUpdateError: (403, "Ce document ne peut pas être modifié ainsi par vous."),
 }
 _GONE = (ErrorCode.DMPClosed, ErrorCode.XDSUnknownPatientId)
+_FRENCH = frozenset(  # codes whose sentence the hall words for people
+    {
+        ErrorCode.DMPAccessDeniedByRightsService,
+        ErrorCode.DMPPatientAccessAlreadyExists,
+        ErrorCode.DMPPatientAccessNotPossible,
+    }
+)
 _FAILED = ("Erreur du serveur", "Le serveur n'a pas pu répondre.")
 
 
@@ -74,7 +86,7 @@ def of_finding(found: Finding) -> Notice:
     if found.code in _GONE:
         found = ACCESS_REFUSED
     status, sentence = _BY_CODE.get(found.code, (500, ""))
-    if found.code is ErrorCode.DMPAccessDeniedByRightsService:
+    if found.code in _FRENCH:
         sentence = found.context
     title, usual = _BY_STATUS.get(HTTPStatus(status), _FAILED)
     return Notice(status, title, sentence or usual, found.code.value)

@@ -5,7 +5,6 @@ Source: GIE SESAM-Vitale, PDT-INF-527 v1.7.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +36,7 @@ from portal.documents import (
     Line,
 )
 from portal.door import Door
+from portal.download import download
 from portal.errors import notice, of_finding
 from portal.pages import page
 from portal.visit import Visit
@@ -47,20 +47,6 @@ MANAGEMENT, PATHWAY, VACCINES, WISHES = "GestionDMPPatient", "ParcoursDeSoins", 
 # No text prints the addresses of the creation that is no longer possible, and of the confirmation: our own choice.
 CREATION, AUTHORISATION = "CreationDMP", "Autorisation"
 LAST_DOCUMENTS = 5  # PDT-INF-527 2.2
-
-# What a document is downloaded as; other formats as bytes of no known kind.
-_EXTENSIONS = {
-    "text/xml": "xml",
-    "application/xslt+xml": "xml",
-    "application/dicom": "dcm",
-    "application/pdf": "pdf",
-    "text/plain": "txt",
-    "image/jpeg": "jpg",
-}
-_DOWNLOAD = {
-    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +119,7 @@ class Pages:
         if not isinstance(opened, Opened):
             told = notice(404, "Ce document n'existe pas, ou ne vous est pas ouvert.")
             return page("error.html", 404, told=told, request_id=call.request_id)
-        extension = _EXTENSIONS.get(opened.mime_type, "bin")
-        kind = opened.mime_type if opened.mime_type in _EXTENSIONS else "application/octet-stream"
-        name = re.sub(r"[^0-9.]", "_", unique_id)
-        named = {"Content-Disposition": f'attachment; filename="document-{name}.{extension}"'}
-        response = Response(opened.chunks, content_type=kind, headers={**_DOWNLOAD, **named}, direct_passthrough=True)
-        response.content_length = opened.size
-        return response
+        return download(opened.chunks, opened.size, opened.mime_type, unique_id)
 
     def declare(self, visit: Visit, given: Mapping[str, str]) -> Redirection:
         """TD0.3: an authorisation that its holder confirms; then the page that needed it.

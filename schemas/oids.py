@@ -40,6 +40,7 @@ CERT_PROFESSION = "1.2.250.1.71.1.2.7"
 CERT_SPECIALTY = "1.2.250.1.71.4.2.5"
 
 # --- The DMP's own servers. Source: GIE SESAM-Vitale, DMP message examples v02.05.
+DMP_CUSTODIAN = "1.2.250.1.213.4.1"  # of documents that a patient deposits: CI-SIS, Structuration minimale
 DMP_DEVICE = "1.2.250.1.213.4.1.1.1"
 DMP_REPOSITORY = "1.2.250.1.213.4.1.1.1.2"
 DMP_MESSAGE = "1.2.250.1.213.4.1.1.1.1"  # under which it numbers its HL7 V3 messages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlencode
@@ -72,14 +72,6 @@ def portal_door(house: House) -> Door:
     def holders(requester: Requester, call: Call) -> Sequence[Holder]:
         return autorisations.holders(gate, requester, call, Mode.TOUTE, Mode.TOUTE.value.encode())
 
-    def find(requester: Requester, call: Call, query: StoredQuery) -> tuple[Told, ...]:
-        query_id, slots = write_stored_query(query)
-        return search(gate, requester, call, query, query_id, urlencode(slots, doseq=True).encode())
-
-    def open_(requester: Requester, call: Call, unique_id: str) -> Opened | Finding:
-        wanted = DocumentRequest(domain.repository_unique_id, unique_id)
-        return open_documents(gate, requester, call, [wanted], domain.repository_unique_id)[0]
-
     return Door(
         client=client,
         situations=situations,
@@ -92,8 +84,8 @@ def portal_door(house: House) -> Door:
         declare=partial(autorisations.declare, gate),
         administrative=administrative,
         holders=holders,
-        search=find,
-        open=open_,
+        search=searching(house),
+        open=opening(house),
         refused=gate.refused,
     )
 
@@ -101,6 +93,27 @@ def portal_door(house: House) -> Door:
 def _question(call: Call, about: PatientId) -> Question:
     """What a page asks of a dossier, for the audit log."""
     return Question(call.endpoint, str(about).encode())
+
+
+def searching(house: House) -> Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]:
+    """What a page lists documents by; the audit log keeps the query as ITI-18 writes it."""
+    gate = house.gate
+
+    def find(requester: Requester, call: Call, query: StoredQuery) -> tuple[Told, ...]:
+        query_id, slots = write_stored_query(query)
+        return search(gate, requester, call, query, query_id, urlencode(slots, doseq=True).encode())
+
+    return find
+
+
+def opening(house: House) -> Callable[[Requester, Call, str], Opened | Finding]:
+    """What a page opens a document by."""
+    gate, repository = house.gate, house.domain.repository_unique_id
+
+    def open_(requester: Requester, call: Call, unique_id: str) -> Opened | Finding:
+        return open_documents(gate, requester, call, [DocumentRequest(repository, unique_id)], repository)[0]
+
+    return open_
 
 
 def _client(trust: TrustStore, environ: Environ) -> Client:

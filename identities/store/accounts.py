@@ -1,4 +1,4 @@
-"""Internet accounts and creation codes, as rows. Source: identities.account.
+"""Internet accounts, creation codes and sessions, as rows. Source: identities.account, identities.session.
 
 Whoever reads an account to change it holds its row until the transaction ends: of guesses that come at once, each is
 judged after the one before it was counted.
@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from identities.account import Account, Challenge, CreationCode
 from identities.alerts import Reach, reach
+from identities.session import IDLE, Session
 from identities.store.dossiers import IdentityError
-from identities.store.tables import ACCOUNTS, CREATION_CODES
+from identities.store.tables import ACCOUNTS, CREATION_CODES, SESSIONS
 
 
 class AccountsStore:
@@ -21,11 +22,6 @@ class AccountsStore:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-
-    def exists(self, dossier: str) -> bool:
-        """Whether anybody has an account of the dossier of that key."""
-        wanted = sa.select(ACCOUNTS.c.login).where(ACCOUNTS.c.dossier == dossier)
-        return self._connection.execute(wanted).first() is not None
 
     def password(self, login: str) -> str | None:
         """The hash of that login's password, held by nobody: to be compared at leisure, and read again."""
@@ -75,6 +71,29 @@ class AccountsStore:
     def drop_creation_code(self, dossier: str) -> None:
         """Forgets the creation code of that dossier, if there is one."""
         self._connection.execute(sa.delete(CREATION_CODES).where(CREATION_CODES.c.dossier == dossier))
+
+    def open_session(self, session: Session) -> None:
+        """Keeps a session that begins; those that nobody used lately go."""
+        self._connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.seen < session.opened - IDLE))
+        row = {"id": session.id, "login": session.login, "opened": session.opened, "seen": session.seen}
+        self._connection.execute(sa.insert(SESSIONS).values(row))
+
+    def session(self, session: str) -> Session | None:
+        """The session of that id, alive or not."""
+        row = self._connection.execute(sa.select(SESSIONS).where(SESSIONS.c.id == session)).one_or_none()
+        return None if row is None else Session(row.id, row.login, row.opened, row.seen)
+
+    def use_session(self, session: Session) -> None:
+        """Notes when a session was seen."""
+        self._connection.execute(sa.update(SESSIONS).where(SESSIONS.c.id == session.id).values(seen=session.seen))
+
+    def end_session(self, session: str) -> None:
+        """Ends the session of that id, if there is one."""
+        self._connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.id == session))
+
+    def end_sessions(self, login: str) -> None:
+        """Ends every session of that login."""
+        self._connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.login == login))
 
     def _held(self, which: sa.ColumnElement[bool]) -> Account | None:
         row = self._connection.execute(sa.select(ACCOUNTS).where(which).with_for_update()).one_or_none()

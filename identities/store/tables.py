@@ -108,6 +108,14 @@ ALERTS = sa.Table(
     sa.Column("structure_id", sa.String(64), nullable=False),
     sa.Column("authentication", sa.String(32), nullable=False),
 )
+SESSIONS = sa.Table(
+    "account_sessions",  # at the portal: identities.session
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("login", sa.String(16), nullable=False, index=True),
+    sa.Column("opened", Instant, nullable=False),
+    sa.Column("seen", Instant, nullable=False, index=True),
+)
 FED_AUTHORITIES = sa.Table(
     "fed_authorities",  # issuing authorities whose patients an identity source tells us: others of theirs are unknown
     METADATA,

@@ -94,6 +94,16 @@ def create_identities() -> None:
         sa.PrimaryKeyConstraint("dossier", "party", "holder"),
     )
     op.create_table(
+        "account_sessions",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("login", sa.String(length=16), nullable=False),
+        sa.Column("opened", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_account_sessions_login"), "account_sessions", ["login"])
+    op.create_index(op.f("ix_account_sessions_seen"), "account_sessions", ["seen"])
+    op.create_table(
         "patient_continuations",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("query", sa.LargeBinary(), nullable=False),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from audit.event import Call
 from audit.store import AuditRecord, AuditStore
-from dmp.connexion import Connexion
+from dmp.compte import Access
+from dmp.connexion import Connected, Connexion
 from dmp.gate import Gate
 from dmp.gestion import open_dossier
 from dmp.ports import Rooms
@@ -110,8 +111,12 @@ class Desk:
 
     def log_in(self, login: str, password: str, channel: Channel = Channel.SMS) -> Requester:
         """Both steps."""
-        sent = self.connexion.begin(CALL, login, password, channel)
-        return self.connexion.confirm(CALL, sent.challenge, self.post.code).requester
+        return self.enter(Access(login, password), channel).requester
+
+    def enter(self, access: Access, channel: Channel = Channel.SMS) -> Connected:
+        """The same, and the session."""
+        sent = self.connexion.begin(CALL, access.login, access.password, channel)
+        return self.connexion.confirm(CALL, sent.challenge, self.post.code)
 
 
 @contextmanager

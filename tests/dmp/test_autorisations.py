@@ -226,6 +226,18 @@ def test_a_secret_connection_is_told_to_professionals_and_not_to_a_representativ
     assert seen.last_action == secret_visit
 
 
+def test_whom_a_minor_let_in_by_a_secret_connection_no_representative_learns(place: Place) -> None:
+    patient = place.patient()
+    mother = Representative("rep", "R", "", "MTH", capacity=Capacity.TUTELLE)
+    with place.house.rooms() as rooms:
+        rooms.identities.save_representative(place.key(patient), mother)
+        rooms.rights.authorise(
+            place.key(patient), MEDECIN.id_nat, kind=PERSON, start=BEGIN, end=BEGIN + DAY, secret=True
+        )
+    assert holders(place.gate, replace(REPRESENTATIVE, patient=patient), CALL, Mode.TOUTE, b"") == ()
+    assert len(holders(place.gate, replace(MEDECIN, patient=patient), CALL, Mode.TOUTE, b"")) == 1
+
+
 # --- TD0.4 ------------------------------------------------------------------------------------------------------------
 
 

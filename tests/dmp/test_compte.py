@@ -17,15 +17,16 @@ from dmp.compte import (
     operator_invites,
     operator_renews,
     renew_access,
+    set_channels,
     update_channel,
 )
 from dmp.errors import AccessRefused, AuthenticationRefused, GestionError
 from dmp.gestion import close_dossier
-from identities.account import CREATION_LIFE, Channel, ChannelChange
+from identities.account import CREATION_LIFE, PATIENT, Channel, ChannelChange
 from identities.requester import Authentication, PatientId
 from registry.errors import ErrorCode, RegistryError
 from schemas import oids
-from tests.dmp.accounts import ANNE, CALL, DOCTOR, LEA, MAIL, MOBILE, NOE, Desk, desk, key_of
+from tests.dmp.accounts import ANNE, CALL, DOCTOR, LEA, MAIL, MOBILE, MOTHER, NOE, Desk, desk, key_of
 
 SMS, EMAIL = Channel.SMS, Channel.EMAIL
 AJOUT, MODIFICATION, SUPPRESSION = ChannelChange
@@ -48,8 +49,8 @@ def code_of(raised: pytest.ExceptionInfo[RegistryError]) -> ErrorCode:
 def test_a_professional_makes_the_patient_s_account_and_it_opens_the_dmp(house: Desk) -> None:
     access = create_access(house.gate, DOCTOR, CALL, SMS, MOBILE)
     with house.rooms() as rooms:
-        assert rooms.accounts.exists(key_of(rooms, ANNE))
-        assert not rooms.accounts.exists(key_of(rooms, LEA))
+        assert rooms.accounts.of(key_of(rooms, ANNE), PATIENT) is not None
+        assert rooms.accounts.of(key_of(rooms, LEA), MOTHER.id) is None
     patient = house.log_in(access.login, access.password)
     assert (patient.authentication, patient.id_nat, patient.patient) == (Authentication.PATIENT, ANNE.value, ANNE)
     assert house.post.told[-1][0] == "+33606060606"
@@ -73,7 +74,7 @@ def test_an_account_that_no_code_can_reach_is_not_made(house: Desk) -> None:
     assert code_of(raised) is ErrorCode.DMPPatientAccessOTPInvalid
     assert MAIL not in str(raised.value)
     with house.rooms() as rooms:
-        assert not rooms.accounts.exists(key_of(rooms, ANNE))
+        assert rooms.accounts.of(key_of(rooms, ANNE), PATIENT) is None
 
 
 def test_a_minor_s_account_is_the_first_representative_s(house: Desk) -> None:
@@ -133,6 +134,29 @@ def test_channels_are_added_changed_and_removed(house: Desk) -> None:
     update_channel(house.gate, DOCTOR, CALL, SUPPRESSION, SMS, "")
     house.log_in(access.login, access.password, SMS)
     assert house.post.told[-1][0] == MAIL
+
+
+def test_the_holder_says_where_codes_go_in_one_passage(house: Desk) -> None:
+    access = create_access(house.gate, DOCTOR, CALL, SMS, MOBILE)
+    patient = house.log_in(access.login, access.password)
+    set_channels(house.gate, patient, CALL, {SMS: "0707070707", EMAIL: MAIL})
+    assert house.records(1)[0].action == "TD1.5b"
+    house.log_in(access.login, access.password, EMAIL)
+    assert house.post.told[-1][0] == MAIL
+    with pytest.raises(RegistryError) as raised:
+        set_channels(house.gate, patient, CALL, {SMS: "0606060606", EMAIL: "nulle part"})
+    assert code_of(raised) is ErrorCode.DMPPatientAccessOTPInvalid
+    assert house.enter(access).hints[SMS].endswith("07")
+
+
+def test_whoever_was_reached_before_is_told_of_a_change(house: Desk) -> None:
+    create_access(house.gate, DOCTOR, CALL, SMS, MOBILE)
+    update_channel(house.gate, DOCTOR, CALL, MODIFICATION, SMS, "0707070707")
+    renew_access(house.gate, DOCTOR, CALL)
+    assert [(number, "prenez contact" in text) for number, text in house.post.told] == [
+        ("+33606060606", True),
+        ("+33707070707", True),
+    ]
 
 
 @pytest.mark.proves(
@@ -201,10 +225,10 @@ def test_a_creation_code_makes_one_account(house: Desk) -> None:
     connexion = house.connexion
     code, expires = operator_invites(house.gate, "root", ANNE, connexion.key)
     assert expires == house.now + CREATION_LIFE
-    access = connexion.activate(CALL, ANNE, code.lower(), EMAIL, MAIL)
+    access = connexion.activate(CALL, [ANNE], code.lower(), EMAIL, MAIL)
     assert house.log_in(access.login, access.password).id_nat == ANNE.value
     with pytest.raises(AuthenticationRefused, match="code_de_creation"):
-        connexion.activate(CALL, ANNE, code, EMAIL, MAIL)
+        connexion.activate(CALL, [ANNE], code, EMAIL, MAIL)
     with pytest.raises(GestionError, match="existe déjà"):
         operator_invites(house.gate, "root", ANNE, connexion.key)
 
@@ -222,7 +246,7 @@ def test_a_creation_code_opens_nothing_else(house: Desk, wrong: str) -> None:
     elif wrong == "code":
         code = "AAAA BBBB CCCC"
     with pytest.raises(AuthenticationRefused) as refused:
-        connexion.activate(CALL, patient, code, EMAIL, MAIL)
+        connexion.activate(CALL, [patient], code, EMAIL, MAIL)
     assert refused.value.rule == "code_de_creation"
     event = house.records(1)[0]
     assert (event.outcome, event.rule) == (Outcome.MINOR_FAILURE, "code_de_creation")

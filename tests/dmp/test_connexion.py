@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from audit.event import Outcome
-from dmp.compte import Access, create_access, update_channel
+from dmp.compte import Access, create_access, renew_access, update_channel
 from dmp.connexion import CODE_REFUSED, REFUSED
 from dmp.errors import AuthenticationRefused
 from identities.account import CODE_LIFE, LOCK, Channel, ChannelChange, PasswordError
+from identities.passwords import PasswordsBusyError
+from identities.session import IDLE, LONGEST
 from tests.dmp.accounts import ANNE, CALL, DOCTOR, LEA, MAIL, MOBILE, MOTHER, Desk, desk, key_of
 
 SMS, EMAIL = Channel.SMS, Channel.EMAIL
@@ -133,24 +135,72 @@ def test_a_representative_who_is_dismissed_between_two_steps_does_not_enter(hous
 
 
 def test_the_first_password_is_changed_and_serves_no_more(house: Desk, access: Access) -> None:
-    house.log_in(access.login, access.password)
-    house.connexion.change_password(CALL, access.login, access.password, OWN)
+    house.connexion.change_password(CALL, house.enter(access), access.password, OWN)
     assert refused(house, access.login, access.password).rule == "mot_de_passe"
     sent = house.connexion.begin(CALL, access.login, OWN, SMS)
     assert not house.connexion.confirm(CALL, sent.challenge, house.post.code).provisional
 
 
 def test_a_password_is_changed_by_who_knows_the_former_one(house: Desk, access: Access) -> None:
+    connected = house.enter(access)
     for _ in range(3):
         with pytest.raises(AuthenticationRefused):
-            house.connexion.change_password(CALL, access.login, "ancien mot de passe", OWN)
+            house.connexion.change_password(CALL, connected, "ancien mot de passe", OWN)
     assert refused(house, access.login, access.password).rule == "verrouillage"
 
 
 def test_a_password_that_the_policy_does_not_take_changes_nothing(house: Desk, access: Access) -> None:
     with pytest.raises(PasswordError):
-        house.connexion.change_password(CALL, access.login, access.password, "court")
+        house.connexion.change_password(CALL, house.enter(access), access.password, "court")
     house.log_in(access.login, access.password)
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_stands_for_its_holder_until_they_rest_or_leave(house: Desk, access: Access) -> None:
+    connected = house.enter(access)
+    for _ in range(6):
+        house.now += IDLE - SECOND
+        assert house.connexion.resume(connected.token) == connected
+    house.connexion.leave(CALL, connected)
+    assert house.connexion.resume(connected.token) is None
+    resting = house.enter(access)
+    house.now += IDLE
+    assert house.connexion.resume(resting.token) is None
+    assert house.connexion.resume("inconnu") is None
+
+
+def test_no_session_lasts_for_ever(house: Desk, access: Access) -> None:
+    connected, begun = house.enter(access), house.now
+    while house.now - begun < LONGEST - IDLE:
+        house.now += IDLE - SECOND
+        assert house.connexion.resume(connected.token)
+    house.now = begun + LONGEST
+    assert house.connexion.resume(connected.token) is None
+
+
+def test_a_new_password_ends_the_other_sessions(house: Desk, access: Access) -> None:
+    elsewhere, here = house.enter(access), house.enter(access)
+    again = house.connexion.change_password(CALL, here, access.password, OWN)
+    assert house.connexion.resume(elsewhere.token) is house.connexion.resume(here.token) is None
+    assert house.connexion.resume(again.token) == again and not again.provisional
+    renew_access(house.gate, DOCTOR, CALL)
+    assert house.connexion.resume(again.token) is None
+
+
+def test_a_session_says_nothing_that_is_kept(house: Desk, access: Access) -> None:
+    connected = house.enter(access)
+    with house.rooms() as rooms:
+        assert rooms.accounts.session(connected.token) is None
+
+
+def test_a_representative_who_is_dismissed_is_out_at_once(house: Desk) -> None:
+    access = create_access(house.gate, replace(DOCTOR, patient=LEA), CALL, SMS, MOBILE)
+    connected = house.enter(access)
+    with house.rooms() as rooms:
+        rooms.identities.end_representation(key_of(rooms, LEA), MOTHER.id, instant=house.now)
+    assert house.connexion.resume(connected.token) is None
 
 
 # --- What is recorded -------------------------------------------------------------------------------------------------
@@ -163,9 +213,9 @@ def test_every_step_leaves_one_event_and_no_secret(house: Desk, access: Access) 
     sent = house.connexion.begin(CALL, access.login, access.password, SMS)
     with suppress(AuthenticationRefused):
         house.connexion.confirm(CALL, sent.challenge, wrong_code(house))
-    house.connexion.confirm(CALL, sent.challenge, house.post.code)
-    house.connexion.change_password(CALL, access.login, access.password, OWN)
-    house.connexion.leave(CALL, access.login)
+    connected = house.connexion.confirm(CALL, sent.challenge, house.post.code)
+    again = house.connexion.change_password(CALL, connected, access.password, OWN)
+    house.connexion.leave(CALL, again)
     events = house.records()[: len(house.records()) - before][::-1]
     assert [(each.action, each.outcome, each.rule) for each in events] == [
         ("connexion/mot-de-passe", Outcome.MINOR_FAILURE, "identifiant"),
@@ -179,7 +229,8 @@ def test_every_step_leaves_one_event_and_no_secret(house: Desk, access: Access) 
     assert [each.requester_id for each in events] == ["", *[ANNE.value] * 6]
     for event in events:
         said = event.message.decode()
-        for secret in ("secret-tape", access.password, OWN, house.post.code, MOBILE[1:], sent.challenge):
+        secrets = (access.password, OWN, house.post.code, sent.challenge, connected.token, again.token)
+        for secret in ("secret-tape", MOBILE[1:], *secrets):
             assert secret not in said and base64.b64encode(secret.encode()).decode() not in said
 
 
@@ -190,9 +241,8 @@ def test_every_step_leaves_one_event_and_no_secret(house: Desk, access: Access) 
 def test_events_are_those_of_dicom(
     house: Desk, access: Access, transaction: str, event_id: str, type_code: str
 ) -> None:
-    house.log_in(access.login, access.password)
-    house.connexion.change_password(CALL, access.login, access.password, OWN)
-    house.connexion.leave(CALL, access.login)
+    connected = house.connexion.change_password(CALL, house.enter(access), access.password, OWN)
+    house.connexion.leave(CALL, connected)
     event = next(each for each in house.records() if each.transaction == transaction)
     said = event.message.decode()
     assert f'<EventID csd-code="{event_id}"' in said
@@ -211,16 +261,19 @@ def test_the_failure_that_locks_is_serious_and_still_a_login(house: Desk, access
 
 
 def test_guesses_that_come_at_once_are_counted_one_after_the_other(house: Desk, access: Access) -> None:
-    """Twelve threads guess, the last with the right password: no more than three are judged before the lock."""
+    """Twelve threads guess: no more than three are judged before the lock."""
     rules: list[str] = []
 
     def guess() -> None:
         with suppress(AuthenticationRefused):
-            try:
-                house.connexion.begin(CALL, access.login, "faux", SMS)
-            except AuthenticationRefused as no:
-                rules.append(no.rule)
-                raise
+            while True:
+                try:
+                    house.connexion.begin(CALL, access.login, "faux", SMS)
+                except PasswordsBusyError:
+                    continue
+                except AuthenticationRefused as no:
+                    rules.append(no.rule)
+                    raise
 
     threads = [threading.Thread(target=guess) for _ in range(12)]
     for thread in threads:

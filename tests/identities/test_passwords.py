@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from argon2 import extract_parameters
 
-from identities.passwords import STAND_IN, hash_password, verify_password
+from identities import passwords
+from identities.passwords import AT_ONCE, STAND_IN, WAITING, PasswordsBusyError, hash_password, verify_password
 
 PASSWORD = "un é bien accentué"
 
@@ -30,3 +32,16 @@ def test_a_login_without_account_costs_as_much() -> None:
 def test_what_is_no_hash_matches_nothing() -> None:
     assert not verify_password("", PASSWORD)
     assert not verify_password("plain", "plain")
+
+
+def test_more_guesses_than_there_is_room_for_are_turned_away() -> None:
+    """Whoever guesses at once takes neither the memory nor the threads of the house."""
+    taken = [passwords._room.acquire(blocking=False) for _ in range(AT_ONCE + WAITING)]
+    try:
+        assert all(taken)
+        with pytest.raises(PasswordsBusyError):
+            verify_password(STAND_IN, PASSWORD)
+    finally:
+        for _ in taken:
+            passwords._room.release()
+    assert not verify_password(STAND_IN, PASSWORD)

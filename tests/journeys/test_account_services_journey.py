@@ -144,7 +144,7 @@ def test_who_manages_no_dossier_gives_no_access(village: Village, who: str) -> N
     assert told_of(village, "createPatientAccess", patient, SMS, access=Access("centre_15")).status == DENIED
     key = dossier_of(village, patient).key
     with village.house() as house, house.rooms() as rooms:
-        assert not rooms.accounts.exists(key)
+        assert rooms.accounts.of(key, "") is None
 
 
 @pytest.mark.parametrize(
