@@ -144,8 +144,8 @@ def _lets_in(passage: Passage, said: Statement) -> bool:
 
 
 def _identifiers(dossier: Dossier) -> tuple[PatientId, ...]:
-    old = [each for each in dossier.identifiers if each.authority == oids.INS_C]
-    return (*old[:1], next((each for each in dossier.identifiers if each not in old), dossier.ins))
+    ins_c = [each for each in dossier.identifiers if each.authority == oids.INS_C]
+    return (*ins_c[:1], dossier.ins)
 
 
 def _by_name(each: AuthorisedDossier) -> tuple[str, ...]:

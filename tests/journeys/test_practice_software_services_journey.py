@@ -33,7 +33,7 @@ def test_a_doctor_declares_himself_and_lists_what_is_open_to_him(village: Villag
     assert lps.authorise(patient, medecin_traitant=True) == ""
     assert lps.authorise(patient) == "Autorisation déjà présente aucune action effectuée"
     (dmp,) = lps.authorised()
-    assert dmp.identifiers == (patient,)
+    assert dmp.identifiers[-1] == patient
     assert (dmp.family, dmp.given, dmp.birth_date) == ("AUBIN", "ANNE", "19800101")
     assert dmp.medecin_traitant and not dmp.message
     assert dmp.last_access and not (dmp.last_add or dmp.last_update)
@@ -51,7 +51,7 @@ def test_limits_of_the_lists_are_understood(village: Village, doctor: str) -> No
     old, new = newborn(village), newborn(village, Consents(blocked=(CABINET_DU_PARC, id_of(village, "dentiste"))))
     for patient, age in ((old, 30), (new, 1)):
         authorise(village, patient, id_of(village, doctor), start=-age * DAY, end=YEAR)
-    assert [each.identifiers for each in lps.authorised()] == [(old,)], "his practice is blocked in the other one"
+    assert [each.identifiers[-1] for each in lps.authorised()] == [old], "his practice is blocked in the other one"
     since = f"{now() - 10 * DAY:%Y%m%d%H%M%S}"
     assert lps.authorised(since=since, by=LAST_AUTHORISATION) == []
     assert lps.professionals(old, which=INTERDITE) == []
@@ -60,9 +60,9 @@ def test_limits_of_the_lists_are_understood(village: Village, doctor: str) -> No
 def test_a_secretary_authorises_and_asks_for_a_professional(village: Village) -> None:
     secretary, patient = lps_of(village, "secretaire"), newborn(village)
     assert secretary.authorise(patient) == ""
-    assert patient in [each.identifiers[0] for each in secretary.authorised()]
+    assert patient in [each.identifiers[-1] for each in secretary.authorised()]
     owner = id_of(village, "dentiste")
-    assert patient not in [each.identifiers[0] for each in secretary.authorised(owner=owner)]
+    assert patient not in [each.identifiers[-1] for each in secretary.authorised(owner=owner)]
 
 
 def test_an_account_is_made_reached_and_renewed(village: Village, doctor: str) -> None:
