@@ -16,8 +16,8 @@ from itertools import islice
 
 from audit.event import Call, Outcome
 from audit.trace import Place
+from dmp.errors import GestionError
 from dmp.gate import Gate
-from dmp.gestion import GestionError
 from dmp.ports import Rooms
 from dmp.sentences import Kind
 from dmp.traces import Reader, Seen, Sight

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from audit.event import Call
+from dmp.errors import GestionError
 from dmp.gate import Gate
-from dmp.gestion import GestionError
 from dmp.ports import Rooms
 from habilitations.action import Action
 from habilitations.labels import document_types
