@@ -134,6 +134,7 @@ _WISHES = {
         ("VD/medecin-traitant", "Statut de médecin traitant DMP"),
         ("VD/urgence", "Accès en urgence"),
         ("VD/opposition", "Opposition à l'alimentation"),
+        ("VD/alertes", "Réglage des alertes"),
         ("VD/rectification", "Demande de rectification"),
         ("VD/destruction", "Demande de destruction"),
     )
@@ -185,7 +186,6 @@ TRANSACTIONS = {
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),
     # Public guides of the DMP: historique des accès, alertes
     "HA": _sent(AUDIT_LOG_USED, EventAction.READ, _dmp("HA", "Historique des accès")),
-    "VD/alertes": _received(PATIENT_RECORD, EventAction.UPDATE, _dmp("VD/alertes", "Réglage des alertes")),
     ALERTE: _told(PATIENT_RECORD, EventAction.READ, _dmp(ALERTE, "Alerte")),
     # DICOM PS3.15 A.5.3.12 (User Authentication), A.5.3.11 (Security Alert)
     CONNEXION: _received(USER_AUTHENTICATION, EventAction.EXECUTE, LOGIN),
@@ -214,7 +214,6 @@ OPERATOR_ACTS = {
     **{code: _here(PATIENT_RECORD, EventAction.UPDATE, wish) for code, wish in _WISHES.items()},
     # ITI TF-2 3.32.5.1.1; an import is a requester's, whom the operator stands for
     "xdm.export": _medium(EXPORT, EventAction.READ, SOURCE),
-    "VD/alertes": _here(PATIENT_RECORD, EventAction.UPDATE, _dmp("VD/alertes", "Réglage des alertes")),
     # DICOM PS3.15 A.5.3.2
     "HA": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("HA", "Historique des accès")),
     "audit": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("audit", "Consultation des traces")),

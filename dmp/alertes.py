@@ -25,7 +25,7 @@ from identities.account import PATIENT, Channel
 from identities.alerts import Alerts, Party, Reach, reach_of
 from identities.dossier import Dossier
 from identities.own_access import patient_requester, representative_requester
-from identities.representation import PARIS, is_minor, represents
+from identities.representation import PARIS, in_office, is_minor
 from identities.requester import ModeAcces, Requester
 from registry.metadata import DocumentEntry
 from registry.scope import Custody
@@ -125,16 +125,12 @@ def _people(happening: Happening) -> Iterator[_Person]:
     """Everybody who may want to know: the patient, who represents them, professionals who asked."""
     rooms, dossier, now = happening.rooms, happening.dossier, happening.now
     wishes = {(each.party, each.holder): each for each in rooms.alerts.of(dossier.key)}
-    birth, emancipated = dossier.traits.birth_date, dossier.emancipated
-    known = rooms.identities.representatives(dossier.key)
-    acting = [each for each in known if represents(each, birth, emancipated, now)]
+    acting = in_office(rooms.identities.representatives(dossier.key), dossier, now)
     people = []
-    wish = wishes.get((Party.PATIENT, PATIENT), Alerts(PATIENT, Party.PATIENT))
-    reach = wish.reach
-    if not reach and not is_minor(birth, emancipated, now):
-        telecoms = () if acting else dossier.traits.demographics.telecoms  # whose they are then is not known
-        reach = rooms.accounts.reach(dossier.key, PATIENT) or reach_of(telecoms)
-    people.append(_Person(patient_requester(dossier), wish, reach))
+    if not dossier.deceased:
+        wish = wishes.get((Party.PATIENT, PATIENT), Alerts(PATIENT, Party.PATIENT))
+        reach = wish.reach or _known_reach(happening, represented=bool(acting))
+        people.append(_Person(patient_requester(dossier), wish, reach))
     for each in acting if not happening.by.secret_connection else ():
         wish = wishes.get((Party.REPRESENTANT, each.id), Alerts(each.id, Party.REPRESENTANT))
         reach = wish.reach or rooms.accounts.reach(dossier.key, each.id) or reach_of(each.telecoms)
@@ -143,6 +139,15 @@ def _people(happening: Happening) -> Iterator[_Person]:
         if requester := _professional(rooms, wish, dossier):
             people.append(_Person(requester, wish, wish.reach))
     return (each for each in people if each.reach and each.requester.id_nat != happening.by.id_nat)
+
+
+def _known_reach(happening: Happening, *, represented: bool) -> Reach:
+    """Where a patient is reached who did not say so: whose the telecoms of who is represented are, nobody said."""
+    dossier, traits = happening.dossier, happening.dossier.traits
+    if is_minor(traits.birth_date, dossier.emancipated, happening.now):
+        return ()
+    telecoms = () if represented else traits.demographics.telecoms
+    return happening.rooms.accounts.reach(dossier.key, PATIENT) or reach_of(telecoms)
 
 
 def _professional(rooms: Rooms, wish: Alerts, dossier: Dossier) -> Requester | None:

@@ -9,7 +9,6 @@ Source: public guides of the DMP (historique des accès); GIE SESAM-Vitale, PDT-
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -18,6 +17,7 @@ from audit.event import Call, Outcome
 from audit.trace import Place
 from dmp.errors import GestionError
 from dmp.gate import Gate
+from dmp.gestion import known_dossier, operator_call
 from dmp.ports import Rooms
 from dmp.sentences import Kind
 from dmp.traces import Reader, Seen, Sight
@@ -28,7 +28,7 @@ from habilitations.matrices import Note
 from identities.alerts import Party
 from identities.dossier import Dossier
 from identities.own_access import patient_requester, representative_requester
-from identities.representation import represents
+from identities.representation import in_office
 from identities.requester import Authentication, ModeAcces, PatientId, Requester
 from registry.scope import Scope
 
@@ -142,11 +142,8 @@ def operator_reads_history(
 
     Raises GestionError when there is no such dossier, nobody to see it, or nothing for them to see.
     """
-    call = Call(transaction="operator", request_id=uuid.uuid4().hex)
-    with gate.operator(operator, Action.HA.value, patient, call) as rooms:
-        dossier, now = rooms.identities.dossier(patient), gate.now()
-        if dossier is None:
-            raise GestionError("Aucun DMP pour cet INS.")
+    with gate.operator(operator, Action.HA.value, patient, operator_call()) as rooms:
+        dossier, now = known_dossier(rooms, patient), gate.now()
         if view is None:
             reader = Reader(whole_dossier(dossier.key))
         else:
@@ -163,20 +160,19 @@ def operator_reads_history(
 def _seeing(rooms: Rooms, dossier: Dossier, party: Party, now: datetime) -> Requester:
     if party is Party.PATIENT:
         return patient_requester(dossier)
-    birth, emancipated = dossier.traits.birth_date, dossier.emancipated
-    for each in rooms.identities.representatives(dossier.key):
-        if represents(each, birth, emancipated, now):
-            return representative_requester(each, dossier)
-    raise GestionError("Aucun représentant légal en exercice dans ce DMP.")
+    acting = in_office(rooms.identities.representatives(dossier.key), dossier, now)
+    if not acting:
+        raise GestionError("Aucun représentant légal en exercice dans ce DMP.")
+    return representative_requester(acting[0], dossier)
 
 
 def _reader(requester: Requester, decision: Decision, scope: Scope) -> Reader:
-    represents_ = requester.authentication is Authentication.REPRESENTANT
+    represents = requester.authentication is Authentication.REPRESENTANT
     return Reader(
         scope=scope,
         own=requester.id_nat if decision.footnote is Note.SES_ACTIONS else "",
-        patient=represents_ or requester.authentication is Authentication.PATIENT,
-        represents=represents_,
+        patient=represents or requester.authentication is Authentication.PATIENT,
+        represents=represents,
     )
 
 

@@ -8,13 +8,13 @@ Source: public guides of the DMP (gestion des alertes, paramétrage du type de d
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from audit.event import Call
 from dmp.errors import GestionError
 from dmp.gate import Gate
+from dmp.gestion import known_dossier, operator_call
 from dmp.ports import Rooms
 from habilitations.action import Action
 from habilitations.labels import document_types
@@ -94,8 +94,8 @@ def alerts_of(gate: Gate, requester: Requester, call: Call) -> Alerts:
 
 def operator_changes(gate: Gate, operator: str, patient: PatientId, whose: Alerts, change: Change) -> Alerts:
     """The same for somebody who told the operator; `whose` says who. Raises GestionError."""
-    with gate.operator(operator, Action.VD_ALERTES.value, patient, _call()) as rooms:
-        dossier = _of(rooms, patient)
+    with gate.operator(operator, Action.VD_ALERTES.value, patient, operator_call()) as rooms:
+        dossier = known_dossier(rooms, patient)
         wish = change.of(_standing(rooms, dossier, whose))
         representatives = {each.id for each in rooms.identities.representatives(dossier.key)}
         if wish.party is Party.REPRESENTANT and wish.holder not in representatives:
@@ -108,8 +108,8 @@ def operator_changes(gate: Gate, operator: str, patient: PatientId, whose: Alert
 
 def operator_reads(gate: Gate, operator: str, patient: PatientId) -> tuple[Alerts, ...]:
     """What everybody wants of a DMP. Raises GestionError when there is none."""
-    with gate.operator(operator, Action.VD_ALERTES.value, patient, _call()) as rooms:
-        return rooms.alerts.of(_of(rooms, patient).key)
+    with gate.operator(operator, Action.VD_ALERTES.value, patient, operator_call()) as rooms:
+        return rooms.alerts.of(known_dossier(rooms, patient).key)
 
 
 def _whose(requester: Requester) -> Alerts:
@@ -136,14 +136,3 @@ def _address(channel: Channel, typed: str | None) -> str | None:
 
 
 _EXPECTED = {Channel.EMAIL: "une adresse électronique", Channel.SMS: "un numéro de téléphone"}
-
-
-def _of(rooms: Rooms, patient: PatientId) -> Dossier:
-    dossier = rooms.identities.dossier(patient)
-    if dossier is None:
-        raise GestionError("Aucun DMP pour cet INS.")
-    return dossier
-
-
-def _call() -> Call:
-    return Call(transaction="operator", request_id=uuid.uuid4().hex)

@@ -12,9 +12,8 @@ import pytest
 from audit.event import Outcome
 from dmp.alertes import DOCUMENT, URGENCE
 from dmp.compte import create_access
-from dmp.errors import AccessRefused
+from dmp.errors import AccessRefused, GestionError
 from dmp.gate import Gate
-from dmp.gestion import GestionError
 from dmp.preferences import (
     AlertsError,
     alerts_of,
@@ -304,6 +303,15 @@ def test_the_representatives_of_a_minor_are_told_of_an_emergency(house: Desk, le
     assert address == MOTHERS
     assert text.startswith("Le DMP d'une personne que vous représentez a été consulté")
     assert house.records(1)[0].authentication == "REPRESENTANT"
+
+
+def test_nothing_is_sent_to_the_dead(house: Desk, anne: Life) -> None:
+    anne.wants(OF_ANNE)
+    with house.rooms() as rooms:
+        rooms.identities.set_situation(anne.dossier_in(rooms).key, deceased=True)
+    anne.deposit()
+    anne.acts(urgent(DOCTOR), Action.TD3_1)
+    assert told(house) == []
 
 
 def test_professionals_are_not_told_of_emergencies(house: Desk, anne: Life) -> None:

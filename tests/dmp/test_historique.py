@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from audit.event import Outcome
-from dmp.errors import AccessRefused
-from dmp.gestion import GestionError, close_dossier, open_dossier
+from dmp.errors import AccessRefused, GestionError
+from dmp.gestion import close_dossier, open_dossier
 from dmp.historique import EVERYTHING, ON_LINE_TRACES, Line, Wanted, operator_reads_history, read_history
 from dmp.historique_export import as_csv, as_json
 from dmp.merging import merge_dossiers
 from dmp.sentences import Kind
 from habilitations.action import Action
-from identities.alerts import Party
+from identities.alerts import Alerts, Party
 from identities.dossier import Traits
 from identities.requester import Authentication, ModeAcces, PatientId, Requester
 from registry.errors import RegistryError
@@ -195,6 +195,17 @@ def test_a_representative_sees_nothing_of_what_is_kept_from_them(house: Desk, le
     assert told(lea, lea.mother) == [("MARTIN Claire", ADDED, 1), ("MARTIN Claire", ENTERED, 0)]
     assert len(lines(lea, lea.herself)) == 7
     assert [line.act for line in lines(lea, lea.mother, Wanted(person=DOCTOR.id_nat))] == [ADDED, ENTERED]
+
+
+def test_what_was_secret_stays_so_in_the_alerts_that_it_gave(house: Desk, lea: Life) -> None:
+    lea.wants(Alerts(OTHER.id_nat, Party.PROFESSIONNEL, documents=True, email="paul@cabinet.example"))
+    lea.deposit(by=SECRET)
+    lea.deposit((KEPT,))
+    assert told(lea, lea.mother) == []
+    alert = ("DURAND Paul", "a été averti(e) de l'ajout d'un document", 1)
+    assert told(lea, lea.herself) == [("MARTIN Claire", ADDED, 1), alert] * 2
+    lea.deposit()
+    assert told(lea, lea.mother) == [("MARTIN Claire", ADDED, 1), alert]
 
 
 def test_a_document_that_is_shown_at_last_is_told_of(house: Desk, lea: Life) -> None:
