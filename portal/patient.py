@@ -16,6 +16,8 @@ from werkzeug.exceptions import NotFound
 from cda.body import read_file
 from cda.errors import CdaError
 from dmp.depot import FORMATS, MAX_COMMENT, MAX_TITLE, DepositError, Upload, types, wrote
+from dmp.errors import GestionError
+from dmp.rectification import MAX_REASON
 from dmp.requests import Opened
 from habilitations.action import Action
 from identities.requester import PatientId
@@ -159,6 +161,21 @@ class DocumentPages:
             return visit.show("suppression.html", document=document)
         self._door.gesture(visit.requester, visit.asks("TD3.3"), document.entry, Action.TD3_3C)
         return visit.go("documents")
+
+    def rectify(self, visit: Visit, unique_id: str) -> Response:
+        """The author of a document asked to put it right."""
+        document, problem = self._document(visit, unique_id), ""
+        if visit.posted:
+            try:
+                self._door.rectify(
+                    visit.requester, visit.asks("VD/rectification"), unique_id, visit.given.get("motif", "")
+                )
+                return visit.go("documents", unique_id)
+            except GestionError as error:
+                problem = str(error)
+        said = visit.given.get("motif", "")
+        shown = {"document": document, "problem": problem, "said": said, "longest": MAX_REASON}
+        return visit.show("rectification.html", 400 if problem else 200, **shown)
 
     def _form(self, visit: Visit, former: Document | None, problem: str) -> Response:
         said = {"titre": former.entry.title, "type": former.entry.type_code.code} if former else {}

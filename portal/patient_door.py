@@ -29,8 +29,8 @@ from registry.stored_query import StoredQuery, Told
 
 @dataclass(frozen=True, slots=True)
 class PatientDoor:
-    """The ports. Those that ask the hall raise AccessRefused or RegistryError, `add` DepositError, `express`
-    GestionError.
+    """The ports. Those that ask the hall raise AccessRefused or RegistryError, `add` DepositError, `express` and
+    `rectify` GestionError.
 
     `activate` takes an INS as typed, a creation code, and how its holder is reached; it raises AuthenticationRefused,
     too. `open` takes the uniqueId of a document. `secure` says whether the request came by TLS.
@@ -43,6 +43,7 @@ class PatientDoor:
     open: Callable[[Requester, Call, str], Opened | Finding]
     add: Callable[[Requester, Call, Upload, DocumentEntry | None], str]
     gesture: Callable[[Requester, Call, DocumentEntry, Action], None]
+    rectify: Callable[[Requester, Call, str, str], object]
     holders: Callable[[Requester, Call], tuple[Holder, ...]]
     standing: Callable[[Requester, Call], Wishes]
     express: Callable[[Requester, Call, Wish], None]

@@ -61,6 +61,7 @@ def _pages(door: PatientDoor) -> Blueprint:
         "documents/<unique_id>/fichier": (documents.file, GET),
         "documents/<unique_id>/cda": (documents.stored, GET),
         "documents/<unique_id>/suppression": (documents.delete, BOTH),
+        "documents/<unique_id>/rectification": (documents.rectify, BOTH),
         f"documents/<unique_id>/<any({', '.join(GESTURES)}):name>": (documents.gesture, POST),
     }
     for path, (view, methods) in anybody.items():

@@ -13,6 +13,7 @@ from dmp.depot import Depot
 from dmp.gestes import gesture
 from dmp.historique import read_history
 from dmp.preferences import alerts_of, change_alerts
+from dmp.rectification import request_rectification
 from dmp.volontes import express, standing
 from habilitations.action import Action
 from identities.account import Channel
@@ -54,6 +55,7 @@ def patient_door(house: House) -> PatientDoor:
         open=opening(house),
         add=Depot(alimentation).add,
         gesture=gesture_,
+        rectify=partial(request_rectification, gate),
         holders=partial(holders, gate, mode=Mode.TOUTE),
         standing=partial(standing, gate),
         express=partial(express, gate),

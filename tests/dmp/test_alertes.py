@@ -14,14 +14,7 @@ from dmp.alertes import DOCUMENT, URGENCE
 from dmp.compte import create_access
 from dmp.errors import AccessRefused, GestionError
 from dmp.gate import Gate
-from dmp.preferences import (
-    AlertsError,
-    alerts_of,
-    change_alerts,
-    operator_changes,
-    operator_reads,
-    read_change,
-)
+from dmp.preferences import AlertsError, alerts_of, change_alerts, operator_changes, operator_reads, read_change
 from habilitations.action import Action
 from habilitations.decision import Tables
 from identities.account import PATIENT, Channel

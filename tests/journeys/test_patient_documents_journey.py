@@ -220,3 +220,12 @@ def test_one_s_own_document_is_deleted_and_no_other(suzanne: Someone, tmp_path: 
     page = suzanne.send(f"/documents/{theirs}/suppression", {})
     assert page.status == 403 and "ne peut pas être modifié" in page.text
     assert theirs in listed(suzanne)
+
+
+def test_an_author_is_asked_to_put_a_document_right(suzanne: Someone, tmp_path: Path) -> None:
+    document = provide(suzanne.village, tmp_path, SUZANNE, 8080)
+    assert suzanne.send(f"/documents/{document}/rectification", {"motif": " "}).status == 400
+    page = suzanne.send(f"/documents/{document}/rectification", {"motif": "Ce n'est pas ma date de naissance"})
+    assert CONSULTATION in page.text
+    asked = next(each for each in suzanne.village.audit(5) if each.action == "VD/rectification")
+    assert (asked.requester_id, asked.outcome) == (SUZANNE, 0)
