@@ -12,7 +12,7 @@ Source: public guides of the DMP (alertes ; accès en urgence); GIE SESAM-Vitale
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -87,7 +87,7 @@ class _Person:
     reach: Reach
 
 
-def tell_of_documents(happening: Happening, added: Iterable[Added], foreseen: Foreseen) -> None:
+def tell_of_documents(happening: Happening, added: Sequence[Added], foreseen: Foreseen) -> None:
     """Tells of documents that were just added whoever wants to know of one of them and would find it."""
     if not happening.tellable:
         return

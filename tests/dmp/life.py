@@ -12,7 +12,8 @@ from dmp.consultation import open_documents
 from dmp.requests import DocumentRequest
 from habilitations.action import Action
 from habilitations.wishes import PERSON
-from identities.alerts import Alerts
+from identities.account import PATIENT
+from identities.alerts import Alerts, Party
 from identities.dossier import Dossier
 from identities.own_access import patient_requester, representative_requester
 from identities.professional import Professional
@@ -31,6 +32,11 @@ LAB = Code("11502-2", oids.LOINC)
 ANNOUNCED, KEPT, MASKED = (Code(*mark) for mark in (INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX, MASQUE_PS))
 OTHER = replace(DOCTOR, id_nat="899900000025", name="DURAND Paul")
 REPOSITORY = "1.2.250.1.213.4.1.1.1.2"
+MAIL, NUMBER = "anne@patient.example", "+33612345678"
+MOTHERS, DOCTORS = "jeanne@parent.example", "paul@cabinet.example"
+OF_ANNE = Alerts(PATIENT, Party.PATIENT, documents=True, email=MAIL)
+OF_MOTHER = Alerts(MOTHER.id, Party.REPRESENTANT, documents=True, email=MOTHERS)
+OF_OTHER = Alerts(OTHER.id_nat, Party.PROFESSIONNEL, documents=True, email=DOCTORS)
 _numbers = itertools.count(1)
 
 
@@ -124,6 +130,13 @@ class Life:
         """ITI-43."""
         wanted = [DocumentRequest(REPOSITORY, each) for each in documents]
         open_documents(self.desk.gate, self.of(by), calling("ITI-43"), wanted, REPOSITORY)
+
+
+def told(desk: Desk) -> list[str]:
+    """Where messages went since this was last asked."""
+    addresses = [address for address, _ in desk.post.told]
+    desk.post.told.clear()
+    return addresses
 
 
 def professional(requester: Requester) -> Professional:
