@@ -177,10 +177,10 @@ def line(entry: DocumentEntry) -> Line:
     )
 
 
-def midnight_of(text: str) -> datetime | None:
-    """The instant with which a day of Paris (YYYY-MM-DD) begins; None for ''. Raises FilterError."""
+def midnight_of(text: str, *, days: int = 0) -> datetime | None:
+    """When a day of Paris (YYYY-MM-DD) begins, or one `days` later; None for ''. Raises FilterError."""
     day = _day(text)
-    return datetime.combine(day, time(), french.PARIS) if day else None
+    return _begins(day, days) if day else None
 
 
 def _day(text: str) -> date | None:
@@ -206,12 +206,13 @@ def _codes(table: str, code: str) -> tuple[Code, ...]:
 
 
 def _midnight(day: date | None, *, days: int = 0) -> str:
-    """The midnight with which a day of Paris begins, `days` later, as a DTM; '' for no day."""
-    if day is None:
-        return ""
+    """The same as a DTM; '' for no day."""
+    return f"{_begins(day, days):%Y%m%d%H%M%S}".zfill(14) if day else ""
+
+
+def _begins(day: date, days: int) -> datetime:
     try:
-        begins = datetime.combine(day + timedelta(days=days), time(), french.PARIS)
-        return f"{begins.astimezone(UTC):%Y%m%d%H%M%S}".zfill(14)
+        return datetime.combine(day + timedelta(days=days), time(), french.PARIS).astimezone(UTC)
     except OverflowError:
         raise FilterError("Une date est comprise entre 0001-01-02 et 9999-12-30.") from None
 

@@ -17,6 +17,7 @@ from dmp.administration import AdministrativeData
 from dmp.annuaire import Situation
 from dmp.autorisations import Change, Holder
 from dmp.dossiers_autorises import AuthorisedDossier
+from dmp.historique import Page, Wanted
 from dmp.requests import Opened
 from identities.requester import PatientId, Requester
 from registry.errors import Finding
@@ -61,6 +62,7 @@ class Door:
     declare: Callable[[Requester, Call, Change], str]
     administrative: Callable[[Requester, Call, PatientId], AdministrativeData]
     holders: Callable[[Requester, Call], Sequence[Holder]]
+    history: Callable[[Requester, Call, Wanted, str, int], Page]
     search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
     open: Callable[[Requester, Call, str], Opened | Finding]
     refused: Callable[[Call, str, Requester | None], None]

@@ -18,6 +18,7 @@ from dmp.administration import AdministrativeData
 from dmp.autorisations import Change
 from dmp.dossiers_autorises import AuthorisedDossier
 from dmp.errors import AccessRefused
+from dmp.historique import PAGE, Page, Wanted
 from dmp.requests import Opened
 from habilitations.action import Action
 from habilitations.column import is_medecin
@@ -43,10 +44,11 @@ from portal.visit import Visit
 from registry.errors import ErrorCode, RegistryError
 
 HOME, DOSSIER, DOCUMENTS, SETTINGS = "TableauDeBord", "DossierPatient", "Documents", "Parametrages"
-MANAGEMENT, PATHWAY, VACCINES, WISHES = "GestionDMPPatient", "ParcoursDeSoins", "CarnetVaccination", "VolontesEtDroits"
+MANAGEMENT, PATHWAY, HISTORY = "GestionDMPPatient", "ParcoursDeSoins", "HistoriqueAcces"
+VACCINES, WISHES = "CarnetVaccination", "VolontesEtDroits"
 # No text prints the addresses of the creation that is no longer possible, and of the confirmation: our own choice.
 CREATION, AUTHORISATION = "CreationDMP", "Autorisation"
-LAST_DOCUMENTS = 5  # PDT-INF-527 2.2
+LAST_DOCUMENTS = LAST_ACCESSES = 5  # PDT-INF-527 2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ class Pages:
 
     def dossier(self, shown: Shown) -> Response:
         last = self._lines(shown, EVERYTHING)[:LAST_DOCUMENTS] if shown.offers(Action.TD3_1) else None
-        return shown.render("dossier_patient.html", last=last, data=self._administrative(shown))
+        history = self._history(shown, Wanted(), "", LAST_ACCESSES).lines if shown.offers(Action.HA) else ()
+        return shown.render("dossier_patient.html", last=last, history=history, data=self._administrative(shown))
 
     def management(self, shown: Shown) -> Response:
         holders = None
@@ -192,11 +195,24 @@ class Pages:
         labels = [french.label(CLASSES, each) for each in classes]
         return shown.render("parcours_de_soins.html", step=step, classes=labels, periods=periods)
 
+    def history(self, shown: Shown) -> Response:
+        problem, found, asked = "", Page(()), {name: shown.given.get(name, "") for name in ("du", "au")}
+        try:
+            until = documents.midnight_of(asked["au"], days=1)
+            wanted = Wanted(since=documents.midnight_of(asked["du"]), until=until)
+            found = self._history(shown, wanted, shown.given.get("apres", ""), PAGE)
+        except FilterError as wrong:
+            problem = str(wrong)
+        return shown.render("historique.html", 400 if problem else 200, problem=problem, asked=asked, found=found)
+
     def vaccines(self, shown: Shown) -> Response:
         return shown.render("carnet_vaccination.html", lines=self._lines(shown, documents.of_types(VACCINATION)))
 
     def settings(self, shown: Shown) -> Response:
         return shown.render("parametrages.html")
+
+    def _history(self, shown: Shown, wanted: Wanted, after: str, limit: int) -> Page:
+        return self._door.history(shown.visit.requester, shown.call("HA"), wanted, after, limit)
 
     def _administrative(self, shown: Shown) -> AdministrativeData:
         return self._door.administrative(shown.visit.requester, shown.call("TD1.3a"), shown.patient)
@@ -222,6 +238,7 @@ TABS = {
     MANAGEMENT: Tab("Gestion du DMP", Pages.management, frozenset({Action.TD1_3A})),
     DOCUMENTS: Tab("Documents", Pages.documents, frozenset({Action.TD3_1})),
     PATHWAY: Tab("Parcours de soins", Pages.pathway, frozenset({Action.TD3_1})),
+    HISTORY: Tab("Historique des accès", Pages.history, frozenset({Action.HA})),
     WISHES: Tab("Volontés et droits", Pages.wishes, frozenset({Action.TD1_3A})),
     VACCINES: Tab("Carnet de vaccination", Pages.vaccines, frozenset({Action.TD3_1})),
     SETTINGS: Tab("Paramétrages", Pages.settings),

@@ -17,6 +17,7 @@ from dmp.annuaire import Situation
 from dmp.autorisations import Holder, Mode
 from dmp.consultation import open_documents, search
 from dmp.dossiers_autorises import AuthorisedDossier, DateType, Since, authorised_dossiers
+from dmp.historique import read_history
 from dmp.patient_search import Question
 from dmp.requests import DocumentRequest, Opened
 from identities.requester import Authentication, PatientId, Requester
@@ -84,6 +85,7 @@ def portal_door(house: House) -> Door:
         declare=partial(autorisations.declare, gate),
         administrative=administrative,
         holders=holders,
+        history=partial(read_history, gate),
         search=searching(house),
         open=opening(house),
         refused=gate.refused,

@@ -19,7 +19,7 @@ from server.demo.people import PATIENTS
 from tests.browser import Browser, Page
 from tests.village import Village
 
-SUZANNE, LAETITIA, YANN, IRENE, MAMADOU = (PATIENTS[index].ins for index in (0, 2, 3, 5, 6))
+SUZANNE, MARCEL, LAETITIA, YANN, MALO, IRENE, MAMADOU = (each.ins for each in PATIENTS[:7])
 NOBODY = "187056205098844"  # a readable INS that no DMP has
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from urllib.parse import urlencode
 
 import pytest
-from acces_direct import IRENE, MAMADOU, NOBODY, SUZANNE, YANN, assertion, events, page
+from acces_direct import IRENE, MAMADOU, MARCEL, NOBODY, SUZANNE, YANN, assertion, events, page
 
 from conformance.lps.people import Patient
 from schemas import oids
@@ -92,6 +92,40 @@ def test_wishes_of_a_patient(village: Village) -> None:
     answer, seen = events(village, lambda: page(village, "medecin-traitant", f"VolontesEtDroits/{IRENE}"))
     assert [each.action for each in seen] == ["TD0.9", "TD3.1", "TD1.3a"]
     assert answer.text.count("Le patient s'y oppose") == 2
+
+
+# --- History --------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_is_ones_own_but_for_the_medecin_traitant(village: Village) -> None:
+    browser = Browser.of(village, "medecin")
+    browser.get(f"/AccesDirect/Documents/{MARCEL}?mode=bris_de_glace&motif=Inconscient")
+    page(village, "infirmier", f"Documents/{MARCEL}")
+    mine, seen = events(village, lambda: browser.get(f"/AccesDirect/HistoriqueAcces/{MARCEL}"))
+    assert [each.action for each in seen] == ["TD0.9", "HA"]
+    assert "LEROUX Paul" in mine.text
+    assert "Urgence : accès en bris de glace : Inconscient" in mine.text
+    assert "ROCHE Samuel" not in mine.text
+    everybodys = page(village, "medecin-traitant", f"HistoriqueAcces/{MARCEL}").text
+    assert "ROCHE Samuel" in everybodys
+    assert "LEROUX Paul" in everybodys
+    assert "Derniers accès" in page(village, "medecin-traitant", f"DossierPatient/{MARCEL}").text
+    refused = page(village, "secretaire", f"HistoriqueAcces/{MARCEL}")
+    assert (refused.status, "porteur de CPE" in refused.text) == (403, True)
+
+
+def test_the_history_comes_in_pages_and_by_date(village: Village, stranger: str) -> None:
+    browser, path = Browser.of(village, "medecin-traitant"), f"/AccesDirect/HistoriqueAcces/{stranger}"
+    for _ in range(18):  # each leaves three lines and more
+        browser.get(f"/AccesDirect/DossierPatient/{stranger}")
+    first = browser.get(path)
+    (following,) = {each for each in first.addresses if "apres=" in each}
+    second = browser.get(following)
+    assert second.status == 200
+    assert 'scope="col">Résultat' in second.source
+    assert "Aucune action." in browser.get(f"{path}?au=2020-01-01").text
+    assert "Aucune action." not in browser.get(f"{path}?du=2020-01-01").text
+    assert browser.get(f"{path}?du=demain").status == 400
 
 
 # --- Confirming one's authorisation ---------------------------------------------------------------------------------
