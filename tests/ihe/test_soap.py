@@ -24,7 +24,7 @@ from ihe.soap import (
 from schemas.xml import parse
 
 ENV = {"env": SOAP_12, "wsa": WSA}
-XML_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+XML_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=40)
 
 
 def refused(message: bytes) -> Fault:
