@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from identities.demographics import from_json, terms, to_json
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.requester import PatientId
-from identities.store.tables import DOSSIERS, FED_AUTHORITIES, IDENTIFIERS, METADATA, TERMS
+from identities.store.tables import ACCOUNTS, DOSSIERS, FED_AUTHORITIES, IDENTIFIERS, METADATA, SESSIONS, TERMS
 from schemas.store import FROM, erasing
 
 _HAD = IDENTIFIERS.alias("had")
@@ -186,6 +186,8 @@ class Dossiers:
 
     def erase(self, key: str) -> None:
         """Removes a dossier and every row about it, for good, with what is left of those that were merged into it."""
+        logins = sa.select(ACCOUNTS.c.login).where(ACCOUNTS.c.dossier == key)
+        self._connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.login.in_(logins)))
         for statement in _ERASE:
             self._connection.execute(statement, {FROM.key: key})
         for column in (DOSSIERS.c.merged_into, DOSSIERS.c.key):

@@ -9,11 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from identities.account import Account
 from identities.demographics import Address, Part, Telecom
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.representation import Capacity, Representative
 from identities.requester import PatientId
+from identities.session import Session
 from identities.store import METADATA, IdentitiesStore
+from identities.store.accounts import AccountsStore
 from schemas import oids
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -66,6 +69,9 @@ def test_a_dossier_is_erased_with_all_that_is_about_it(store: IdentitiesStore) -
     for key in ("d1", "d2"):
         store.save_representative(key, MOTHER)
     store.unite("d2", "d1")
+    accounts = AccountsStore(store._connection)
+    accounts.add(Account("ABCD2345", "d1", "", "hash"))
+    accounts.open_session(Session("s" * 64, "ABCD2345", NOW, NOW))
     store.erase("d1")
     for table in METADATA.sorted_tables:
         assert store._connection.execute(table.select()).all() == [], table.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,7 +61,7 @@ class Desk:
         values = ",".join(f"'{each}'" for each in (*unique_ids, *uuids))
         parameters = [(f"$XDSDocumentEntry{named}", [f"({values})"]), ("$MetadataLevel", ["2"])]
         request = self.lps.prepare_query(GET_DOCUMENTS, parameters, self.patient, access=self.access)
-        objects, findings = read_objects(_list(self._posted(request)))
+        objects, findings = read_objects(_list(self.lps.ask(request)))
         assert not findings
         entries = [item for item in objects if isinstance(item, DocumentEntry)]
         return sorted(entries, key=lambda entry: entry.version)
@@ -89,7 +88,7 @@ class Desk:
         message_id, start, end = envelope(action, "", assertion)
         data = start + submit_objects(sent).encode() + end
         header = f'application/soap+xml; charset=UTF-8; action="{action}"'
-        check(self._posted(Request(REGISTRY, header, len(data), [data], message_id)))
+        check(self.lps.ask(Request(REGISTRY, header, len(data), [data], message_id)))
 
     def refused(self, sent: Submission, action: str = UPDATE_DOCUMENT_SET) -> set[tuple[str, str]]:
         """The errors of a refusal: code, and text."""
@@ -115,11 +114,6 @@ class Desk:
 
     def events(self, limit: int = 1) -> tuple[AuditRecord, ...]:
         return self.village.audit(limit)
-
-    def _posted(self, request: Request) -> etree._Element:
-        with tempfile.TemporaryDirectory() as folder:
-            body, _ = self.lps._exchange(request, Path(folder))
-        return body
 
 
 def _list(body: etree._Element) -> etree._Element:

@@ -10,12 +10,14 @@ import pytest
 from conformance.lps.metadata import Visibility
 from conformance.lps.people import Patient
 from conformance.lps.soap import LpsError
+from dmp.compte import operator_creates
 from dmp.destruction import ASKED_FOR, TOO_OLD, destroy, kept_since, reason_to_destroy
 from dmp.errors import AccessRefused, GestionError
 from dmp.gestion import change_ins
 from dmp.rectification import request_rectification
 from dmp.volontes import Amend, Authorise, Block, Close, Reopen, RequestDestruction, SetSwitches, own_data
 from habilitations.statement import Switches
+from identities.account import Channel
 from identities.demographics import Demographics, Telecom
 from identities.dossier import Dossier, DossierStatus, Traits
 from identities.ins import ins_c_of
@@ -94,10 +96,11 @@ def test_destroyed_dmp_leaves_the_audit_log_and_nothing_else(somebody: Somebody,
     somebody.says(Block(number("infirmier")), SetSwitches(Switches(False)))
     with somebody.gate() as gate:
         request_rectification(gate, somebody.herself, call("VD/rectification"), mine, "La date est fausse.")
+        operator_creates(gate, "test", somebody.identifier, Channel.EMAIL, "anne@patient.example")
     files = stored(somebody)
     somebody.says(Close(), RequestDestruction())
     gone = somebody.dossier
-    assert rows_about(somebody, gone) > {"registry_entry", "repository_document", "consents", "rectifications"}
+    assert rows_about(somebody, gone) > {"registry_entry", "repository_document", "consents", "accounts"}
     with somebody.gate() as gate:
         destroy(gate, "test", gone)
     assert rows_about(somebody, gone) == {"audit_event"}
