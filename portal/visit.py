@@ -56,7 +56,7 @@ class Visit:
     vihf: str = ""
     oid: str = ""  # as the address gave it: without one, the same patient is meant again
 
-    def link(self, page: str, patient: PatientId | None = None, *more: str, **query: object) -> str:
+    def link(self, page: str, patient: PatientId | None = None, /, *more: str, **query: object) -> str:
         """The address of a page, with what this visit carries on and the fields of `query` that say something."""
         parts = (page, *((patient.value,) if patient else ()), *more)
         oid = "" if patient is None else self.oid if patient == self.patient else patient.authority

@@ -14,7 +14,7 @@ from conformance.lps.web import Page
 from identities.professional import Professional, Structure
 from schemas import oids
 from server.demo.people import CABINET_DU_PARC, HOPITAL, LABORATOIRE, inhabitant
-from tests.browser import Browser
+from tests.browser import FORM, Browser
 from tests.village import Village
 
 REASON = "Patient inconscient"
@@ -283,5 +283,7 @@ def test_what_is_no_assertion_is_refused(village: Village, vihf: str) -> None:
 
 
 def test_a_form_has_a_size(village: Village) -> None:
-    answer = Browser.of(village, "clinique").post(f"/AccesDirect/Documents/{SUZANNE}", {"VIHF": "A" * 300_000})
+    """It is told before the form is sent, or the answer may be lost with the connection."""
+    said = {"Content-Type": FORM, "Content-Length": "300000"}
+    answer = Browser.of(village, "clinique").ask("POST", f"/AccesDirect/Documents/{SUZANNE}", None, said)
     assert answer.status == 413

@@ -101,6 +101,7 @@ def test_links_carry_on_the_access_mode() -> None:
     assert (visit.requester.mode_acces, visit.requester.motif) == (ModeAcces.BRIS_DE_GLACE, "Inconscient & seul")
     expected = f"/AccesDirect/Documents/{INS}?mode=bris_de_glace&motif=Inconscient+%26+seul"
     assert visit.link("Documents", visit.patient) == expected
+    assert visit.link("Documents", visit.patient, page=2, auteur="") == f"{expected}&page=2"
 
 
 def test_links_name_the_authority_of_other_patients_and_that_of_the_address() -> None:
