@@ -27,7 +27,7 @@ from habilitations.wishes import Wishes
 from identities.dossier import Dossier, Traits
 from identities.own_access import patient_requester, representative_requester
 from identities.representation import Representative
-from identities.requester import PatientId, Requester
+from identities.requester import Authentication, PatientId, Requester
 from registry.errors import Finding
 from registry.metadata import AvailabilityStatus, DocumentEntry
 from registry.stored_query import FindDocuments, ReturnType
@@ -91,6 +91,21 @@ class Somebody:
     def herself(self) -> Requester:
         """The patient, as they ask."""
         return patient_requester(self.dossier)
+
+    def card(self, name: str) -> Requester:
+        """One of the village's médecins with their card, as they ask about this patient in the hall."""
+        held = inhabitant(name)
+        return Requester(
+            id_nat=held.id_nat,
+            name=f"{held.family} {held.given}",
+            profession=held.profession,
+            profession_system=oids.PROFESSION,
+            specialty=held.specialty,
+            structure_id=held.structure_id,
+            sector=held.sector,
+            authentication=Authentication.DIRECTE,
+            patient=self.identifier,
+        )
 
     def parent(self, *, since: datetime | None = None, **said: object) -> Requester:
         """A new legal representative, as they ask."""
