@@ -140,6 +140,7 @@ _OTHERS = {
     SECRETS: Sentence(Kind.GESTION, "a changé ses identifiants de connexion"),
     "TD0.3": Sentence(Kind.DROITS, "a modifié son autorisation d'accès"),
     "TD0.10": ENTERED,
+    "TD3.3": _UPDATED,
     "ITI-18": _SEARCHED,
     "ITI-41": _ADDED,
     "ITI-43": _OPENED,
