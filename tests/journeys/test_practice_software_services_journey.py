@@ -10,6 +10,7 @@ from services import DAY, YEAR, authorise, dossier_of, id_of, lps_of, newborn
 from conformance.lps.services import EMAIL, INTERDITE, LAST_AUTHORISATION, SMS
 from conformance.lps.soap import LpsError
 from dmp.gestion import Consents
+from identities.account import PATIENT
 from server.demo.people import CABINET_DU_PARC
 from server.house import now
 from tests.newcomers import move_in
@@ -78,4 +79,4 @@ def test_an_account_is_made_reached_and_renewed(village: Village, doctor: str) -
         lps.create_account(patient, SMS, "0612345678")
     key = dossier_of(village, patient).key
     with village.house() as house, house.rooms() as rooms:
-        assert rooms.accounts.exists(key)
+        assert rooms.accounts.of(key, PATIENT) is not None
