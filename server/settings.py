@@ -6,11 +6,10 @@ missing thing at once.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,9 @@ from identities.id_nat import IdNatError, check_ps_id_nat, check_struct_id_nat
 from ihe.reply import Address as Url
 from schemas.domain import Domain, DomainError, Profile
 from schemas.domain import load as load_domain
+from server.address import Address as Address
+from server.address import read_listening
+from server.audit_settings import AUDIT_KEYS, AuditSettings, read_audit
 from server.channels import (
     SMS_KEYS,
     SMTP_KEYS,
@@ -57,22 +59,6 @@ class Exposure(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A TCP address to listen on."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return ipaddress.ip_address(self.host).is_loopback
-
-
-@dataclass(frozen=True, slots=True)
 class PixConsumer:
     """Who is told of patients' changed identifiers: `address` is its URL as written."""
 
@@ -92,7 +78,7 @@ class Settings:
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
     people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none.
+    address of the portal; '' for none. `audit` is what is done with the audit log beside keeping it.
     """
 
     home: Path
@@ -120,6 +106,7 @@ class Settings:
     smtp: Smtp | None = None
     sms_gateway: SmsGateway | None = None
     portal_address: str = ""
+    audit: AuditSettings = field(default_factory=AuditSettings)
 
     @property
     def sqlite(self) -> bool:
@@ -137,9 +124,9 @@ class Settings:
 
     @property
     def sends_by_tls(self) -> bool:
-        """Whether answers or notices leave by connections on which this server shows its certificate."""
+        """Whether anything leaves, or audit events come, by connections on which this server shows its certificate."""
         urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers))
-        return any(url.scheme == "https" for url in urls)
+        return any(url.scheme == "https" for url in urls) or self.audit.uses_tls
 
     @property
     def sends(self) -> bool:
@@ -201,7 +188,7 @@ def _file(home: Path, named: object) -> dict[str, Any]:
     return values
 
 
-_NAMES = {field.name for field in fields(Settings)} | SMTP_KEYS | SMS_KEYS | {"settings"}
+_NAMES = {each.name for each in fields(Settings)} - {"audit"} | AUDIT_KEYS | SMTP_KEYS | SMS_KEYS | {"settings"}
 
 
 class _Reader:
@@ -223,8 +210,8 @@ class _Reader:
             "matrice": self._read("matrice", domain.matrice if domain else "", str),
             "max_body_bytes": self._read("max_body_bytes", body, _positive),
             "habilitations": self._tables_folder(),
-            "https": self._read("https", None, _address),
-            "http": self._read("http", None, _address),
+            "https": self._read("https", None, read_listening),
+            "http": self._read("http", None, read_listening),
             "unix": self._path("unix", None),
             "workers": self._read("workers", 2, _positive),
             "threads": self._read("threads", 8, _positive),
@@ -237,6 +224,7 @@ class _Reader:
             "smtp": read_smtp(self._values, self._home, self._problems),
             "sms_gateway": read_sms_gateway(self._values, self._home, self._problems),
             "portal_address": self._read("portal_address", "", _web_address),
+            "audit": read_audit(self._values, self._problems),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
@@ -267,18 +255,6 @@ class _Reader:
     def _path(self, name: str, default: str | None) -> Path | None:
         value = self._values.get(name, default)
         return None if value is None else self._home / Path(str(value)).expanduser()
-
-
-def _address(value: object) -> Address:
-    host, colon, port = str(value).rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError("ADDR:PORT with an IP address and a port from 1 to 65535")
-    host = "127.0.0.1" if host == "localhost" else host
-    try:
-        return Address(str(ipaddress.ip_address(host)), int(port))
-    except ValueError:
-        raise ValueError("ADDR:PORT with an IP address and a port from 1 to 65535") from None
 
 
 def _positive(value: object) -> int:
