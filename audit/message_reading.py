@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -93,25 +93,26 @@ def read_message(data: bytes) -> AuditMessage:
         raise AuditMessageError(error.expected, error.got) from None
     if local_name(root.tag) != "AuditMessage":
         raise AuditMessageError("an AuditMessage", "another element")
-    event, source = _child(root, "EventIdentification"), _child(root, "AuditSourceIdentification")
-    if event is None:
+    parts = _parts(root)
+    if "EventIdentification" not in parts:
         raise AuditMessageError("an EventIdentification", "none")
-    event_id = next(_codes(event, "EventID"), NOTHING)
-    named = _child(event, "EventID")
+    event, inside = parts["EventIdentification"][0], _parts(parts["EventIdentification"][0])
+    source = parts.get("AuditSourceIdentification", [etree.Element("AuditSourceIdentification")])[0]
+    named = inside.get("EventID", ())
     return AuditMessage(
-        dialect=RFC3881 if named is not None and "code" in named.attrib else DICOM,
-        event_id=event_id,
-        types=tuple(_codes(event, "EventTypeCode")),
-        purposes=tuple(_codes(event, "PurposeOfUse")),
+        dialect=RFC3881 if any("code" in each.attrib for each in named) else DICOM,
+        event_id=next(iter(_codes(named)), NOTHING),
+        types=_codes(inside.get("EventTypeCode", ())),
+        purposes=_codes(inside.get("PurposeOfUse", ())),
         action=_attribute(event, "EventActionCode"),
         outcome=_attribute(event, "EventOutcomeIndicator"),
-        description=_text(event, "EventOutcomeDescription"),
+        description=_text(inside, "EventOutcomeDescription"),
         instant=read_instant(_attribute(event, "EventDateTime")),
-        participants=tuple(_participant(each) for each in _children(root, "ActiveParticipant")),
+        participants=tuple(_participant(each) for each in parts.get("ActiveParticipant", ())),
         site=_attribute(source, "AuditEnterpriseSiteID"),
         source_id=_attribute(source, "AuditSourceID"),
-        source_types=tuple(_codes(source, "AuditSourceTypeCode")),
-        objects=tuple(_object(each) for each in _children(root, "ParticipantObjectIdentification")),
+        source_types=_codes(_parts(source).get("AuditSourceTypeCode", ())),
+        objects=tuple(_object(each) for each in parts.get("ParticipantObjectIdentification", ())),
     )
 
 
@@ -138,58 +139,64 @@ def read_patient(text: str) -> PatientId:
 
 
 def _participant(element: etree._Element) -> Participant:
-    medium = _child(element, "MediaIdentifier")
+    parts = _parts(element)
     return Participant(
         user_id=_attribute(element, "UserID"),
         alternative_id=_attribute(element, "AlternativeUserID"),
         name=_attribute(element, "UserName"),
         requestor=_attribute(element, "UserIsRequestor").lower() in ("true", "1"),
-        roles=tuple(_codes(element, "RoleIDCode")),
+        roles=_codes(parts.get("RoleIDCode", ())),
         address=_attribute(element, "NetworkAccessPointID"),
         address_type=_attribute(element, "NetworkAccessPointTypeCode"),
-        media=tuple(_codes(medium, "MediaType")),
+        media=tuple(
+            code for each in parts.get("MediaIdentifier", ()) for code in _codes(_parts(each).get("MediaType", ()))
+        ),
     )
 
 
 def _object(element: etree._Element) -> ParticipantObject:
+    parts = _parts(element)
     return ParticipantObject(
         id=_attribute(element, "ParticipantObjectID"),
         kind=(_attribute(element, "ParticipantObjectTypeCode"), _attribute(element, "ParticipantObjectTypeCodeRole")),
         life_cycle=_attribute(element, "ParticipantObjectDataLifeCycle"),
         sensitivity=_attribute(element, "ParticipantObjectSensitivity"),
-        id_type=next(_codes(element, "ParticipantObjectIDTypeCode"), NOTHING),
-        name=_text(element, "ParticipantObjectName"),
-        query=_decoded(_text(element, "ParticipantObjectQuery")),
+        id_type=next(iter(_codes(parts.get("ParticipantObjectIDTypeCode", ()))), NOTHING),
+        name=_text(parts, "ParticipantObjectName"),
+        query=_decoded(_text(parts, "ParticipantObjectQuery")),
         details=tuple(
             (_attribute(each, "type"), _decoded(_attribute(each, "value")))
-            for each in _children(element, "ParticipantObjectDetail")
+            for each in parts.get("ParticipantObjectDetail", ())
         ),
     )
 
 
-def _codes(parent: etree._Element | None, name: str) -> Iterator[CodedValue]:
-    for element in _children(parent, name):
-        code = _attribute(element, "csd-code") or _attribute(element, "code")
-        text = _attribute(element, "originalText") or _attribute(element, "displayName")
-        yield CodedValue(code, _attribute(element, "codeSystemName") or _attribute(element, "codeSystem"), text)
+def _parts(parent: etree._Element) -> dict[str, list[etree._Element]]:
+    """The children by their names."""
+    found: dict[str, list[etree._Element]] = {}
+    for child in parent:
+        found.setdefault(local_name(child.tag), []).append(child)
+    return found
 
 
-def _children(parent: etree._Element | None, name: str) -> Iterator[etree._Element]:
-    return (each for each in parent if local_name(each.tag) == name) if parent is not None else iter(())
+def _codes(elements: Iterable[etree._Element]) -> tuple[CodedValue, ...]:
+    return tuple(
+        CodedValue(
+            _attribute(element, "csd-code") or _attribute(element, "code"),
+            _attribute(element, "codeSystemName") or _attribute(element, "codeSystem"),
+            _attribute(element, "originalText") or _attribute(element, "displayName"),
+        )
+        for element in elements
+    )
 
 
-def _child(parent: etree._Element, name: str) -> etree._Element | None:
-    return next(_children(parent, name), None)
-
-
-def _attribute(element: etree._Element | None, name: str) -> str:
+def _attribute(element: etree._Element, name: str) -> str:
     """Its value as a token: no white space around it, one space within. Source: XML Schema 1.0 Part 2, 3.3.2."""
-    return " ".join((element.get(name) or "").split()) if element is not None else ""
+    return " ".join(element.get(name, "").split())
 
 
-def _text(parent: etree._Element, name: str) -> str:
-    found = _child(parent, name)
-    return (found.text or "").strip() if found is not None else ""
+def _text(parts: Mapping[str, list[etree._Element]], name: str) -> str:
+    return (parts[name][0].text or "").strip() if name in parts else ""
 
 
 def _decoded(text: str) -> bytes:

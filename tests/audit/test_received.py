@@ -71,6 +71,12 @@ def test_a_message_in_xml(message: bytes, kept: str) -> None:
     assert (found.documents, found.submission_sets) == ((LETTER.id,), (LOT.id,))
 
 
+def test_comments_and_instructions_say_nothing() -> None:
+    assert replace(read(DICOM.replace(b"><", b"><!-- a --><?b c?><")), id="", message=b"") == replace(
+        read(DICOM), id="", message=b""
+    )
+
+
 def test_a_message_in_json() -> None:
     found = read(fhir())
     assert (found.format, found.instant) == ("fhir", INSTANT.replace(microsecond=345_000))
