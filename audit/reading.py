@@ -1,8 +1,8 @@
-"""The audit log as the history of a DMP reads it: newest first, from any place on, by index.
+"""The audit log as it is read: the history of a DMP, newest first, from any place on, by index; whole records.
 
-Only this server's own events belong: what other nodes report has a log, and no history.
+A history has this server's own events only: what other nodes report has a log, and no history.
 
-Source: ITI TF-1 9.1; GIE SESAM-Vitale, PDT-INF-527 v1.7 (historique des accès).
+Source: ITI TF-1 9.1; ITI TF-2 3.81; GIE SESAM-Vitale, PDT-INF-527 v1.7 (historique des accès).
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from audit.audit_event import Record
 from audit.event import Outcome
+from audit.received import column
+from audit.selection import Period, Placed, Selection
 from audit.store import OWN, instant_text, unavailable_on_failure
 from audit.tables import EVENT
 from audit.trace import About, Place, Trace
 
 _COLUMNS = tuple(EVENT.c[field.name] for field in fields(Trace))
 _PLACE = (EVENT.c.instant, EVENT.c.sequence)
+_WHOLE = (*_PLACE, *(EVENT.c[field.name] for field in fields(Record)))
 _NEWEST = sa.select(*_COLUMNS).where(EVENT.c.origin == OWN).order_by(*(column.desc() for column in _PLACE))
 
 
@@ -69,6 +73,18 @@ class AuditReader:
             rows = [row for source in _sources(about) for row in self._connection.execute(query.where(*source))]
         return tuple(sorted(map(_trace, rows), key=lambda trace: trace.place, reverse=True)[:limit])
 
+    def records(self, selection: Selection, *, after: Place | None = None, limit: int) -> tuple[Placed, ...]:
+        """The first `limit` records of `selection` behind the place `after`, in its order; those of other nodes too."""
+        query = sa.select(*_WHOLE).limit(limit)
+        newest = selection.newest_first
+        query = query.order_by(*(column.desc() if newest else column.asc() for column in _PLACE))
+        if after is not None:
+            place = (instant_text(after[0]), after[1])
+            query = query.where(sa.tuple_(*_PLACE) < place if newest else sa.tuple_(*_PLACE) > place)
+        with unavailable_on_failure():
+            rows = self._connection.execute(query.where(*_conditions(selection))).all()
+        return tuple(map(_placed, rows))
+
 
 def _sources(about: About) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
     """Each a range of one index; no event is in two."""
@@ -88,3 +104,34 @@ def _trace(row: sa.Row[Any]) -> Trace:
     columns["outcome"] = Outcome(columns["outcome"])
     columns["documents"] = tuple(json.loads(columns["documents"]))
     return Trace(**columns)
+
+
+def _conditions(selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
+    yield from (_within(EVENT.c.instant, period) for period in selection.happened)
+    yield from (_within(EVENT.c.recorded, period) for period in selection.recorded)
+    if selection.ids is not None:
+        yield EVENT.c.id.in_(selection.ids)
+    if selection.event_codes is not None:
+        yield EVENT.c.event_code.in_({"", *map(column, selection.event_codes)})  # '': a message that names none
+    if selection.outcomes is not None:
+        yield EVENT.c.outcome.in_(selection.outcomes)
+    if selection.patients is not None:
+        named = {"", *(each.value for each in selection.patients), *(column(each.value) for each in selection.patients)}
+        yield sa.or_(EVENT.c.patient_value.in_(named), EVENT.c.dossier.in_(selection.dossiers))
+
+
+def _within(instant: sa.Column[str], period: Period) -> sa.ColumnElement[bool]:
+    inside: list[sa.ColumnElement[bool]] = []
+    if period.since is not None:
+        inside.append(instant >= instant_text(period.since))
+    if period.until is not None:
+        inside.append(instant < instant_text(period.until))
+    found = sa.and_(sa.true(), *inside)
+    return sa.not_(found) if period.outside else found
+
+
+def _placed(row: sa.Row[Any]) -> Placed:
+    columns = dict(row._mapping)
+    place = (datetime.fromisoformat(columns.pop("instant")), columns.pop("sequence"))
+    columns["recorded"] = datetime.fromisoformat(columns["recorded"])
+    return Placed(place, Record(**columns))

@@ -56,6 +56,7 @@ EVENT = sa.Table(
     sa.Index("audit_event_dossier", "dossier", "instant", "sequence"),
     sa.Index("audit_event_patient", "patient_value", "patient_authority", "dossier", "instant", "sequence"),
     sa.Index("audit_event_requester", "requester_id", "dossier", "instant"),
+    sa.Index("audit_event_instant", "instant", "sequence"),
 )
 
 HEAD = sa.Table(

@@ -11,6 +11,7 @@ from datetime import datetime
 from audit.errors import AuditMessageError, AuditUnavailable
 from audit.event import Event
 from audit.message import AuditSource, write_message
+from audit.received import Received
 from audit.store import AuditStore
 
 
@@ -27,6 +28,10 @@ class AuditTrail:
         except AuditMessageError as error:
             raise AuditUnavailable(error.expected, error.got) from error
         self._store.append(event, message, self._source.source_id)
+
+    def append_received(self, received: Received) -> str:
+        """Keeps an audit message of another node, and gives the id it is found by. Raises AuditUnavailable."""
+        return self._store.append_received(received)
 
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> Mapping[str, datetime]:
         """When that requester last did something in each of these dossiers, by key. Raises AuditUnavailable."""

@@ -233,6 +233,12 @@ class Gate:
             yield Attempt(rooms, self.now())
 
     @contextmanager
+    def reception(self) -> Iterator[Rooms]:
+        """Audit messages of other nodes come in: nothing is decided or disclosed, and they are what is recorded."""
+        with self._unit_of_work() as rooms:
+            yield rooms
+
+    @contextmanager
     def authentication(self, transaction: str, step: str, call: Call) -> Iterator[Attempt]:
         """One step of proving who one is, before any passage: no dossier is opened, no table applies.
 

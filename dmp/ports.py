@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from audit.event import Event
+from audit.received import Received
+from audit.selection import Placed, Selection
 from audit.trace import About, Place, Trace
 from habilitations.statement import Statement, Switches
 from habilitations.wishes import Authorisation, Consent, Kind, Opening, Rectification, Wishes
@@ -294,13 +296,17 @@ class Trail(Protocol):
 
     def append(self, event: Event) -> None: ...
 
+    def append_received(self, received: Received) -> str: ...
+
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> Mapping[str, datetime]: ...
 
     def last_actions(self, dossier: str, *, secret: bool) -> Mapping[str, datetime]: ...
 
 
 class Traces(Protocol):
-    """The audit log, read as the history of a DMP."""
+    """The audit log, read as the history of a DMP, or whole."""
+
+    def records(self, selection: Selection, *, after: Place | None = None, limit: int) -> tuple[Placed, ...]: ...
 
     def holds(self, event_id: str) -> bool: ...
 

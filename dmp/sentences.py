@@ -113,6 +113,7 @@ _BY_ACTION = {
     Action.ITI_57: _UPDATED,
     Action.ITI_61: _ADDED,
     Action.ITI_62: _REMOVED,
+    Action.ITI_81: Sentence(Kind.CONSULTATION, "a recherché dans les traces des accès"),
     Action.ITI_86: _REMOVED,
     Action.ITI_92: _UPDATED,
 }

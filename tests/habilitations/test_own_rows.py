@@ -69,6 +69,22 @@ def test_an_auditor_reads_what_was_done_and_nothing_else(action: Action) -> None
     assert (rule(AUDITEUR, action, CLOSED) == "") is reads
 
 
+def test_nobody_but_an_auditor_reads_the_audit_log() -> None:
+    """About a patient or about none, of whom there is a dossier or not."""
+    for statement in (None, BARE, CLOSED):
+        decision = decide(TABLES, AUDITEUR, Action.ITI_81, statement, now=NOW)
+        assert (decision.granted, decision.scope) == (True, None), "it opens no document"
+    for sheet, heading in (
+        ("PATIENT", "patient:normal"),
+        ("PATIENT", "representant_legal:normal"),
+        ("IHE", "noeud_ihe:normal"),
+        ("IHE", "utilisateur_xua:normal"),
+        *((each, "medecin_traitant_DMP:normal") for each in SHEETS),
+    ):
+        requester, statement = in_column(sheet, heading)
+        assert rule(requester, Action.ITI_81, statement) == "droit_fonctionnel"
+
+
 @pytest.mark.parametrize("action", MANAGED, ids=ident)
 def test_what_is_managed_in_mon_espace_sante_is_not_managed_here(action: Action) -> None:
     attached = Statement(DOSSIER, attached_to_mes=True)

@@ -318,6 +318,7 @@ def _audit() -> None:
         ["patient_value", "patient_authority", "dossier", "instant", "sequence"],
     )
     op.create_index("audit_event_requester", "audit_event", ["requester_id", "dossier", "instant"])
+    op.create_index("audit_event_instant", "audit_event", ["instant", "sequence"])
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
