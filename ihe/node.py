@@ -86,13 +86,13 @@ class NodeAuthenticator:
                 raise CertificateError("no client certificate on a server without anchors", "one")
             certificate = load_der_certificate(der)
             self._trust.chained(certificate, instant=now)
-            _check_client(certificate)
+            check_client(certificate)
             return certificate.subject.rfc4514_string() or f"serial {certificate.serial_number:x}"
         except CertificateError as error:
             raise AuthenticationError(f"TLS client certificate: {error}") from None
 
 
-def _check_client(certificate: x509.Certificate) -> None:
+def check_client(certificate: x509.Certificate) -> None:
     """Raises CertificateError for a certificate of other purposes. Source: RFC 5280 4.2.1.12."""
     try:
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value

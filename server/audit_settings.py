@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from cryptography.x509 import Name
+
 from ihe.reply import Address as Url
 from ihe.reply import read_address
 from server.address import Address, read_listening
@@ -51,6 +53,8 @@ class AuditSettings:
 
     `syslog_newline`: whether a sender may end its messages with a newline instead of counting them. `syslog_bytes` is
     the largest message taken, `udp_bytes` the largest datagram sent. `syslog_connections` come at once at most.
+    `auditors` may read the log by FHIR; `feed`: whether nodes may post their events by FHIR, and `senders` which ones,
+    any that shows a certificate of the anchors when none is named. Both name certificates: by subject, or fingerprint.
     """
 
     repositories: tuple[Repository, ...] = ()
@@ -60,6 +64,9 @@ class AuditSettings:
     syslog_newline: bool = False
     syslog_bytes: int = MEBIBYTE
     syslog_connections: int = 64
+    auditors: tuple[str, ...] = ()
+    feed: bool = False
+    senders: tuple[str, ...] = ()
 
     @property
     def takes_syslog(self) -> bool:
@@ -120,6 +127,26 @@ def yes_or_no(value: object) -> bool:
     return text == "true"
 
 
+def certificates(value: object) -> tuple[str, ...]:
+    """A list, or as a variable texts separated by semicolons: each a SHA-256 fingerprint or a subject (RFC 4514)."""
+    texts = value if isinstance(value, list | tuple) else str(value).split(";")
+    return tuple(_certificate(str(each).strip()) for each in texts if str(each).strip())
+
+
+def _certificate(text: str) -> str:
+    """As `server.peer` names certificates: 64 digits in lower case, or the subject as this software writes it."""
+    fingerprint = text.replace(":", "").lower()
+    if re.fullmatch(r"[0-9a-f]{64}", fingerprint):
+        return fingerprint
+    try:
+        subject = Name.from_rfc4514_string(text).rfc4514_string()
+    except ValueError:
+        subject = ""
+    if not subject:
+        raise ValueError(f"SHA-256 fingerprints and subjects CN=...,O=... of certificates ({text} is neither)")
+    return subject
+
+
 def _repository(text: str) -> Repository:
     """`tls://HOST:PORT`, `udp://HOST:PORT`, or the base URL of a FHIR server."""
     syslog = _SYSLOG.fullmatch(text)
@@ -142,4 +169,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "syslog_newline": yes_or_no,
     "syslog_bytes": between(32 * 1024, 64 * MEBIBYTE),  # ITI TF-2 3.20.4.1.2.1: 32 KiB must be taken
     "syslog_connections": between(1, 1000),
+    "auditors": certificates,
+    "feed": yes_or_no,
+    "senders": certificates,
 }

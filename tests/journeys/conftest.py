@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from audit_nodes import open_to_nodes
 
 from tests.village import Village, settle
 
@@ -19,6 +20,16 @@ def new_village(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Villag
 def village(new_village: Callable[[], Village]) -> Iterator[Village]:
     """A running village, shared: tests of it write documents of their own and look at nothing else."""
     settled = new_village()
+    settled.start()
+    yield settled
+    settled.stop()
+
+
+@pytest.fixture(scope="session")
+def open_village(new_village: Callable[[], Village]) -> Iterator[Village]:
+    """A running village whose audit log an auditor reads and a node feeds, by FHIR."""
+    settled = new_village()
+    open_to_nodes(settled)
     settled.start()
     yield settled
     settled.stop()

@@ -76,3 +76,24 @@ def test_a_server_that_sends_or_takes_syslog_over_tls_needs_its_certificate(tmp_
         with pytest.raises(SettingsError) as caught:
             settings.check_serving()
         assert {problem.partition(" ")[0] for problem in caught.value.problems} >= {"server_certificate", "server_key"}
+
+
+FINGERPRINT = "AB" * 32
+
+
+def test_auditors_and_senders_are_named_by_their_certificates(tmp_path: Path) -> None:
+    colons = ":".join(["AB"] * 32)
+    audit = read(
+        tmp_path,
+        f"audit_auditors = ['CN=Zoé\\, auditrice,O=TEST,2.5.4.4=ROUX,C=FR', '{colons}']\naudit_feed = true\n",
+        DMP_AUDIT_SENDERS=f"CN=node,O=TEST; {FINGERPRINT}",
+    )
+    assert audit.auditors == (r"CN=Zoé\, auditrice,O=TEST,2.5.4.4=ROUX,C=FR", "ab" * 32)
+    assert audit.senders == ("CN=node,O=TEST", "ab" * 32)
+    assert audit.feed
+
+
+@pytest.mark.parametrize("named", ["somebody", "CN=", "AB" * 31, "=x", "CN=a,,O=b"])
+def test_what_names_no_certificate_is_said(tmp_path: Path, named: str) -> None:
+    with pytest.raises(SettingsError, match=r"audit_auditors: expected SHA-256 fingerprints and subjects"):
+        read(tmp_path, f'audit_auditors = ["{named}"]\n')

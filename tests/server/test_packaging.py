@@ -9,11 +9,14 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 DATA = {".csv", ".toml", ".xsd", ".mako", ".html", ".css"}
+ELSEWHERE = {"pdsm": "fhir/pdsm"}  # package_dir: `fhir` is no package of ours
 
 
 def _configured() -> tuple[list[str], list[str]]:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
+    (place,) = config["options"]["package_dir"].strip().splitlines()
+    assert dict([place.split(" = ")]) == ELSEWHERE
     packages = config["options"]["packages"].split()
     patterns = [pattern.strip() for pattern in config["options.package_data"]["*"].split(",")]
     return packages, patterns
@@ -21,8 +24,9 @@ def _configured() -> tuple[list[str], list[str]]:
 
 def test_every_package_is_listed() -> None:
     packages, _ = _configured()
+    named = {place: package for package, place in ELSEWHERE.items()}
     found = {
-        ".".join(file.relative_to(ROOT).parent.parts)
+        named.get(str(file.parent.relative_to(ROOT)), ".".join(file.relative_to(ROOT).parent.parts))
         for file in ROOT.glob("*/**/__init__.py")
         if file.relative_to(ROOT).parts[0] not in ("tests", "benchmarks", "build", ".venv", "demo")
     }
@@ -31,11 +35,12 @@ def test_every_package_is_listed() -> None:
 
 def test_every_data_file_is_covered_by_a_pattern() -> None:
     packages, patterns = _configured()
-    folders = [ROOT.joinpath(*package.split(".")) for package in packages]
-    for package in packages:
+    places = [ELSEWHERE.get(package, package.replace(".", "/")) for package in packages]
+    folders = [ROOT / place for place in places]
+    for package, folder in zip(packages, folders, strict=True):
         if "." in package:
             continue
-        for file in (ROOT / package).rglob("*"):
+        for file in folder.rglob("*"):
             if file.suffix in DATA:
                 owner = max((each for each in folders if file.is_relative_to(each)), key=lambda each: len(each.parts))
                 relative = str(Path(file).relative_to(owner))

@@ -1,0 +1,33 @@
+"""What the FHIR door needs of the house, as ports. The server binds them to the hall.
+
+What the hall raises, the hall has recorded; `refused` is for requests that never reached it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from audit.event import Call
+from audit.received import Received
+from dmp.audit_query import Found, Question
+from dmp.ports import Clock
+from identities.requester import Requester
+
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`auditor` is who reads the log, `sender` the subject of a node that feeds it: each by the certificate of the
+    connection, or UnknownNodeError. `keep` takes what nodes send; None where nothing is taken. `key` signs cursors.
+    """
+
+    auditor: Callable[[Environ], Requester]
+    sender: Callable[[Environ], str]
+    search: Callable[[Requester, Call, Question], Found]
+    keep: Callable[[Iterable[Received]], tuple[str, ...]] | None
+    refused: Callable[[Call, str, Requester | None], None]
+    now: Clock
+    key: bytes

@@ -1,0 +1,29 @@
+"""What the FHIR door refuses by itself, before anything is asked of the hall."""
+
+from __future__ import annotations
+
+from schemas.errors import UnexpectedError
+
+
+class ParameterError(UnexpectedError):
+    """A search parameter that cannot be understood. `parameter` is its name, as it came."""
+
+    def __init__(self, parameter: str, expected: str, got: str) -> None:
+        super().__init__(expected, got)
+        self.parameter = parameter
+
+    def diagnostics(self) -> str:
+        """Which parameter, and both."""
+        return f"{self.parameter}: {super().diagnostics()}"
+
+
+class ContentError(UnexpectedError):
+    """A body that is not what the transaction takes. `faults` are paths in it, each with what is wrong there."""
+
+    def __init__(self, expected: str, got: str, faults: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(expected, got)
+        self.faults = faults
+
+
+class UnknownNodeError(Exception):
+    """Nobody whom this door serves. The message is technical, for the audit log."""
