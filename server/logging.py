@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from types import TracebackType
@@ -26,9 +27,16 @@ def configure(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    threading.excepthook = _thread_failed
     root = logging.getLogger()
     root.handlers[:] = [handler()]
     root.setLevel(level.upper())
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """What no thread expected; by itself Python would print the message of the exception."""
+    if failed.exc_value is not None:
+        structlog.get_logger("dmp.thread").error("failed", exc_info=failed.exc_value)
 
 
 def handler() -> logging.Handler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 
 import pytest
 import structlog
@@ -32,6 +33,24 @@ def test_our_lines_and_the_libraries_are_json(capsys: pytest.CaptureFixture[str]
     ours, theirs = lines(capsys.readouterr().err)
     assert (ours["event"], ours["status"], ours["level"]) == ("request", 200, "info")
     assert (theirs["event"], theirs["logger"]) == ("slow disk", "theirs")
+
+
+def test_an_exception_that_ends_a_thread_is_located_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # which is set back
+    configure("info")
+
+    def fail() -> None:
+        raise ValueError("Mme DESMAUX, 269054958815780")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    written = capsys.readouterr().err
+    (line,) = lines(written)
+    assert (line["event"], line["exception"]) == ("failed", "ValueError")
+    assert "DESMAUX" not in written
 
 
 @pytest.mark.parametrize("logger", ["ours", "theirs"])
