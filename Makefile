@@ -22,7 +22,7 @@ serve: .venv/installed  ## run a server with the settings in DMP_HOME (ARGS="--h
 	@$(BIN)/dmp serve $(ARGS)
 
 .PHONY: test
-test: .venv/installed-dev  ## run the tests (ARGS="-k name" chooses)
+test: .venv/installed-dev .venv/peers  ## run the tests (ARGS="-k name" chooses)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
@@ -34,7 +34,7 @@ check: .venv/installed-dev  ## style, types, import contract, house rules
 	@$(BIN)/python tools/house_rules.py
 
 .PHONY: long
-long: .venv/installed-dev  ## run the tests that take minutes: kills, big documents, full corpora
+long: .venv/installed-dev .venv/peers  ## run the tests that take minutes: kills, big documents, full corpora
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 .PHONY: bench
@@ -52,4 +52,8 @@ bench: .venv/installed-dev  ## measure ITI-41, ITI-18 and ITI-43 against this ma
 .venv/installed-dev: .venv/installed
 	@echo "Installing the tools for tests in .venv ..."
 	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+.venv/peers: tools/peers.sh | .venv/bin/python
+	@tools/peers.sh .venv/peers-missing
 	@touch $@

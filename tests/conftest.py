@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.databases", "tests.connectathon", "tests.proofs"]
+pytest_plugins = ["tests.databases", "tests.connectathon", "tests.proofs", "tests.rsyslog"]
 
 # A busy machine is no fault of what is tested: no test asserts time.
 settings.register_profile("dmp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
