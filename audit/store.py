@@ -143,6 +143,13 @@ class AuditStore:
             rows = self._connection.execute(query).all()
         return tuple(_record(row) for row in rows)
 
+    def after(self, sequence: int, *, limit: int) -> tuple[AuditRecord, ...]:
+        """The first `limit` events after that sequence number, oldest first."""
+        query = sa.select(EVENT).where(EVENT.c.sequence > sequence).order_by(EVENT.c.sequence).limit(limit)
+        with unavailable_on_failure():
+            rows = self._connection.execute(query).all()
+        return tuple(_record(row) for row in rows)
+
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> dict[str, datetime]:
         """When that requester last did something here in each of these dossiers, by key; refusals do not count."""
         last = sa.select(EVENT.c.dossier, sa.func.max(EVENT.c.instant)).group_by(EVENT.c.dossier)

@@ -98,11 +98,11 @@ def read_audit(given: Mapping[str, object], problems: list[str]) -> AuditSetting
 
 
 def listed(convert: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
-    """A reader of a list, or as a variable of texts separated by commas."""
+    """A reader of a list, or as a variable of texts separated by commas; what is named twice counts once."""
 
     def read(value: object) -> tuple[T, ...]:
         texts = value if isinstance(value, list | tuple) else str(value).split(",")
-        return tuple(convert(str(each).strip()) for each in texts if str(each).strip())
+        return tuple(dict.fromkeys(convert(str(each).strip()) for each in texts if str(each).strip()))
 
     return read
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import os
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -21,12 +29,39 @@ SECONDS = Histogram(
     ("route",),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+OUTLETS = Gauge(
+    "dmp_audit_outlet_lag",
+    "Events of the audit log that a repository has not confirmed yet.",
+    ("destination",),
+    multiprocess_mode="mostrecent",
+)
+LEFT_OUT = Counter(
+    "dmp_audit_left_out_total", "Events too long for a datagram, which a repository never gets.", ("destination",)
+)
+RECEIVED = Counter(
+    "dmp_audit_received_total", "Audit messages taken from other nodes, and what was refused.", ("transport", "result")
+)
 
 
 def observe(route: str, method: str, status: int, seconds: float) -> None:
     """Counts one answer. `route` is a rule of the application, never a path that a client wrote."""
     REQUESTS.labels(route, method if method in METHODS else "OTHER", f"{status // 100}xx").inc()
     SECONDS.labels(route).observe(seconds)
+
+
+def observe_outlet(destination: str, lag: int) -> None:
+    """Notes how many events a repository has not confirmed; `destination` is as in the settings."""
+    OUTLETS.labels(destination).set(lag)
+
+
+def count_left_out(destination: str) -> None:
+    """Counts one event that a repository never gets."""
+    LEFT_OUT.labels(destination).inc()
+
+
+def count_received(transport: str, result: str, count: int = 1) -> None:
+    """Counts what came in by `transport`: the format of messages that were stored, or why something was not."""
+    RECEIVED.labels(transport, result).inc(count)
 
 
 def render() -> bytes:

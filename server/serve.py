@@ -1,4 +1,4 @@
-"""`dmp serve`: one process tree. A parent binds the addresses, starts one HTTP server for each, and watches over them.
+"""`dmp serve`: one process tree. A parent binds the addresses, starts one server for each, and watches over them.
 
 HTTPS and loopback HTTP are served by gunicorn (threads), the unix socket of a proxy by granian. Whoever is started dies
 with whoever started it. When one server dies the parent stops the others and ends with an error: a supervisor restarts
@@ -58,19 +58,25 @@ def serve(settings: Settings) -> None:
     technical.configure(settings.log_level)
     _prepare_metrics(settings)
     listeners = _bind_all(settings)
+    syslog = _bind_syslog(settings)
     _record(settings, tables, APPLICATION_START)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     children: dict[int, str] = {}
+    listening = [listener for _, listener in listeners]
     log = structlog.get_logger("dmp.serve")
     try:
+        if syslog:
+            children[_spawn(partial(_audit_inlet, settings, listening, syslog, tables))] = "audit inlet"
+            _close(syslog)
         for exposure, listener in listeners:
             children[_spawn(partial(_gunicorn, settings, exposure, listener, tables))] = exposure.value
         if settings.unix is not None:
             children[_spawn(partial(_granian, settings, settings.unix, tables))] = Exposure.PROXY.value
         if courier_needed(settings):
-            children[_spawn(partial(_courier, settings, listeners))] = "courier"
-        for _, listener in listeners:
-            listener.close()
+            children[_spawn(partial(_courier, settings, listening))] = "courier"
+        if settings.audit.repositories:
+            children[_spawn(partial(_audit_outlets, settings, listening))] = "audit outlets"
+        _close(listening)
         addresses = {exposure.value: str(_address(settings, exposure)) for exposure, _ in listeners}
         log.info("serving", pid=os.getpid(), unix=str(settings.unix or ""), **addresses)
         _watch(children)
@@ -113,20 +119,28 @@ def _bind_all(settings: Settings) -> list[tuple[Exposure, socket.socket]]:
     return listeners
 
 
+def _bind_syslog(settings: Settings) -> list[socket.socket]:
+    audit = settings.audit
+    asked = ((audit.syslog_tls, socket.SOCK_STREAM), (audit.syslog_udp, socket.SOCK_DGRAM))
+    return [_bind(address, kind) for address, kind in asked if address is not None]
+
+
 def check_free(address: Address) -> None:
     """Raises ServeError when somebody else listens on that address."""
     _bind(address).close()
 
 
-def _bind(address: Address) -> socket.socket:
+def _bind(address: Address, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     give_up = time.monotonic() + BIND_SECONDS
     while True:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = socket.socket(family, kind)
         try:
+            if kind is socket.SOCK_STREAM:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address.host, address.port))
-            listener.listen(BACKLOG)
+            if kind is socket.SOCK_STREAM:
+                listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             if time.monotonic() > give_up:
@@ -263,10 +277,29 @@ def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket, t
     _Gunicorn(options, partial(_load, settings, exposure, tables)).run()
 
 
-def _courier(settings: Settings, listeners: list[tuple[Exposure, socket.socket]]) -> None:
-    for _, listener in listeners:
-        listener.close()
+def _courier(settings: Settings, others: list[socket.socket]) -> None:
+    _close(others)
     deliver(settings)
+
+
+def _audit_outlets(settings: Settings, others: list[socket.socket]) -> None:
+    from server.audit_outlet import send_out
+
+    _close(others)
+    send_out(settings)
+
+
+def _audit_inlet(settings: Settings, others: list[socket.socket], own: list[socket.socket], tables: Tables) -> None:
+    from server.audit_inlet import take_in
+
+    _close(others)
+    take_in(settings, tables, own)
+
+
+def _close(listeners: list[socket.socket]) -> None:
+    """Whoever listens somewhere else holds no address that is another's."""
+    for listener in listeners:
+        listener.close()
 
 
 def _granian(settings: Settings, path: Path, tables: Tables) -> None:

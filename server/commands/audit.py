@@ -26,9 +26,11 @@ from server.commands import (
     patient_ids,
     show,
 )
+from server.commands.audit_outlets import outlets
 from server.house import House
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
+app.command()(outlets)
 
 ACT = "audit"  # reading the log is itself an event: DICOM PS3.15 A.5.3.2, Audit Log Used
 _OUTCOMES = {

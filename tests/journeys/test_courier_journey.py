@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from server.settings import Settings, load
 from tests.connectathon import connectathon
 from tests.mailbox import mailbox
 from tests.receiver import receiving
-from tests.server.servers import descendants, wait_until_dead
+from tests.server.servers import kill_tree
 from tests.village import free_port
 
 ANNE, NUMBER = "anne@patient.example", "+33612345678"
@@ -34,17 +32,6 @@ def tell(settings: Settings, *, mail: bool = False, sms: bool = False) -> None:
     house.database.dispose()
 
 
-def kill(folder: Path) -> None:
-    """SIGKILL for the whole tree."""
-    pid = background.running(folder)
-    assert pid is not None
-    tree = [pid, *descendants(pid)]
-    os.kill(pid, signal.SIGKILL)
-    while background.running(folder) is not None:
-        pass
-    wait_until_dead(tree)
-
-
 def test_a_mail_that_the_server_had_when_the_courier_died_comes_twice_under_one_message_id(tmp_path: Path) -> None:
     with mailbox() as box:
         smtp = {"smtp": f"localhost:{box.port}", "smtp_security": "none", "mail_from": "dmp@dmp.example"}
@@ -52,7 +39,7 @@ def test_a_mail_that_the_server_had_when_the_courier_died_comes_twice_under_one_
             box.held = True
             tell(node.settings, mail=True)
             box.wait()
-            kill(tmp_path)
+            kill_tree(tmp_path)
             box.held = False
             background.start(tmp_path, load({"home": node.home}, {}))
             first, second = box.wait(2)
@@ -69,7 +56,7 @@ def test_an_sms_waits_for_its_gateway_through_a_crash_of_the_server(tmp_path: Pa
     port = free_port()
     with connectathon(tmp_path, sms_gateway=f"http://127.0.0.1:{port}/sms") as node:  # nothing but SMS leaves
         tell(node.settings, sms=True)
-        kill(tmp_path)
+        kill_tree(tmp_path)
         with receiving(port) as gateway:
             background.start(tmp_path, load({"home": node.home}, {}))
             (posted,) = gateway.wait()

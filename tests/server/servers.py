@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.pki import Pki, ec_key, reused
+from server.demo import background
 from server.migrations import upgrade
 from server.settings import load
 
@@ -110,6 +111,17 @@ def wait_until_dead(pids: list[int]) -> None:
     while any(alive(pid) for pid in pids):
         assert time.monotonic() < give_up, [pid for pid in pids if alive(pid)]
         time.sleep(0.01)
+
+
+def kill_tree(folder: Path) -> None:
+    """SIGKILL for the whole tree of a server that runs in the background; returns when all of it is dead."""
+    pid = background.running(folder)
+    assert pid is not None
+    tree = [pid, *descendants(pid)]
+    os.kill(pid, signal.SIGKILL)
+    while background.running(folder) is not None:
+        pass
+    wait_until_dead(tree)
 
 
 def get(port: int, path: str, context: ssl.SSLContext | None = None) -> tuple[int, bytes]:

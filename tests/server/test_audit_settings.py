@@ -40,7 +40,7 @@ def test_repositories_are_syslog_over_tls_or_udp_or_a_fhir_server(tmp_path: Path
 def test_the_same_as_variables(tmp_path: Path) -> None:
     audit = read(
         tmp_path,
-        DMP_AUDIT_REPOSITORIES="udp://127.0.0.1, tls://arr.example:6515",
+        DMP_AUDIT_REPOSITORIES="udp://127.0.0.1, tls://arr.example:6515, udp://127.0.0.1:514",
         DMP_AUDIT_SYSLOG_TLS="0.0.0.0:6514",
         DMP_AUDIT_SYSLOG_NEWLINE="true",
         DMP_AUDIT_SYSLOG_BYTES="65536",

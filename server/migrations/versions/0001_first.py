@@ -359,3 +359,11 @@ def _server() -> None:
         sa.UniqueConstraint("key", name="uq_outbox_key"),
     )
     op.create_index(op.f("ix_outbox_due"), "outbox", ["due"])
+    op.create_table(
+        "audit_outlet",
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("tried", sa.String(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("destination"),
+    )
