@@ -29,11 +29,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from audit.errors import AuditError
 from audit.received import Received, read_received
 from audit.syslog import Frames, SyslogError, read_syslog
+from dmp.audit_feed import keep_received
 from habilitations.decision import Tables
+from registry.errors import RegistryError
 from server import logging as technical
 from server import metrics
 from server.audit_settings import AuditSettings
-from server.database import BusyError
 from server.house import House, now
 from server.settings import Settings
 from server.tls import Contexts, syslog_context
@@ -51,9 +52,9 @@ DATAGRAM_BUFFER = 4 * 1024 * 1024
 DEAD_SECONDS = 120  # a peer that says nothing is asked whether it is alive: tcp(7)
 RESET, IN_ORDER = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # SO_LINGER: how a close looks to the other end
 
-Keep = Callable[[Sequence[Received]], None]
+Keep = Callable[[Sequence[Received]], object]
 Refused = Callable[[Exception, str], None]
-_TROUBLE = (BusyError, SQLAlchemyError, AuditError, OSError)
+_TROUBLE = (AuditError, RegistryError, SQLAlchemyError, OSError)  # RegistryError: XDSRegistryBusy
 _log = structlog.get_logger("dmp.audit.inlet")
 
 
@@ -64,7 +65,7 @@ def take_in(settings: Settings, tables: Tables, addresses: Sequence[socket.socke
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     house = House.build(settings, anchors=False, tables=tables)
-    inlet = Inlet(house.keep, settings.audit, stop)
+    inlet = Inlet(partial(keep_received, house.gate), settings.audit, stop)
     contexts = Contexts(settings, syslog_context)
     works = [
         partial(inlet.listen, each, contexts) if each.type is socket.SOCK_STREAM else partial(inlet.collect, each)

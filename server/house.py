@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from audit.event import Call, Event, Outcome
 from audit.message import AuditSource
 from audit.reading import AuditReader
-from audit.received import Received
 from audit.store import AuditStore
 from audit.trail import AuditTrail
 from dmp.gate import Gate
@@ -135,13 +134,6 @@ class House:
         """Notes an event of the server itself, such as its start. Raises AuditUnavailable."""
         with self.rooms() as rooms:
             rooms.trail.append(own_event(transaction, action, operator))
-
-    def keep(self, messages: Sequence[Received]) -> None:
-        """Stores audit messages of other nodes, all or none. Raises AuditUnavailable, BusyError."""
-        with self.database.transaction() as connection:
-            store = AuditStore(connection)
-            for message in messages:
-                store.append_received(message)
 
 
 def tables_of(settings: Settings) -> Tables:

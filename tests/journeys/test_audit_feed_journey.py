@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from audit.store import AuditRecord
@@ -46,6 +47,7 @@ def wait_until_delivered(settings: Settings) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.proves("transaction/ITI-20")
 def test_what_one_server_records_another_has_byte_by_byte_and_a_crash_loses_nothing(tmp_path: Path) -> None:
     pki, secure, plain = tmp_path / "pki", free_port(), free_port()
     Pki.create(pki, key_maker=reused(ec_key))

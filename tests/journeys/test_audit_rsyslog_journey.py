@@ -121,6 +121,7 @@ def travel(tmp_path: Path, disturb: Callable[[Rsyslog, Settings], None]) -> None
             compare(daemon, written)
 
 
+@pytest.mark.proves("transaction/ITI-20")
 @pytest.mark.usefixtures("rsyslogd")
 def test_no_event_is_lost_while_either_end_stops_and_dies(tmp_path: Path) -> None:
     def disturb(daemon: Rsyslog, settings: Settings) -> None:
