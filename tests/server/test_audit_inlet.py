@@ -13,16 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from audit.errors import AuditUnavailable
 from audit.message import write_message
 from audit.received import Received
+from audit.store import AuditStore
 from audit.syslog import write_frame, write_syslog
 from conformance.pki import Pki, ec_key, reused
 from ihe.reply import read_address
 from server import audit_inlet as module
-from server.audit_inlet import Inlet
+from server.audit_inlet import Inlet, read_frame
 from server.audit_links import LinkError, TlsLink, end
 from server.audit_settings import AuditSettings
 from server.database import connect
@@ -31,6 +33,8 @@ from server.migrations import METADATA
 from server.settings import load
 from server.tls import syslog_context
 from tests.audit_peers import SITE, all_events, client_context, write_events
+
+pytest_plugins = ["databases"]
 
 LIMITS = AuditSettings(syslog_bytes=64 * 1024, syslog_connections=4)
 SENDER = "CN=899700000017,2.5.4.42=Anne,2.5.4.4=MARTIN,OU=Médecin,O=TEST,C=FR"
@@ -305,6 +309,19 @@ def test_hostile_content_is_kept_as_bytes(kept: Kept, pki: Pki) -> None:
         end(connection)
     assert [each.message for each in kept.messages[::2]] == list(HOSTILE)
     assert {each.format for each in kept.messages[1::2]} == {"dicom"}
+
+
+def test_whatever_was_read_can_be_stored(engine: sa.Engine) -> None:
+    nul = b'<AuditMessage><EventIdentification EventOutcomeIndicator="0\x00"/></AuditMessage>'
+    long = b'<85>1 - - - - - - {"resourceType": "AuditEvent", "outcome": "' + b"\\u0000" * 10_000 + b'"}'
+    frames = [*HOSTILE, nul, long, audit_message(), audit_message().replace(b"operator", b"o" * 100_000)]
+    with engine.begin() as connection:
+        for metadata in METADATA:
+            metadata.create_all(connection)
+        store = AuditStore(connection)
+        for frame in frames:
+            store.append_received(read_frame(frame, "CN=\x00\ud800"))
+        assert store.head().size == len(frames)
 
 
 def test_random_streams_harm_nobody(kept: Kept, pki: Pki) -> None:
