@@ -75,8 +75,9 @@ class Patients:
         Returns the warnings. Raises AccessRefused, or RegistryError for identifiers that cannot be of one patient.
         """
         taken = tuple(each for each in said.identifiers if self._served(each.authority))
-        with self.gate.passage(requester, Action.ITI_44, said.identifiers[0], call) as passage, alone():
-            passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
+        message = AuditObject(ObjectKind.MESSAGE, said.message_id)
+        patient = said.identifiers[0]
+        with self.gate.passage(requester, Action.ITI_44, patient, call, asked=[message]) as passage, alone():
             identities = passage.rooms.identities
             known = self._known(identities, taken)
             passage.event_action = REVISED if known else ADDED
@@ -93,8 +94,8 @@ class Patients:
         Returns the warnings. Raises AccessRefused, or RegistryError for a merge that the standard does not allow.
         """
         surviving = said.identifiers[0]
-        with self.gate.passage(requester, Action.ITI_44, surviving, call) as passage, alone():
-            passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
+        message = AuditObject(ObjectKind.MESSAGE, said.message_id)
+        with self.gate.passage(requester, Action.ITI_44, surviving, call, asked=[message]) as passage, alone():
             passage.event_action = REVISED
             identities = passage.rooms.identities
             if stands_against := impediment(identities, self.domain, surviving, subsumed):
