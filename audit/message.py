@@ -212,7 +212,7 @@ def _audit_object(message: etree._Element, subject: AuditObject, transaction: Tr
         case ObjectKind.REGISTRY_OBJECT:  # 3.62.5.1
             _object(message, SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id, life_cycle=PERMANENT_ERASURE)
         case ObjectKind.PATIENT:
-            _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id)
+            _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id, details=subject.details)
         case ObjectKind.USER:
             _object(message, SYSTEM_USER_ENTITY, USER_IDENTIFIER, subject.id)  # A.5.1, role 11
         case ObjectKind.QUERY:

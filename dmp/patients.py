@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from audit.event import AuditObject, Call, Event, ObjectKind, Outcome
@@ -52,12 +52,13 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a consumer is told: every identifier of one patient that it is interested in."""
+    """What a consumer is told: every identifier of one patient that it is interested in. `id` is the message's."""
 
     address: str
     identifiers: tuple[PatientId, ...]
     traits: Traits
     instant: datetime
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,8 @@ class Patients:
 
 
 def _notified(call: Call, notice: Notice, dossier: Dossier) -> Event:
+    """Source: ITI TF-2 3.46.5.1.1 (each identifier with message.id)."""
+    told = [AuditObject(ObjectKind.PATIENT, str(each), details=(("II", notice.id),)) for each in notice.identifiers[1:]]
     return Event(
         id=str(uuid.uuid4()),
         instant=notice.instant,
@@ -176,7 +179,7 @@ def _notified(call: Call, notice: Notice, dossier: Dossier) -> Event:
         action="ITI-46",
         patient=notice.identifiers[0],
         dossier=dossier.key,
-        objects=tuple(AuditObject(ObjectKind.PATIENT, str(each)) for each in notice.identifiers[1:]),
+        objects=(AuditObject(ObjectKind.MESSAGE, notice.id), *told),
     )
 
 
