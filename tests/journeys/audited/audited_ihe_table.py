@@ -6,7 +6,7 @@ Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.44.5.1.2, 3.4
 
 from __future__ import annotations
 
-from audited_event import SECURITY_ALERT, Person, Row, dmp, ihe
+from audited_event import SECURITY_ALERT, Code, Party, Person, Row, dmp, ihe
 from audited_parts import (
     EXPORT,
     IMPORT,
@@ -39,6 +39,7 @@ def by_node(action: str) -> tuple[str, str, str]:
     return ("droit_fonctionnel", "droits_fonctionnels/IHE", f"{action} × noeud_ihe:normal")
 
 
+ELSEWHERE = (patient(), submission_set(), document(repository="{elsewhere}"))
 WRONG = ("demande", "", "")
 NOT_UNDERSTOOD = ("message", "", "")
 FAILED = ("serveur", "", "")
@@ -49,25 +50,29 @@ USER = Person(
     name="doe<John.Doe@https://sts.example.org>",
     display="John Doe",
     roles=(("46255001", "2.16.840.1.113883.6.96", "46255001"),),
-    claims=(("Authentification_mode", "XUA"), ("Mode_Acces", "normal")),
+    claims=(
+        ("Authentification_mode", "XUA"),
+        ("Mode_Acces", "normal"),
+        ("Identifiant_Structure", "urn:oid:1.3.6.1.4.1.21367.2026.7"),
+    ),
     purpose=(PURPOSE,),
 )
 
 
-def submitted(kind: tuple[str, str, str], action: str, *, change: bool = False, **more: object) -> Row:
+def submitted(kind: Code, action: str, *, change: bool = False, **more: object) -> Row:
     """Import, of a submission set and, so that a history can tell, of its documents."""
     types = (kind,) if kind[0] == action else (kind, dmp(action))
     said: dict[str, object] = {"things": (patient(), submission_set(), document()), "rule": by_node(action)}
     return Row(IMPORT, "U" if change else "C", types, SUBMITTED, wire=True, **{**said, **more})  # type: ignore[arg-type]
 
 
-def asked(kind: tuple[str, str, str], action: str, *things: object, **more: object) -> Row:
+def asked(kind: Code, action: str, *things: object, **more: object) -> Row:
     types = (kind,) if kind[0] == action else (kind, dmp(action))
     said = {"rule": by_node(action), **more}
     return Row(QUERY, "E", types, SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
 
 
-def record(kind: tuple[str, str, str], action: str, *things: object, **more: object) -> Row:
+def record(kind: Code, action: str, *things: object, **more: object) -> Row:
     said = {"rule": by_node(kind[0]), **more}
     return Row(PATIENT_RECORD, action, (kind,), SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
 
@@ -82,9 +87,7 @@ def wrong(told: str) -> dict[str, object]:
     return {"outcome": 4, "rule": WRONG, "told": told}
 
 
-def misunderstood(
-    event: tuple[str, str, str], action: str, kind: tuple[str, str, str], told: str, parties=SUBMITTED
-) -> Row:
+def misunderstood(event: Code, action: str, kind: Code, told: str, parties: tuple[Party, ...] = SUBMITTED) -> Row:
     """Of a request that never reached the hall: what it is about is not known."""
     return Row(event, action, (kind,), parties, outcome=4, rule=NOT_UNDERSTOOD, told=told, wire=True)
 
@@ -105,18 +108,12 @@ ROWS: dict[str, tuple[Row, ...]] = {
             "expected xds:ProvideAndRegisterDocumentSetRequest with an lcm:SubmitObjectsRequest, got x",
         ),
     ),
-    "ITI-42": (
-        submitted(REGISTER, "ITI-42", things=(patient(), submission_set(), document(repository="{elsewhere}"))),
-    ),
+    "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
     "ITI-42, wrong": (
         submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),
     ),
     "ITI-61": (submitted(ON_DEMAND, "ITI-61"),),
-    "ITI-57": (
-        submitted(
-            UPDATE, "ITI-57", change=True, things=(patient(), submission_set(), document(repository="{elsewhere}"))
-        ),
-    ),
+    "ITI-57": (submitted(UPDATE, "ITI-57", change=True, things=ELSEWHERE),),
     "ITI-57, wrong": (
         submitted(
             UPDATE, "ITI-57", change=True, things=(patient(), submission_set()), **wrong("XDSMetadataVersionError")
@@ -127,7 +124,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
             RESTRICTED_UPDATE,
             "ITI-92",
             change=True,
-            things=(patient(), submission_set(), document(repository="{elsewhere}")),
+            things=ELSEWHERE,
         ),
     ),
     "ITI-18": (asked(STORED_QUERY, "TD3.1", patient(), query(STORED_QUERY)),),
@@ -188,7 +185,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-47": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, continued": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, cancelled": (asked(PDQ, "ITI-47", query(PDQ, message="{message}")),),
-    "ITI-47, wrong": (misunderstood(QUERY, "E", PDQ, "XDSStoredQueryMissingParam"),),
+    "ITI-47, wrong": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), **wrong("XDSStoredQueryMissingParam")),),
     "a user of XUA": (
         Row(
             QUERY,

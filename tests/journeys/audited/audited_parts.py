@@ -5,7 +5,7 @@ Source: DICOM PS3.15 A.5.1 and A.5.3, PS3.16 CID 400 to 402; ITI TF-2, audit con
 
 from __future__ import annotations
 
-from audited_event import HOST, PROCESS, Party, Thing, dcm
+from audited_event import HOST, PROCESS, Code, Party, Thing, dcm
 
 QUERY, IMPORT, EXPORT = dcm("110112", "Query"), dcm("110107", "Import"), dcm("110106", "Export")
 PATIENT_RECORD, APPLICATION_ACTIVITY = dcm("110110", "Patient Record"), dcm("110100", "Application Activity")
@@ -27,7 +27,7 @@ SUBMISSION_SET = (
 OBJECT_REFERENCE = ("urn:ihe:iti:2017:ObjectRef", "IHE XDS Metadata", "registry object reference")
 
 
-def _ends(client: tuple[str, str, str], server: tuple[str, str, str], user: str, certificate: str) -> tuple[Party, ...]:
+def _ends(client: Code, server: Code, user: str, certificate: str) -> tuple[Party, ...]:
     return (
         Party(user, True, (client,), certificate, access=LOOPBACK),
         Party("{endpoint}", False, (server,), PROCESS, access=THIS_MACHINE),
@@ -88,7 +88,7 @@ def removed(identifier: str) -> Thing:
 
 
 def query(
-    kind: tuple[str, str, str],
+    kind: Code,
     identifier: str = "{query_id}",
     text: str = "{query}",
     *,
