@@ -125,7 +125,7 @@ def _specialty_system(requester: Requester) -> str:
 
 
 def _host_of(url: str) -> str:
-    """The machine that a URL names. Source: RFC 3986 §3.2.2."""
+    """The machine that a URL names; '' for what is no URL, such as a person. Source: RFC 3986 §3.2.2."""
     authority = url.partition("://")[2].partition("/")[0]
     host = authority.rpartition(":")[0] if re.search(r":[0-9]+$", authority) else authority
-    return host.strip("[]") or UNKNOWN
+    return host.strip("[]")

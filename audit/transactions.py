@@ -60,7 +60,9 @@ LOGIN = _dcm("110122", "Login")
 LOGOUT = _dcm("110123", "Logout")
 NODE_AUTHENTICATION = _dcm("110126", "Node Authentication")
 EMERGENCY_OVERRIDE_STARTED = _dcm("110127", "Emergency Override Started")
+NETWORK_CONFIGURATION = _dcm("110128", "Network Configuration")
 SECURITY_CONFIGURATION = _dcm("110129", "Security Configuration")
+SOFTWARE_CONFIGURATION = _dcm("110131", "Software Configuration")
 USE_OF_RESTRICTED_FUNCTION = _dcm("110132", "Use of Restricted Function")
 USER_SECURITY_ATTRIBUTES = _dcm("110137", "User Security Attributes Changed")
 ACCESS_CONTROL_DECISION = _dcm("110147", "Access Control Decision")
@@ -124,6 +126,9 @@ CONNEXION = "connexion"  # of a step by which a person proves who they are, whic
 DECONNEXION = "deconnexion"  # of their leaving
 SECRETS = "secrets"  # of a change of what they prove it with
 ALERTE = "alerte"  # of a message that tells somebody what happened
+CONFIGURATION = "configuration"  # Event.action: the server starts with something else than it last ran with
+RESEAU = "configuration/reseau"  # of which its addresses
+MIGRATION = "migration"  # the database brought to another revision
 
 # What a patient decides: habilitations.action.Action, with a name for people.
 _WISHES = {
@@ -219,6 +224,9 @@ OPERATOR_ACTS = {
     "audit": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("audit", "Consultation des traces")),
     # DICOM PS3.15 A.5.3.11
     "habilitations": _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
+    CONFIGURATION: _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
+    RESEAU: _here(SECURITY_ALERT, EventAction.EXECUTE, NETWORK_CONFIGURATION),
+    MIGRATION: _here(SECURITY_ALERT, EventAction.EXECUTE, SOFTWARE_CONFIGURATION),
 }
 
 # A request from nobody known, whatever it asked for. Source: ITI TF-2 3.40.4.1.3; DICOM PS3.15 A.5.3.11.

@@ -106,6 +106,7 @@ class Row:
     told: str | None = None
     wire: bool = False
     mode: str = "normal"
+    human: bool = True  # whether `who` takes part, and does not only stand behind it
 
 
 # CID 400, 401, 402; ParticipantObjectIDTypeCode
@@ -114,6 +115,7 @@ AUDIT_LOG_USED = dcm("110101", "Audit Log Used")
 DECISION, EMERGENCY = dcm("110147", "Access Control Decision"), dcm("110127", "Emergency Override Started")
 USER_ID, URI = ("11", "RFC-3881", "User Identifier"), ("12", "RFC-3881", "URI")
 MODE_ACCES = "1.2.250.1.213.1.1.4.248"  # TRE_R248
+REASON = "patient inconscient"  # why the glass is broken
 HOST = socket.gethostname()
 
 
@@ -152,9 +154,10 @@ def expected(row: Row, names: Mapping[str, str]) -> Said:
     if row.who is not None:
         who = row.who
         purpose = tuple((row.mode, each[1], row.mode) if each[1] == MODE_ACCES else each for each in who.purpose)
-        if row.event != USER_AUTHENTICATION:
+        if row.human:
             parties.append(Party(who.user, not alert, who.roles, name=who.name))
         claims = tuple((name, row.mode if name == "Mode_Acces" else value) for name, value in who.claims)
+        claims += (("Mode_Acces_Raison", REASON),) if row.mode == "bris_de_glace" else ()
         things.append(Thing(("2", "11"), USER_ID, who.assertion, name=who.display, details=claims))
     if row.event == AUDIT_LOG_USED:
         things.append(Thing(("2", "13"), URI, f"audit://{HOST}/open-dmp", name="Security Audit Log"))

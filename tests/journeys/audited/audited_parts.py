@@ -50,6 +50,7 @@ TOLD = (
     Party("open-dmp", True, (SOURCE,), PROCESS, access=THIS_MACHINE),
     Party("{receiver}", False, (DESTINATION,), access=("2", "127.0.0.1")),
 )
+TOLD_IN_PERSON = (TOLD[0], Party("{receiver}", False, (DESTINATION,)))
 # what its operator does:
 OPERATED = (Party("open-dmp", False, (DESTINATION,), PROCESS, access=THIS_MACHINE), Party("{operator}", True))
 OPERATED_OUT = (Party("open-dmp", False, (SOURCE,), PROCESS, access=THIS_MACHINE), Party("{operator}", True))
