@@ -31,28 +31,37 @@ class ObjectKind(Enum):
     PATIENT = "patient"  # another than the event is about, a CX
     REGISTRY_OBJECT = "registry_object"
     USER = "user"  # whose rights were changed: a PS_IdNat, or a Struct_IdNat
+    NODE = "node"  # another machine: the subject of its certificate, else its address
+    CONFIGURATION = "configuration"  # a part of what the server runs with, by its name
 
 
 @dataclass(frozen=True, slots=True)
 class AuditObject:
     """A document (`id` is its uniqueId), a submission set (uniqueId), a query (its UUID; `content` the request), an
-    object of the registry (its entryUUID), or another of ObjectKind.
+    object of the registry (its entryUUID), or another of ObjectKind. `details` are said of it beside.
     """
 
     kind: ObjectKind
     id: str
     repository_unique_id: str = ""
     content: bytes = b""
+    home_community_id: str = ""
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The request as the door saw it on the wire. `transaction` is the standard's number: `ITI-41`."""
+    """The request as the door saw it on the wire. `transaction` is the standard's number: `ITI-41`.
+
+    `endpoint` is the URL that was asked, without its query; or whom this server tells something.
+    """
 
     transaction: str
     request_id: str
     endpoint: str = ""
     message_id: str = ""
+    reply_to: str = ""  # where the client has answers sent, where WS-Addressing says so
+    home_community_id: str = ""  # of the community that a query is for, where it names one
     client_address: str = ""
     client_certificate: str = ""  # RFC 4514 subject of the TLS client certificate, '' without one
     operator: str = ""  # account of the operator who typed it at the server itself, for a requester or as a node

@@ -19,19 +19,18 @@ from lxml import etree
 
 from audit.errors import AuditMessageError
 from audit.event import AuditObject, Event, ObjectKind
+from audit.participants import UNKNOWN, Participant, participants_of
 from audit.transactions import (
     ACCESS_CONTROL_DECISION,
-    APPLICATION,
-    APPLICATION_LAUNCHER,
-    DESTINATION,
+    AUDIT_LOG_USED,
     EMERGENCY_OVERRIDE_STARTED,
     SECURITY_ALERT,
-    SOURCE,
     CodedValue,
+    EventAction,
     Transaction,
     transaction_of,
 )
-from identities.requester import ModeAcces, Requester
+from identities.requester import Authentication, ModeAcces, Requester
 from schemas import oids
 
 SUBMISSION_SET = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"  # ITI TF-3 4.2.5.2, classificationNode
@@ -45,6 +44,8 @@ SUBMISSION_SET_ID = CodedValue(SUBMISSION_SET, "IHE XDS Metadata", "submission s
 REGISTRY_OBJECT_ID = CodedValue("urn:ihe:iti:2017:ObjectRef", "IHE XDS Metadata", "registry object reference")  # RMD
 HABILITATION_RULE = CodedValue("habilitation", "DMP", "Règle d'habilitation")
 REQUEST_ID = CodedValue("request", "DMP", "Request identifier")
+NODE_ID = CodedValue("110182", "DCM", "Node ID")
+CONFIGURATION_KEY = CodedValue("configuration", "DMP", "Configuration")
 
 # (ParticipantObjectTypeCode, ParticipantObjectTypeCodeRole). Source: DICOM PS3.15 A.5.1.
 PERSON_PATIENT = ("1", "1")
@@ -57,8 +58,9 @@ OTHER_PROCESSING_ELEMENT = ("4", "26")
 
 APPLICATION_SERVER = CodedValue("4", "DCM", "Application Server Process or Thread")  # AuditSourceTypeCode, A.5.1
 MACHINE_NAME, IP_ADDRESS = "1", "2"  # NetworkAccessPointTypeCode, A.5.1
-UNKNOWN = "unknown"
-PHARMACIEN = "21"  # TRE_G15
+PERMANENT_ERASURE = "15"  # ParticipantObjectDataLifeCycle, A.5.1
+HOME_COMMUNITY = "urn:ihe:iti:xca:2010:homeCommunityId"  # ITI TF-2 3.18.5.1.2
+SECURITY_AUDIT_LOG = "Security Audit Log"  # A.5.3.2
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2, Char
 
@@ -75,6 +77,11 @@ class AuditSource:
     enterprise_site_id: str = ""
     process_id: str = ""
 
+    @property
+    def log_uri(self) -> str:
+        """What names this server's audit log. Source: DICOM PS3.15 A.5.3.2 (the URI of the audit log)."""
+        return f"audit://{self.host}/{self.source_id}"
+
 
 def printable(text: str) -> str:
     """`text` with what neither XML nor a database can hold replaced by U+FFFD: evidence must not be lost to it."""
@@ -88,14 +95,15 @@ def write_message(event: Event, *, site: AuditSource) -> bytes:
     transaction = transaction_of(event)
     message = etree.Element("AuditMessage")
     _event_identification(message, event, transaction)
-    _active_participants(message, event, transaction, site)
+    for participant in participants_of(event, transaction, site):
+        _active_participant(message, participant)
     source = _element(
         message,
         "AuditSourceIdentification",
         {"AuditEnterpriseSiteID": site.enterprise_site_id, "AuditSourceID": site.source_id},
     )
     _coded(source, "AuditSourceTypeCode", APPLICATION_SERVER)
-    _participant_objects(message, event, transaction)
+    _participant_objects(message, event, transaction, site)
     return etree.tostring(message, encoding="UTF-8", xml_declaration=True)
 
 
@@ -115,23 +123,27 @@ def _event_identification(message: etree._Element, event: Event, transaction: Tr
         _coded(identification, "EventTypeCode", type_code)
     if event.explanation:
         etree.SubElement(identification, "EventOutcomeDescription").text = printable(event.explanation)
-    if event.requester is not None:
-        _coded(identification, "PurposeOfUse", _purpose(event.requester))
+    if event.requester is not None and (purpose := _purpose(event.requester)):
+        _coded(identification, "PurposeOfUse", purpose)
 
 
-def _purpose(requester: Requester) -> CodedValue:
-    """What a user of an IHE domain says (ITI TF-2 3.40.4.1.3.3), the access mode of all others."""
+def _purpose(requester: Requester) -> CodedValue | None:
+    """What a user of an IHE domain says, if anything (ITI TF-2 3.40.4.1.3.3), the access mode of all others."""
     if requester.purpose:
         return CodedValue(requester.purpose, requester.purpose_system, requester.purpose)
+    if requester.authentication.ihe:
+        return None
     return CodedValue(requester.mode_acces.value, oids.MODE_ACCES, requester.mode_acces.value)
 
 
 def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]:
+    """What the standard calls it, then what this house does, where that says more."""
     yield transaction.type
-    asked = event.call.transaction
+    said, asked = {transaction.type.code}, event.call.transaction
     if asked and transaction.event_id is SECURITY_ALERT:
         yield CodedValue(asked, "IHE Transactions" if asked.startswith("ITI-") else "DMP", asked)
-    if event.action and event.action != transaction.type.code:
+        said.add(asked)
+    if event.action and event.action not in said and event.action != asked:
         yield CodedValue(event.action, "DMP", event.action)
     if event.table:
         yield ACCESS_CONTROL_DECISION
@@ -139,90 +151,22 @@ def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]
         yield EMERGENCY_OVERRIDE_STARTED
 
 
-def _active_participants(message: etree._Element, event: Event, transaction: Transaction, site: AuditSource) -> None:
-    """Source: DICOM PS3.15 A.5.2.2; ITI TF-2 3.18.5.1, 3.41.5.1, 3.43.6.1; A.5.3.1 for the application itself."""
-    call = event.call
-    if transaction.begun_here:  # ITI TF-2 3.46.5.1.1
-        _participant(
-            message,
-            site.source_id,
-            role=transaction.server,
-            requestor=True,
-            address=site.host,
-            alternative_id=site.process_id,
-        )
-        receiver = call.endpoint or UNKNOWN
-        _participant(message, receiver, role=transaction.client, requestor=False, address=_host_of(receiver))
-        return
-    if transaction.client is not None:
-        client = call.client_certificate or call.client_address or UNKNOWN
-        _participant(message, client, role=transaction.client, requestor=True, address=call.client_address or UNKNOWN)
-    _participant(
-        message,
-        call.endpoint or site.source_id,
-        role=transaction.server,
-        requestor=False,
-        address=site.host,
-        alternative_id=site.process_id,
-    )
-    if transaction.medium is not None:  # ITI TF-2 3.32.5.1; DICOM PS3.15 A.5.1, MediaIdentifier
-        carrier = _participant(
-            message, "IHE_XDM", requestor=False, role=SOURCE if transaction.server is DESTINATION else DESTINATION
-        )
-        _coded(etree.SubElement(carrier, "MediaIdentifier"), "MediaType", transaction.medium)
-    if transaction.server is APPLICATION:
-        _participant(message, event.operator or UNKNOWN, role=APPLICATION_LAUNCHER, requestor=True)
-    elif event.operator:
-        _participant(message, event.operator, requestor=True)
-    if event.requester is not None:
-        _human(message, event.requester)
-
-
-def _human(message: etree._Element, requester: Requester) -> None:
-    """The requester. Source: ITI TF-2 3.40.4.2 (UserName is `alias<user@issuer>`) and 3.20.7.1.1 (RoleIDCode)."""
-    user = requester.id_nat or UNKNOWN
-    issuer = requester.issuer or requester.certificate_subject
-    name = f"{requester.alias}<{user}@{issuer}>" if issuer else requester.name
-    human = _participant(message, user, requestor=True, name=name)
-    if requester.profession:
-        _coded(human, "RoleIDCode", CodedValue(requester.profession, requester.profession_system, requester.profession))
-    if requester.specialty:
-        system = _specialty_system(requester)
-        _coded(human, "RoleIDCode", CodedValue(requester.specialty, system, requester.specialty))
-
-
-def _specialty_system(requester: Requester) -> str:
-    if requester.specialty.startswith("SM"):
-        return oids.SPECIALITE_MEDECIN
-    return oids.SECTION_PHARMACIEN if requester.profession == PHARMACIEN else oids.ROLE_PRISE_CHARGE
-
-
-def _participant(
-    message: etree._Element,
-    user_id: str,
-    *,
-    requestor: bool,
-    role: CodedValue | None = None,
-    address: str = "",
-    alternative_id: str = "",
-    name: str = "",
-) -> etree._Element:
-    attributes = {"UserID": user_id, "AlternativeUserID": alternative_id, "UserName": name}
-    attributes["UserIsRequestor"] = "true" if requestor else "false"
-    if address:
+def _active_participant(message: etree._Element, participant: Participant) -> None:
+    """Source: DICOM PS3.15 A.5.1 and A.5.2.2."""
+    attributes = {
+        "UserID": participant.user_id,
+        "AlternativeUserID": participant.alternative_id,
+        "UserName": participant.name,
+        "UserIsRequestor": "true" if participant.requestor else "false",
+    }
+    if address := participant.address:
         attributes["NetworkAccessPointID"] = address
         attributes["NetworkAccessPointTypeCode"] = IP_ADDRESS if _is_ip_address(address) else MACHINE_NAME
-    participant = _element(message, "ActiveParticipant", attributes)
-    if role is not None:
-        _coded(participant, "RoleIDCode", role)
-    return participant
-
-
-def _host_of(url: str) -> str:
-    """The machine that a URL names. Source: RFC 3986 §3.2.2."""
-    authority = url.partition("://")[2].partition("/")[0]
-    host = authority.rpartition(":")[0] if re.search(r":[0-9]+$", authority) else authority
-    return host.strip("[]") or UNKNOWN
+    element = _element(message, "ActiveParticipant", attributes)
+    for role in participant.roles:
+        _coded(element, "RoleIDCode", role)
+    if participant.medium is not None:
+        _coded(etree.SubElement(element, "MediaIdentifier"), "MediaType", participant.medium)
 
 
 def _is_ip_address(address: str) -> bool:
@@ -233,57 +177,65 @@ def _is_ip_address(address: str) -> bool:
     return True
 
 
-def _participant_objects(message: etree._Element, event: Event, transaction: Transaction) -> None:
+def _participant_objects(message: etree._Element, event: Event, transaction: Transaction, site: AuditSource) -> None:
     """Source: DICOM PS3.15 A.5.2.5; ITI TF-2 3.18.5.1.2, 3.41.5.1.2 and 3.43.6.1.2."""
     if event.patient is not None:
-        fed_by = [each.id for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2, literal II
-        details = {"II": fed_by[0]} if fed_by else None
-        _object(message, PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=details)
+        fed_by = [("II", each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2
+        _object(message, PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=fed_by[:1])
     for audit_object in event.objects:
         _audit_object(message, audit_object, transaction)
-    if event.requester is not None:
+    if event.requester is not None and event.requester.authentication is not Authentication.NOEUD_IHE:
         _claims(message, event.requester)
+    if transaction.event_id is AUDIT_LOG_USED:  # A.5.3.2
+        _object(message, SYSTEM_SECURITY_RESOURCE, URI, site.log_uri, name=SECURITY_AUDIT_LOG)
     if transaction.event_id is SECURITY_ALERT:  # A.5.3.11, Alert Subject
-        alert = {"Alert Description": event.explanation or event.outcome.name}
+        alert = [("Alert Description", event.explanation or event.outcome.name)]
         _object(message, SYSTEM_SECURITY_RESOURCE, URI, event.call.endpoint or UNKNOWN, details=alert)
     if event.rule:
-        details = {"table": event.table, "version": event.table_version, "row": event.row}
-        _object(message, SYSTEM_SECURITY_RESOURCE, HABILITATION_RULE, event.rule, details=details)
+        decided = [("table", event.table), ("version", event.table_version), ("row", event.row)]
+        _object(message, SYSTEM_SECURITY_RESOURCE, HABILITATION_RULE, event.rule, details=decided)
     if event.call.request_id:
-        details = {"MessageID": event.call.message_id, "event": event.id}
-        _object(message, OTHER_PROCESSING_ELEMENT, REQUEST_ID, event.call.request_id, details=details)
+        ids = [("MessageID", event.call.message_id), ("event", event.id)]
+        _object(message, OTHER_PROCESSING_ELEMENT, REQUEST_ID, event.call.request_id, details=ids)
 
 
 def _audit_object(message: etree._Element, subject: AuditObject, transaction: Transaction) -> None:
     match subject.kind:
         case ObjectKind.DOCUMENT:
-            details = {"Repository Unique ID": subject.repository_unique_id}  # 3.43.6.1.2, literal string
-            _object(message, SYSTEM_REPORT, REPORT_NUMBER, subject.id, details=details)
+            where, community = subject.repository_unique_id, subject.home_community_id
+            details = [("Repository Unique Id", where), ("ihe:homeCommunityID", community)]  # 3.43.6.1.2
+            erased = PERMANENT_ERASURE if transaction.action is EventAction.DELETE else ""  # 3.86.5.1
+            _object(message, SYSTEM_REPORT, REPORT_NUMBER, subject.id, details=details, life_cycle=erased)
         case ObjectKind.SUBMISSION_SET:
             id_type = transaction.type if transaction.medium else SUBMISSION_SET_ID  # 3.32.5.1
             _object(message, SYSTEM_JOB, id_type, subject.id)
-        case ObjectKind.REGISTRY_OBJECT:
-            _object(message, SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id)  # 3.62.5.1
+        case ObjectKind.REGISTRY_OBJECT:  # 3.62.5.1
+            _object(message, SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id, life_cycle=PERMANENT_ERASURE)
         case ObjectKind.PATIENT:
-            _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id)
+            _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id, details=subject.details)
         case ObjectKind.USER:
             _object(message, SYSTEM_USER_ENTITY, USER_IDENTIFIER, subject.id)  # A.5.1, role 11
         case ObjectKind.QUERY:
-            details = {"QueryEncoding": "UTF-8" if subject.content else ""}  # 3.18.5.1.2
+            encoding, community = "UTF-8" if subject.content else "", subject.home_community_id
+            details = [("QueryEncoding", encoding), (HOME_COMMUNITY, community), *subject.details]  # 3.18.5.1.2
             _object(message, SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)
+        case ObjectKind.NODE:  # A.5.3.11, Alert Subject
+            _object(message, SYSTEM_SECURITY_RESOURCE, NODE_ID, subject.id, details=subject.details)
+        case ObjectKind.CONFIGURATION:
+            _object(message, SYSTEM_SECURITY_RESOURCE, CONFIGURATION_KEY, subject.id, details=subject.details)
 
 
 def _claims(message: etree._Element, requester: Requester) -> None:
     """What the assertion said of the requester, in the words of the VIHF."""
-    details = {
-        "Authentification_mode": requester.authentication.value,
-        "Mode_Acces": requester.mode_acces.value,
-        "Mode_Acces_Raison": requester.motif,
-        "Identifiant_Structure": requester.structure_id,
-        "Secteur_Activite": requester.sector,
-        "LPS": requester.lps,
-        "Connexion_secrete": "true" if requester.secret_connection else "",
-    }
+    details = [
+        ("Authentification_mode", requester.authentication.value),
+        ("Mode_Acces", requester.mode_acces.value),
+        ("Mode_Acces_Raison", requester.motif),
+        ("Identifiant_Structure", requester.structure_id),
+        ("Secteur_Activite", requester.sector),
+        ("LPS", requester.lps),
+        ("Connexion_secrete", "true" if requester.secret_connection else ""),
+    ]
     identifier = requester.assertion_id or requester.id_nat or UNKNOWN
     _object(message, SYSTEM_USER_ENTITY, USER_IDENTIFIER, identifier, name=requester.name, details=details)
 
@@ -296,7 +248,8 @@ def _object(
     *,
     name: str = "",
     query: bytes = b"",
-    details: Mapping[str, str] | None = None,
+    details: Iterable[tuple[str, str]] = (),
+    life_cycle: str = "",
 ) -> None:
     """One ParticipantObjectIdentification; empty details are left out, values are base64 of UTF-8 (ValuePair)."""
     type_code, role = kind
@@ -307,6 +260,7 @@ def _object(
             "ParticipantObjectID": identifier,
             "ParticipantObjectTypeCode": type_code,
             "ParticipantObjectTypeCodeRole": role,
+            "ParticipantObjectDataLifeCycle": life_cycle,
         },
     )
     _coded(subject, "ParticipantObjectIDTypeCode", id_type)
@@ -314,7 +268,7 @@ def _object(
         etree.SubElement(subject, "ParticipantObjectQuery").text = _base64(query)
     elif name:
         etree.SubElement(subject, "ParticipantObjectName").text = printable(name)
-    for detail, value in (details or {}).items():
+    for detail, value in details:
         if value:
             encoded = _base64(printable(value).encode())
             _element(subject, "ParticipantObjectDetail", {"type": detail, "value": encoded})

@@ -60,7 +60,9 @@ LOGIN = _dcm("110122", "Login")
 LOGOUT = _dcm("110123", "Logout")
 NODE_AUTHENTICATION = _dcm("110126", "Node Authentication")
 EMERGENCY_OVERRIDE_STARTED = _dcm("110127", "Emergency Override Started")
+NETWORK_CONFIGURATION = _dcm("110128", "Network Configuration")
 SECURITY_CONFIGURATION = _dcm("110129", "Security Configuration")
+SOFTWARE_CONFIGURATION = _dcm("110131", "Software Configuration")
 USE_OF_RESTRICTED_FUNCTION = _dcm("110132", "Use of Restricted Function")
 USER_SECURITY_ATTRIBUTES = _dcm("110137", "User Security Attributes Changed")
 ACCESS_CONTROL_DECISION = _dcm("110147", "Access Control Decision")
@@ -124,6 +126,9 @@ CONNEXION = "connexion"  # of a step by which a person proves who they are, whic
 DECONNEXION = "deconnexion"  # of their leaving
 SECRETS = "secrets"  # of a change of what they prove it with
 ALERTE = "alerte"  # of a message that tells somebody what happened
+CONFIGURATION = "configuration"  # Event.action: the server starts with something else than it last ran with
+RESEAU = "configuration/reseau"  # of which its addresses
+MIGRATION = "migration"  # the database brought to another revision
 
 # What a patient decides: habilitations.action.Action, with a name for people.
 _WISHES = {
@@ -152,14 +157,14 @@ TRANSACTIONS = {
     "ITI-45": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-45", "PIX Query")),
     "ITI-46": _told(PATIENT_RECORD, EventAction.READ, _ihe("ITI-46", "PIX Update Notification")),
     "ITI-47": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-47", "Patient Demographics Query")),
-    "ITI-51": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-51", "Multi-Patient Query")),
-    "ITI-57": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
+    "ITI-51": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-51", "Multi-Patient Stored Query")),
+    "ITI-57": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
     "ITI-61": _received(IMPORT, EventAction.CREATE, _ihe("ITI-61", "Register On-Demand Document Entry")),
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
     # RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2
     "ITI-81": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-81", "Retrieve ATNA Audit Event")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
-    "ITI-92": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
+    "ITI-92": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
     # DICOM PS3.15 A.5.3.8 and A.5.3.10, for what no profile of IHE says: GIE SESAM-Vitale, TD0.2, TD0.5, TD1.1 to TD1.4
     "TD0.2": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.2", "Existence du DMP et statut d'autorisation")),
     "TD0.5": _received(QUERY, EventAction.EXECUTE, _dmp("TD0.5", "Recherche d'un patient sans INS")),
@@ -221,6 +226,9 @@ OPERATOR_ACTS = {
     "audit": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("audit", "Consultation des traces")),
     # DICOM PS3.15 A.5.3.11
     "habilitations": _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
+    CONFIGURATION: _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
+    RESEAU: _here(SECURITY_ALERT, EventAction.EXECUTE, NETWORK_CONFIGURATION),
+    MIGRATION: _here(SECURITY_ALERT, EventAction.EXECUTE, SOFTWARE_CONFIGURATION),
 }
 
 # A request from nobody known, whatever it asked for. Source: ITI TF-2 3.40.4.1.3; DICOM PS3.15 A.5.3.11.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from audit.event import AuditObject, Call, ObjectKind
+from audit.event import Call
 from dmp.compte import account_of
 from dmp.gate import Gate, Passage
 from dmp.patient_search import Question, name_patients, ranked
@@ -47,8 +47,7 @@ class Candidate:
 
 def existence(gate: Gate, requester: Requester, call: Call, patient: PatientId, question: Question) -> Existence:
     """Whether `patient` has a DMP, open or closed, and how the requester stands with it. Raises AccessRefused."""
-    with gate.passage(requester, Action.TD0_2, patient, call) as passage:
-        passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+    with gate.passage(requester, Action.TD0_2, patient, call, asked=[question.asked]) as passage:
         dossier, said = passage.dossier, passage.statement
         return Existence(
             dossier=dossier,
@@ -65,8 +64,7 @@ def candidates(
 
     Raises AccessRefused, or RegistryError when there are more, or nothing is asked.
     """
-    with gate.passage(requester, Action.TD0_5, None, call) as passage:
-        passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+    with gate.passage(requester, Action.TD0_5, None, call, asked=[question.asked]) as passage:
         rooms = passage.rooms
         found = tuple(
             Candidate(

@@ -119,8 +119,7 @@ class Administration:
 
     def consult(self, requester: Requester, call: Call, patient: PatientId, question: Question) -> AdministrativeData:
         """TD1.3a. Raises AccessRefused, RegistryError."""
-        with self.gate.passage(requester, Action.TD1_3A, patient, call) as passage:
-            passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+        with self.gate.passage(requester, Action.TD1_3A, patient, call, asked=[question.asked]) as passage:
             return administrative_data(passage)
 
     def amend(self, requester: Requester, call: Call, said: Registration) -> Registered:
@@ -144,8 +143,8 @@ class Administration:
 
     @contextmanager
     def _passage(self, requester: Requester, action: Action, said: Registration, call: Call) -> Iterator[Passage]:
-        with self.gate.passage(requester, action, said.patient, call) as passage, alone():
-            passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
+        message = AuditObject(ObjectKind.MESSAGE, said.message_id)
+        with self.gate.passage(requester, action, said.patient, call, asked=[message]) as passage, alone():
             yield passage
 
 

@@ -63,7 +63,8 @@ class Alimentation:
         action = _action(requester)
         with self.gate.preparation(requester, action, call):
             prepared = [self._prepared(requester, lot) for lot in lots]
-        with self.gate.passage(requester, action, patient_of(prepared[0].submission), call) as passage:
+        asked = [each.set_object for each in prepared]
+        with self.gate.passage(requester, action, patient_of(prepared[0].submission), call, asked=asked) as passage:
             if len(prepared) > 1:
                 _check_together(passage, prepared)
             return tuple(warning for each in prepared for warning in self._admit(passage, each))
@@ -99,8 +100,10 @@ class Alimentation:
         action = _REGISTERING[kind]
         with self.gate.preparation(requester, action, call):
             examined = _Examined((*findings, *validate(submission, self.domain, self.is_code, kind)), {})
-        with self.gate.passage(requester, action, patient_of(submission), call) as passage:
-            return self._admit(passage, _Prepared(Lot(submission, {}), submission, {}, examined, kind))
+        prepared = _Prepared(Lot(submission, {}), submission, {}, examined, kind)
+        asked = [prepared.set_object]
+        with self.gate.passage(requester, action, patient_of(submission), call, asked=asked) as passage:
+            return self._admit(passage, prepared)
 
     def _examine(
         self, requester: Requester, lot: Lot, submission: Submission, contents: Mapping[str, Content]
@@ -123,7 +126,6 @@ class Alimentation:
 
     def _admit(self, passage: Passage, prepared: _Prepared) -> tuple[Finding, ...]:
         submission, examined = prepared.submission, prepared.examined
-        passage.objects.append(AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id))
         patient = patient_of(submission)
         dossier = passage.dossier = held(passage, patient) or opened(passage, self.domain, patient)
         findings = [*examined.findings]
@@ -188,6 +190,11 @@ class _Prepared:
     contents: Mapping[str, Content]
     examined: _Examined
     kind: SubmissionKind = SubmissionKind.PROVIDE
+
+    @property
+    def set_object(self) -> AuditObject:
+        """What the audit event names, whatever becomes of the lot."""
+        return AuditObject(ObjectKind.SUBMISSION_SET, self.submission.submission_set.unique_id)
 
 
 def _check_together(passage: Passage, prepared: Sequence[_Prepared]) -> None:

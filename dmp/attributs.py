@@ -69,8 +69,9 @@ class Attributs:
         def precisely(rooms: Rooms, reads: Scope | None) -> Action:
             return _asked(rooms.registry, submission, reads) or presumed
 
-        with self.gate.passage(requester, presumed, patient, call, precisely if presumed.official else None) as passage:
-            passage.objects.append(AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id))
+        asked = [AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id)]
+        finds = precisely if presumed.official else None
+        with self.gate.passage(requester, presumed, patient, call, finds, asked) as passage:
             held(passage, patient)
             key = passage.scope.patient
             existing = passage.registry.versions(submission, key)

@@ -138,8 +138,8 @@ def holders(gate: Gate, requester: Requester, call: Call, mode: Mode, raw: bytes
     let in, and when somebody last came, by a secret connection. `raw` is the request as received, if a message came,
     for the audit log.
     """
-    with gate.passage(requester, Action.TD1_6, None, call) as passage:
-        passage.objects.append(AuditObject(ObjectKind.QUERY, call.request_id, content=raw))
+    asked = AuditObject(ObjectKind.QUERY, call.request_id, content=raw)
+    with gate.passage(requester, Action.TD1_6, None, call, asked=[asked]) as passage:
         key, rooms = passage.opened.key, passage.rooms
         secret = passage.requester.authentication is not Authentication.REPRESENTANT
         said, last = rooms.rights.wishes(key), rooms.trail.last_actions(key, secret=secret)

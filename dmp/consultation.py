@@ -44,8 +44,8 @@ def search(
     """
     patients, unreadable = _patients(query)
     named = patients[0] if patients and not query.multi_patient else None
-    with gate.passage(requester, _action(query), named, call) as passage:
-        passage.objects.append(AuditObject(ObjectKind.QUERY, query_id, content=raw))
+    asked = AuditObject(ObjectKind.QUERY, query_id, content=raw, home_community_id=call.home_community_id)
+    with gate.passage(requester, _action(query), named, call, asked=[asked]) as passage:
         if unreadable:
             raise RegistryError(unreadable)
         if query.multi_patient:
@@ -121,7 +121,8 @@ def open_documents(
     Masked, forbidden and inexistent documents give the same XDSDocumentUniqueIdError. Nothing is disclosed before the
     audit event is durable: the bytes are read after the passage has closed. Raises AccessRefused.
     """
-    with gate.passage(requester, Action.TD3_2, None, call) as passage:
+    with gate.passage(requester, Action.TD3_2, None, call, asked=[_object(each) for each in wanted]) as passage:
+        passage.objects.clear()  # now those that are given
         found = _readable(passage, [asked.document_unique_id for asked in wanted], repository_unique_id)
         results: list[_Ready | Finding] = []
         for asked in wanted:
@@ -130,13 +131,26 @@ def open_documents(
             elif asked.document_unique_id not in found:
                 results.append(_unavailable(asked))
             else:
-                document = asked.document_unique_id
-                results.append(_ready(passage, gate, found[document], repository_unique_id))
-                passage.objects.append(AuditObject(ObjectKind.DOCUMENT, document, asked.repository_unique_id))
+                results.append(_ready(passage, gate, found[asked.document_unique_id], repository_unique_id))
+                passage.objects.append(_object(asked))
+        _note_unavailable(passage, wanted, results)
         passage.about({each.scope.patient for each in found.values()})
         if all(isinstance(result, Finding) for result in results):
             passage.outcome = Outcome.MINOR_FAILURE
     return tuple(_opened(gate.files, asked, result) for asked, result in zip(wanted, results, strict=True))
+
+
+def _object(asked: DocumentRequest) -> AuditObject:
+    document, where, home = asked.document_unique_id, asked.repository_unique_id, asked.home_community_id
+    return AuditObject(ObjectKind.DOCUMENT, document, where, home_community_id=home)
+
+
+def _note_unavailable(passage: Passage, wanted: Sequence[DocumentRequest], results: Sequence[_Ready | Finding]) -> None:
+    """What was asked for and is not given, but for what is hidden: that is noted with its rule."""
+    hidden = {document.id for document, _ in passage.refusals}
+    for asked, result in zip(wanted, results, strict=True):
+        if isinstance(result, Finding) and asked.document_unique_id not in hidden:
+            passage.unavailable.append((_object(asked), result.code.value))
 
 
 class _Found(NamedTuple):

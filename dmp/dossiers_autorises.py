@@ -79,8 +79,8 @@ def authorised_dossiers(
     name plays no part. `raw` is the request as received, if a message came, for the audit log. Raises AccessRefused;
     RegistryError for what the requester may not ask, or too many.
     """
-    with gate.passage(replace(requester, patient=None), Action.TD0_4, None, call) as passage:
-        passage.objects.append(AuditObject(ObjectKind.QUERY, call.request_id, content=raw))
+    requester, asked = replace(requester, patient=None), AuditObject(ObjectKind.QUERY, call.request_id, content=raw)
+    with gate.passage(requester, Action.TD0_4, None, call, asked=[asked]) as passage:
         begun = since.instant if since and since.what is DateType.LASTAUTORIZATION else None
         holders, rights = _holders(passage, begun, owner), passage.rooms.rights
         openings = rights.opened_to(holders, passage.now, since=begun, limit=MAX_LISTED + 1)

@@ -61,6 +61,7 @@ class Passage:
     objects: list[AuditObject] = field(default_factory=list)
     added: list[Added] = field(default_factory=list)  # documents that came in: who wants to know is told
     refusals: list[tuple[AuditObject, Refusal]] = field(default_factory=list)
+    unavailable: list[tuple[AuditObject, str]] = field(default_factory=list)  # by no rule, with the code that is told
     outcome: Outcome = Outcome.SUCCESS  # of a request that is answered document by document
     event_action: str = ""  # EventActionCode, where the transaction has several
     merged: tuple[PatientId, str] | None = None  # who became one with the patient, and the key of the dossier that was
@@ -154,14 +155,16 @@ class Gate:
         patient: PatientId | None,
         call: Call,
         precisely: Precisely | None = None,
+        asked: Sequence[AuditObject] = (),
     ) -> Iterator[Passage]:
         """Lets `requester` do `action` on the dossier of `patient` (None: the patient of the assertion).
 
         Where `precisely` is given, `action` is what the message seems to ask for, and what it finds is decided.
+        `asked` is what the message names: the audit event does, too, when the decision is no.
         Raises AccessRefused when the decision is no; whatever else the block raises is recorded and raised again.
         """
         patient = patient or requester.patient
-        event = record.begun(call, action.value, requester, patient, self.now())
+        event = replace(record.begun(call, action.value, requester, patient, self.now()), objects=tuple(asked))
         passage: Passage | None = None
         try:
             with self._unit_of_work() as rooms:
@@ -199,6 +202,11 @@ class Gate:
         """Records a request that reached no passage: not authenticated, or not understood. `reason` is technical."""
         self._record(record.unauthenticated(call, reason, self.now(), requester))
 
+    def failed(self, call: Call, reason: str, requester: Requester | None) -> None:
+        """Records a request that reached no passage by the server's own fault. `reason` is technical."""
+        event = record.unauthenticated(call, reason, self.now(), requester)
+        self._record(replace(event, outcome=Outcome.MAJOR_FAILURE, rule="serveur"))
+
     @contextmanager
     def operator(
         self,
@@ -208,13 +216,15 @@ class Gate:
         call: Call,
         objects: Sequence[AuditObject] = (),
         explanation: str = "",
+        event_action: str = "",
     ) -> Iterator[Rooms]:
         """An act of the server's operator at the command line: no matrix applies, the audit log does.
 
         `objects` is what its event will name: a list may grow until the act is done. `explanation` is what the act
-        stands on, without health data.
+        stands on, without health data; `event_action` an EventActionCode other than that of the act.
         """
-        event = replace(record.operated(call, operator, act, patient, self.now()), explanation=explanation)
+        event = record.operated(call, operator, act, patient, self.now())
+        event = replace(event, explanation=explanation, event_action=event_action)
         try:
             with self._unit_of_work() as rooms:
                 before = rooms.identities.dossier(patient) if patient else None
@@ -335,6 +345,7 @@ class Gate:
             finds=finds,
             decides=decides,
             across=patient is None,
+            objects=list(event.objects),
         )
 
     def _record(self, *events: Event) -> None:

@@ -64,9 +64,11 @@ class MiseAJour:
     ) -> tuple[Finding, ...]:
         with self.gate.preparation(requester, action, call):
             examined = (*findings, *validate(submission, self.domain, self.is_code))
-        with self.gate.passage(requester, action, patient_of(submission), call) as passage:
-            passage.objects.append(AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id))
-            patient = patient_of(submission)
+        patient, asked = (
+            patient_of(submission),
+            [AuditObject(ObjectKind.SUBMISSION_SET, submission.submission_set.unique_id)],
+        )
+        with self.gate.passage(requester, action, patient, call, asked=asked) as passage:
             dossier = passage.dossier = held(passage, patient) or opened(passage, self.domain, patient)
             if dossier is None:
                 raise RegistryError([*examined, *unknown_patient(submission, examined)])

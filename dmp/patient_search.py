@@ -32,10 +32,19 @@ RETAINED = timedelta(minutes=10)  # how long the rest of an answer is kept after
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as it came: `id` names it, `raw` is its QueryByParameter, for the audit log and the answer."""
+    """A query as it came: `id` names it, `raw` is its QueryByParameter, for the audit log and the answer.
+
+    `message_id` is that of the HL7 message that brought it, '' where none did.
+    """
 
     id: str
     raw: bytes
+    message_id: str = ""
+
+    @property
+    def asked(self) -> AuditObject:
+        """What an audit event names. Source: ITI TF-2 3.45.5.1.2, 3.47.5.1.2 (detail II)."""
+        return AuditObject(ObjectKind.QUERY, self.id, content=self.raw, details=(("II", self.message_id),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,7 @@ class PatientSearch:
 
         Raises AccessRefused, or RegistryError when the patient or an authority is not known here.
         """
-        with self.gate.passage(requester, Action.ITI_45, patient, call) as passage:
-            passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+        with self.gate.passage(requester, Action.ITI_45, patient, call, asked=[question.asked]) as passage:
             findings = self._unknown(passage, authorities, "dataSource")
             if passage.dossier is None:
                 attribute, where = "patientIdentifier", "patientIdentifier/value"
@@ -109,8 +117,7 @@ class PatientSearch:
         `authorities` are those whose identifiers the asker wants: each must be known here. Raises AccessRefused, or
         RegistryError also when too many are found.
         """
-        with self.gate.passage(requester, Action.ITI_47, None, call) as passage:
-            passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+        with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             if findings := self._unknown(passage, authorities, "otherIDsScopingOrganization"):
                 raise RegistryError(findings)
             best = ranked(query, passage.rooms.identities, MAX_FOUND, _TOO_MANY)
@@ -128,8 +135,7 @@ class PatientSearch:
 
         `start` (from 1) goes elsewhere in the list; `quantity` holds from now on. Raises AccessRefused, RegistryError.
         """
-        with self.gate.passage(requester, Action.ITI_47, None, call) as passage:
-            passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+        with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             identities, key = passage.rooms.identities, _key(requester, question.id)
             continuation = identities.continuation(key, passage.now)
             if continuation is None:
@@ -153,8 +159,7 @@ class PatientSearch:
 
     def cancel(self, requester: Requester, call: Call, question: Question) -> None:
         """Forgets what is left of an answer, if anything is. Raises AccessRefused."""
-        with self.gate.passage(requester, Action.ITI_47, None, call) as passage:
-            passage.objects.append(AuditObject(ObjectKind.QUERY, question.id, content=question.raw))
+        with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             passage.rooms.identities.drop_continuation(_key(requester, question.id))
 
     def _unknown(self, passage: Passage, authorities: Sequence[str], parameter: str) -> list[Finding]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from audit.event import AuditObject, Call, Event, ObjectKind, Outcome
@@ -52,12 +52,13 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a consumer is told: every identifier of one patient that it is interested in."""
+    """What a consumer is told: every identifier of one patient that it is interested in. `id` is the message's."""
 
     address: str
     identifiers: tuple[PatientId, ...]
     traits: Traits
     instant: datetime
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ class Patients:
         Returns the warnings. Raises AccessRefused, or RegistryError for identifiers that cannot be of one patient.
         """
         taken = tuple(each for each in said.identifiers if self._served(each.authority))
-        with self.gate.passage(requester, Action.ITI_44, said.identifiers[0], call) as passage, alone():
-            passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
+        message = AuditObject(ObjectKind.MESSAGE, said.message_id)
+        patient = said.identifiers[0]
+        with self.gate.passage(requester, Action.ITI_44, patient, call, asked=[message]) as passage, alone():
             identities = passage.rooms.identities
             known = self._known(identities, taken)
             passage.event_action = REVISED if known else ADDED
@@ -93,8 +95,8 @@ class Patients:
         Returns the warnings. Raises AccessRefused, or RegistryError for a merge that the standard does not allow.
         """
         surviving = said.identifiers[0]
-        with self.gate.passage(requester, Action.ITI_44, surviving, call) as passage, alone():
-            passage.objects.append(AuditObject(ObjectKind.MESSAGE, said.message_id))
+        message = AuditObject(ObjectKind.MESSAGE, said.message_id)
+        with self.gate.passage(requester, Action.ITI_44, surviving, call, asked=[message]) as passage, alone():
             passage.event_action = REVISED
             identities = passage.rooms.identities
             if stands_against := impediment(identities, self.domain, surviving, subsumed):
@@ -167,6 +169,8 @@ class Patients:
 
 
 def _notified(call: Call, notice: Notice, dossier: Dossier) -> Event:
+    """Source: ITI TF-2 3.46.5.1.1 (each identifier with message.id)."""
+    told = [AuditObject(ObjectKind.PATIENT, str(each), details=(("II", notice.id),)) for each in notice.identifiers[1:]]
     return Event(
         id=str(uuid.uuid4()),
         instant=notice.instant,
@@ -175,7 +179,7 @@ def _notified(call: Call, notice: Notice, dossier: Dossier) -> Event:
         action="ITI-46",
         patient=notice.identifiers[0],
         dossier=dossier.key,
-        objects=tuple(AuditObject(ObjectKind.PATIENT, str(each)) for each in notice.identifiers[1:]),
+        objects=(AuditObject(ObjectKind.MESSAGE, notice.id), *told),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from audit.event import Call
+from audit.transactions import EventAction
 from dmp.errors import GestionError
 from dmp.gate import Gate
 from dmp.gestion import known_dossier, operator_call
@@ -89,6 +90,7 @@ def change_alerts(gate: Gate, requester: Requester, call: Call, change: Change) 
 def alerts_of(gate: Gate, requester: Requester, call: Call) -> Alerts:
     """What the requester wants of the dossier of their patient. Raises AccessRefused."""
     with gate.passage(requester, Action.VD_ALERTES, None, call) as passage:
+        passage.event_action = EventAction.READ.value
         return _standing(passage.rooms, passage.opened, _whose(requester))
 
 
@@ -108,7 +110,9 @@ def operator_changes(gate: Gate, operator: str, patient: PatientId, whose: Alert
 
 def operator_reads(gate: Gate, operator: str, patient: PatientId) -> tuple[Alerts, ...]:
     """What everybody wants of a DMP. Raises GestionError when there is none."""
-    with gate.operator(operator, Action.VD_ALERTES.value, patient, operator_call()) as rooms:
+    with gate.operator(
+        operator, Action.VD_ALERTES.value, patient, operator_call(), event_action=EventAction.READ.value
+    ) as rooms:
         return rooms.alerts.of(known_dossier(rooms, patient).key)
 
 

@@ -75,7 +75,7 @@ def mismatched(event: Event, dossier: Dossier | None) -> Event:
 
 
 def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
-    """One event for what was done or disclosed, and one for each reason why something asked for stayed hidden."""
+    """One event for what was done or disclosed, and others for what was asked for and could not be had."""
     done = replace(
         decided(event, passage.decision, passage.dossier),
         objects=tuple(passage.objects),
@@ -85,10 +85,30 @@ def succeeded(event: Event, passage: Passage) -> tuple[Event, ...]:
     if passage.merged is not None:  # ITI TF-2 3.44.5.1: an update of one record, and the delete of the other
         patient, key = passage.merged
         return (done, replace(done, id=str(uuid.uuid4()), patient=patient, dossier=key, event_action="D"))
-    hidden = _hidden(done, passage)
-    if hidden and not passage.objects:
-        return hidden
-    return (done, *hidden)
+    without = (*_unavailable(done, passage), *_hidden(done, passage))
+    if without and not passage.objects:
+        return without
+    return (done, *without)
+
+
+def _unavailable(event: Event, passage: Passage) -> tuple[Event, ...]:
+    """An event beside `event` for what is not there. Source: ITI TF-2 3.43.6.1 (outcome of each document)."""
+    if not passage.unavailable:
+        return ()
+    documents, codes = zip(*passage.unavailable, strict=True)
+    return (
+        replace(
+            event,
+            id=str(uuid.uuid4()),
+            outcome=Outcome.MINOR_FAILURE,
+            objects=documents,
+            rule="demande",
+            table="",
+            table_version="",
+            row="",
+            explanation=", ".join(sorted(set(codes))),
+        ),
+    )
 
 
 def wrong(event: Event, passage: Passage | None, codes: str) -> tuple[Event, ...]:
@@ -123,7 +143,7 @@ def failed(event: Event, passage: Passage | None, outcome: Outcome, reason: str)
         outcome=outcome,
         dossier=dossier.key if dossier else "",
         patient=_patient(event, dossier),
-        objects=tuple(passage.objects) if passage else (),
+        objects=tuple(passage.objects) if passage else event.objects,
         rule="demande" if outcome is Outcome.MINOR_FAILURE else "serveur",
         explanation=reason,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 
 from audit.event import AuditObject, Call, ObjectKind
+from audit.transactions import EventAction
 from dmp.errors import GestionError
 from dmp.gate import Gate, Passage
 from habilitations.action import Action
@@ -52,6 +53,7 @@ def rectifications_for(gate: Gate, requester: Requester, call: Call) -> tuple[Re
     Raises AccessRefused.
     """
     with gate.passage(requester, Action.VD_RECTIFICATION, None, call) as passage:
+        passage.event_action = EventAction.READ.value
         every = passage.rooms.rights.rectifications(passage.scope.patient)
         if not requester.authentication.french:
             seen = {entry.unique_id for entry in passage.registry.entries([e.document for e in every], passage.scope)}

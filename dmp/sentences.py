@@ -16,8 +16,11 @@ from audit.transactions import (
     ALERTE,
     APPLICATION_START,
     APPLICATION_STOP,
+    CONFIGURATION,
     CONNEXION,
     DECONNEXION,
+    MIGRATION,
+    RESEAU,
     SECRETS,
 )
 from dmp.alertes import DOCUMENT, URGENCE
@@ -59,6 +62,7 @@ _REMOVED = _on_documents("a supprimé un document")
 _IDENTITY_FED = Sentence(Kind.GESTION, "a mis à jour l'identité du patient")
 _IDENTITY_READ = Sentence(Kind.ACCES, "a demandé les identifiants du patient")
 _PATIENTS_SEARCHED = Sentence(Kind.ACCES, "a recherché des patients")
+_CONFIGURED = Sentence(Kind.GESTION, "a changé la configuration du service")
 _SERVICE = Sentence(Kind.GESTION, "a démarré ou arrêté le service")
 
 _BY_ACTION = {
@@ -148,6 +152,9 @@ _OTHERS = {
     "ITI-46": Sentence(Kind.GESTION, "a transmis les identifiants du patient à un système abonné"),
     "ITI-32/export": Sentence(Kind.CONSULTATION, "a copié des documents sur un support"),
     "ITI-32/import": _ADDED,
+    CONFIGURATION: _CONFIGURED,
+    RESEAU: _CONFIGURED,
+    MIGRATION: Sentence(Kind.GESTION, "a mis à niveau la base de données du service"),
     APPLICATION_START: _SERVICE,
     APPLICATION_STOP: _SERVICE,
 }

@@ -27,9 +27,9 @@ def remove_metadata(gate: Gate, requester: Requester, call: Call, uuids: Sequenc
 
     What the requester cannot find is not there to be removed.
     """
-    with gate.passage(requester, Action.ITI_62, None, call) as passage:
-        named = tuple(dict.fromkeys(map(canonical_id, uuids)))
-        passage.objects.extend(AuditObject(ObjectKind.REGISTRY_OBJECT, uuid) for uuid in named)
+    named = tuple(dict.fromkeys(map(canonical_id, uuids)))
+    asked = [AuditObject(ObjectKind.REGISTRY_OBJECT, uuid) for uuid in named]
+    with gate.passage(requester, Action.ITI_62, None, call, asked=asked) as passage:
         scopes = _scopes(passage, passage.registry.dossiers_holding(named))
         around = passage.registry.around(named, tuple(scopes.values()))
         patients = set(around.patients.values())
@@ -49,9 +49,9 @@ def remove_documents(
     A document is there for whoever finds it in the registry; one that no metadata tell of any more, for whoever
     reaches everything in its dossier.
     """
-    with gate.passage(requester, Action.ITI_86, None, call) as passage:
-        named = tuple(dict.fromkeys((each.repository_unique_id, each.document_unique_id) for each in wanted))
-        passage.objects.extend(AuditObject(ObjectKind.DOCUMENT, document, where) for where, document in named)
+    named = tuple(dict.fromkeys((each.repository_unique_id, each.document_unique_id) for each in wanted))
+    asked = [AuditObject(ObjectKind.DOCUMENT, document, where) for where, document in named]
+    with gate.passage(requester, Action.ITI_86, None, call, asked=asked) as passage:
         there = _removable(passage, [document for where, document in named if where == repository_unique_id])
         faults = [
             _not_ours(where, document) if where != repository_unique_id else _not_there(document)

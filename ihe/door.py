@@ -1,6 +1,7 @@
 """What the IHE door needs of the house, as ports. The server binds them to the hall.
 
-What the hall raises, the hall has recorded; `refused` is for requests that never reached it.
+What the hall raises, the hall has recorded; `refused` is for requests that never reached it, `failed` for those that
+did not by this server's own fault.
 """
 
 from __future__ import annotations
@@ -129,6 +130,7 @@ class Door:
     accounts: AccountPorts
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]
     peer: Callable[[dict[str, Any]], Peer]
     outbox: Outbox = field(default_factory=NoOutbox)
     limits: Limits = field(default_factory=Limits)

@@ -107,7 +107,7 @@ def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
             call=Call(
                 transaction="",
                 request_id=g.ihe_request_id,
-                endpoint=request.path,
+                endpoint=request.base_url,
                 client_address=request.remote_addr or "",
             ),
         )

@@ -39,6 +39,11 @@ TOLD = (
 """Every error that `fault_of` or `findings_of` knows; anything else is an internal fault."""
 
 
+def is_ours(error: Exception) -> bool:
+    """Whether it is this server that failed, and not the request."""
+    return isinstance(error, RepositoryUnavailable) or not isinstance(error, TOLD)
+
+
 def fault_of(error: Exception) -> Fault | None:
     """The SOAP Fault that tells `error`, or None for one that is not the door's to tell."""
     match error:

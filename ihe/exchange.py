@@ -19,7 +19,7 @@ from dmp.ports import Staged
 from dmp.requests import DocumentRequest
 from identities.requester import Requester
 from ihe.door import Door, Peer
-from ihe.errors import AuthenticationError, findings_of, reason_of
+from ihe.errors import AuthenticationError, findings_of, is_ours, reason_of
 from ihe.hl7v3 import Message
 from ihe.mime import Outgoing, PackageError, Readable
 from ihe.mtom import is_packaged, read_package, write_package
@@ -74,7 +74,8 @@ class Exchange:
         for staged in self._staged:
             staged.discard()
         if not self.reached_hall and isinstance(error, Exception):
-            self.door.refused(self.call, reason_of(error), self.requester)
+            note = self.door.failed if is_ours(error) else self.door.refused
+            note(self.call, reason_of(error), self.requester)
 
     def addressed(self, endpoint: EndpointReference) -> Reply:
         """How a message to `endpoint` is addressed, as far as the request could be read."""
@@ -141,7 +142,7 @@ class Exchange:
         peer = self.peer()
         self.call = replace(self.call, client_certificate=_subject(peer.certificate))
         self.header = header = read_header(root)
-        self.call = replace(self.call, message_id=header.message_id)
+        self.call = replace(self.call, message_id=header.message_id, reply_to=header.reply_to.address)
         action = "".join(header.action.split())  # ITI TF-2 3.47.4.2.3.1.1 prints one with a space in it
         self.transaction = next((served for served in self.actor.transactions if served.action == action), None)
         if self.transaction is None:

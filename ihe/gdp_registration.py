@@ -57,8 +57,7 @@ def read_registration(message: Message, *, creating: bool = False, closing: bool
     answers = dict(_answers(patient, findings))
     if findings or identifier is None:
         raise RegistryError(findings)
-    message_id = f"{message.id.extension}@{message.id.root}" if message.id.extension else message.id.root
-    return Registration(identifier, message_id, traits, representatives, answers, deceased, code, reason)
+    return Registration(identifier, message.id.text, traits, representatives, answers, deceased, code, reason)
 
 
 def _check_status(patient: etree._Element, expected: str, findings: list[Finding]) -> None:

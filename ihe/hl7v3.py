@@ -59,6 +59,11 @@ class Identifier(NamedTuple):
     root: str
     extension: str = ""
 
+    @property
+    def text(self) -> str:
+        """As one text."""
+        return f"{self.extension}@{self.root}" if self.extension else self.root
+
     def written(self, name: str) -> str:
         extension = f' extension="{attribute(self.extension)}"' if self.extension else ""
         return f'<{name} root="{attribute(self.root)}"{extension}/>'

@@ -55,7 +55,7 @@ def read_query(message: Message) -> Query:
         raise RegistryError([missing("queryId", "an II with a root", "queryByParameter/queryId")])
     if parameters is None:
         raise RegistryError([missing("parameterList", "one", "queryByParameter/parameterList")])
-    return Query(Question(question_id(identifier), raw_query(message)), element, parameters)
+    return Query(Question(question_id(identifier), raw_query(message), message.id.text), element, parameters)
 
 
 def question_id(identifier: Identifier) -> str:

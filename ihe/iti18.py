@@ -28,11 +28,15 @@ _RETURN_TYPES = {kind.value: kind for kind in ReturnType}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as asked: `query_id` names it, `raw` is the request element as UTF-8, for the audit log."""
+    """A query as asked: `query_id` names it, `raw` is the request element as UTF-8, for the audit log.
+
+    `home_community_id` is the community that it names, '' when it names none.
+    """
 
     query: StoredQuery
     query_id: str
     raw: bytes
+    home_community_id: str = ""
 
 
 def read_question(body: etree._Element, *, multi_patient: bool = False) -> Question:
@@ -53,7 +57,7 @@ def read_question(body: etree._Element, *, multi_patient: bool = False) -> Quest
         )
     query_id = adhoc.get("id", "")
     query = read_stored_query(query_id, slots(adhoc), _RETURN_TYPES[asked], multi_patient=multi_patient)
-    return Question(query, query_id, etree.tostring(body, encoding="UTF-8", with_tail=False))
+    return Question(query, query_id, etree.tostring(body, encoding="UTF-8", with_tail=False), adhoc.get("home", ""))
 
 
 def write_answer(found: Iterable[Told], return_type: ReturnType) -> bytes:

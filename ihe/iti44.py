@@ -70,8 +70,7 @@ def _said(message: Message, event: etree._Element) -> Said:
     findings += of_traits
     if findings:
         raise RegistryError([*findings, *unusable])
-    message_id = f"{message.id.extension}@{message.id.root}" if message.id.extension else message.id.root
-    return Said(identifiers, traits, message_id, tuple(unusable))
+    return Said(identifiers, traits, message.id.text, tuple(unusable))
 
 
 def _identifiers(patient: etree._Element) -> tuple[tuple[PatientId, ...], list[Finding]]:

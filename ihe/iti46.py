@@ -29,7 +29,7 @@ def write_notification(notice: Notice, device: str) -> bytes:
     )
     body = write_transmission(
         INTERACTION,
-        Stamp(str(uuid.uuid4()), notice.instant),
+        Stamp(notice.id, notice.instant),
         sender=sender,
         receiver=Device(()),  # which application listens at that address nobody told us
         processing_code="P",

@@ -101,7 +101,10 @@ def read_continuation(message: Message) -> AskedRest:
     status = child(found, "statusCode")
     aborted = quantity == 0 or (status is not None and status.get("code") == ABORTED)
     return AskedRest(
-        Question(question_id(identifier), etree.tostring(found, with_tail=False)), start, quantity, aborted
+        Question(question_id(identifier), etree.tostring(found, with_tail=False), message.id.text),
+        start,
+        quantity,
+        aborted,
     )
 
 

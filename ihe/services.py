@@ -6,7 +6,7 @@ Source: ITI TF-2 3.18, 3.41 to 3.43, 3.51, 3.57, 3.61, 3.62, 3.86, 3.92.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -42,7 +42,8 @@ def _search(exchange: Exchange, body: etree._Element) -> Outgoing:
     question = iti18.read_question(body, multi_patient=exchange.transaction is Transaction.ITI_51)
     requester = exchange.known()
     exchange.reached_hall = True
-    found = exchange.door.search(requester, exchange.call, question.query, question.query_id, question.raw)
+    call = replace(exchange.call, home_community_id=question.home_community_id)
+    found = exchange.door.search(requester, call, question.query, question.query_id, question.raw)
     return exchange.enveloped(iti18.write_answer(found, question.query.return_type))
 
 

@@ -33,10 +33,10 @@ def acces_direct(door: Door) -> Blueprint:
 
     def show(page: str, ins: str = "") -> Response:
         token = csrf.token_for(request.cookies)
-        return pages.show(page, arrive(door, _asked(page, ins)), request.values, token)
+        return pages.show(page, arrive(door, _asked(ins)), request.values, token)
 
     def declare(ins: str) -> Redirection:
-        asked = _asked(AUTHORISATION, ins)
+        asked = _asked(ins)
         call = replace(asked.call, transaction="TD0.3")
         visit = arrive(door, replace(asked, call=call, posted=VIHF in asked.given))
         if not visit.vihf and not csrf.genuine(request.cookies, asked.given):
@@ -45,7 +45,7 @@ def acces_direct(door: Door) -> Blueprint:
         return pages.declare(visit, asked.given)
 
     def document(ins: str, unique_id: str) -> Response:
-        return pages.document(arrive(door, _asked(DOCUMENTS, ins)), unique_id)
+        return pages.document(arrive(door, _asked(ins)), unique_id)
 
     def home() -> Redirection:
         return redirect(f"{ACCES_DIRECT}/{HOME}")
@@ -73,12 +73,12 @@ def _only_documents() -> None:
         raise Forbidden
 
 
-def _asked(page: str, ins: str) -> Asked:
+def _asked(ins: str) -> Asked:
     posted = request.method == "POST"
     call = Call(
         transaction="TD0.10" if posted else "TD0.9",
         request_id=request.environ.get(REQUEST_ID, ""),
-        endpoint=f"{ACCES_DIRECT}/{page}",
+        endpoint=request.base_url,
         client_address=request.remote_addr or "",
     )
     return Asked(request.environ, call, posted, request.values, ins or request.values.get("ins", ""))

@@ -90,7 +90,7 @@ def _open(door: PatientDoor, path: str, view: View) -> View:
     """A page for anybody; who is connected goes on."""
 
     def show() -> Response:
-        visit = arrive(door, f"{ROOT}/{path}", _transaction(path))
+        visit = arrive(door, _transaction(path))
         if visit.connected:
             return visit.go()
         check_form(door, visit)
@@ -103,7 +103,7 @@ def _inside(door: PatientDoor, path: str, view: View, *, provisional: bool = Fal
     """A page for who is connected; with a first password, only one that is `provisional`."""
 
     def show(**parts: str) -> Response:
-        visit = arrive(door, f"{ROOT}/{path}", _transaction(path))
+        visit = arrive(door, _transaction(path))
         if visit.connected is None:
             return visit.go("connexion")
         if visit.connected.provisional and not provisional and path != "deconnexion":

@@ -91,14 +91,14 @@ class Visit:
         return response
 
 
-def arrive(door: PatientDoor, endpoint: str, transaction: str) -> Visit:
+def arrive(door: PatientDoor, transaction: str) -> Visit:
     """Who comes."""
     secure = door.secure(request.environ)
     shown = request.cookies.get(SECURE_COOKIE if secure else COOKIE, "")
     call = Call(
         transaction=transaction,
         request_id=request.environ.get(REQUEST_ID, ""),
-        endpoint=endpoint,
+        endpoint=request.base_url,
         client_address=request.remote_addr or "",
     )
     return Visit(shown or new_token(), secure, call, door.connexion.resume(shown) if shown else None)

@@ -38,6 +38,7 @@ from server.audit_settings import AuditSettings
 from server.house import House, now
 from server.settings import Settings
 from server.tls import Contexts, syslog_context
+from server.tls_failures import Failures
 
 LOOK_SECONDS = 0.5  # how long one waits before looking whether to stop
 MESSAGE_SECONDS = 60.0  # from the first byte of a message to its last
@@ -53,7 +54,6 @@ DEAD_SECONDS = 120  # a peer that says nothing is asked whether it is alive: tcp
 RESET, IN_ORDER = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # SO_LINGER: how a close looks to the other end
 
 Keep = Callable[[Sequence[Received]], object]
-Refused = Callable[[Exception, str], None]
 _TROUBLE = (AuditError, RegistryError, SQLAlchemyError, OSError)  # RegistryError: XDSRegistryBusy
 _log = structlog.get_logger("dmp.audit.inlet")
 
@@ -66,7 +66,7 @@ def take_in(settings: Settings, tables: Tables, addresses: Sequence[socket.socke
         signal.signal(number, lambda *_: stop.set())
     house = House.build(settings, anchors=False, tables=tables)
     inlet = Inlet(partial(keep_received, house.gate), settings.audit, stop)
-    contexts = Contexts(settings, syslog_context)
+    contexts = Contexts(settings, partial(syslog_context, refused=Failures(house.append, now).note))
     works = [
         partial(inlet.listen, each, contexts) if each.type is socket.SOCK_STREAM else partial(inlet.collect, each)
         for each in addresses
@@ -81,12 +81,10 @@ def take_in(settings: Settings, tables: Tables, addresses: Sequence[socket.socke
 
 
 class Inlet:
-    """Takes messages until `stop` is set. `keep` stores some, all or none; `refused` is told of failed handshakes."""
+    """Takes messages until `stop` is set. `keep` stores some, all or none."""
 
-    def __init__(
-        self, keep: Keep, limits: AuditSettings, stop: threading.Event, refused: Refused | None = None
-    ) -> None:
-        self._keep, self._limits, self._stop, self._refused = keep, limits, stop, refused
+    def __init__(self, keep: Keep, limits: AuditSettings, stop: threading.Event) -> None:
+        self._keep, self._limits, self._stop = keep, limits, stop
         self._free = threading.BoundedSemaphore(limits.syslog_connections)
 
     def listen(self, listener: socket.socket, context: Callable[[], ssl.SSLContext]) -> None:
@@ -98,28 +96,26 @@ class Inlet:
             if not self._free.acquire(timeout=LOOK_SECONDS):
                 continue
             try:
-                plain, address = listener.accept()
+                plain, _ = listener.accept()
             except OSError as error:
                 self._free.release()
                 if not isinstance(error, TimeoutError):
                     self._stop.wait(LOOK_SECONDS)
                 continue
-            thread = threading.Thread(target=self._attend, args=(plain, address[0], context))
+            thread = threading.Thread(target=self._attend, args=(plain, context))
             connections.add(thread)
             thread.start()
         listener.close()
         for thread in connections:
             thread.join()
 
-    def _attend(self, plain: socket.socket, address: str, context: Callable[[], ssl.SSLContext]) -> None:
+    def _attend(self, plain: socket.socket, context: Callable[[], ssl.SSLContext]) -> None:
         try:
             _prepare(plain)
             connection = context().wrap_socket(plain, server_side=True, suppress_ragged_eofs=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError):
             plain.close()
             metrics.count_received("tls", "handshake failed")
-            if self._refused is not None:
-                self._refused(error, address)
             return
         else:
             with connection:

@@ -7,10 +7,10 @@ import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from audit.event import Call, Event, Outcome
+from audit.event import AuditObject, Call, Event, Outcome
 from audit.message import AuditSource
 from audit.reading import AuditReader
 from audit.store import AuditStore
@@ -130,10 +130,22 @@ class House:
         except BusyError:
             raise RegistryError([BUSY]) from None
 
-    def record(self, transaction: str, action: str, operator: str) -> None:
+    def record(
+        self,
+        transaction: str,
+        action: str,
+        operator: str,
+        *,
+        explanation: str = "",
+        objects: tuple[AuditObject, ...] = (),
+    ) -> None:
         """Notes an event of the server itself, such as its start. Raises AuditUnavailable."""
+        self.append(replace(own_event(transaction, action, operator), explanation=explanation, objects=objects))
+
+    def append(self, event: Event) -> None:
+        """Records an event that no passage records. Raises AuditUnavailable, BusyError."""
         with self.rooms() as rooms:
-            rooms.trail.append(own_event(transaction, action, operator))
+            rooms.trail.append(event)
 
 
 def tables_of(settings: Settings) -> Tables:

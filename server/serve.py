@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,16 @@ from gunicorn.glogging import Logger as GunicornLogger
 from audit.transactions import APPLICATION_START, APPLICATION_STOP
 from habilitations.decision import Tables
 from server import logging as technical
+from server.configuration import record_changes
 from server.courier import courier_needed, deliver
 from server.home_domain import claim
 from server.home_key import home_key
-from server.house import House, tables_of
+from server.house import House, now, tables_of
 from server.lifeline import die_with
 from server.migrations import check_revision
 from server.settings import Address, Exposure, Settings
-from server.tls import Contexts
+from server.tls import Contexts, context
+from server.tls_failures import Failures
 
 WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 GRACE_SECONDS = 30
@@ -60,6 +62,7 @@ def serve(settings: Settings) -> None:
     listeners = _bind_all(settings)
     syslog = _bind_syslog(settings)
     _record(settings, tables, APPLICATION_START)
+    _record_changes(settings, tables)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     children: dict[int, str] = {}
     listening = [listener for _, listener in listeners]
@@ -87,11 +90,29 @@ def serve(settings: Settings) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
 
+def failures_of(settings: Settings, tables: Tables) -> Failures:
+    """Who records failed handshakes: with a house of their own, built where the first one fails."""
+
+    @cache
+    def house() -> House:
+        return House.build(settings, tables=tables)
+
+    return Failures(lambda event: house().append(event), now)
+
+
 def _record(settings: Settings, tables: Tables, transaction: str) -> None:
     """Starts and stops stand in the audit log. Building the house here also finds what no server could start with."""
     house = House.build(settings, tables=tables)
     try:
         house.record(transaction, transaction, getpass.getuser())
+    finally:
+        house.database.dispose()
+
+
+def _record_changes(settings: Settings, tables: Tables) -> None:
+    house = House.build(settings, tables=tables)
+    try:
+        record_changes(house, getpass.getuser())
     finally:
         house.database.dispose()
 
@@ -271,7 +292,7 @@ def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket, t
         options |= {
             "certfile": str(settings.server_certificate),
             "keyfile": str(settings.server_key),
-            "ssl_context": Contexts(settings),
+            "ssl_context": Contexts(settings, partial(context, refused=failures_of(settings, tables).note)),
         }
     listener.close()
     _Gunicorn(options, partial(_load, settings, exposure, tables)).run()

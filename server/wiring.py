@@ -101,6 +101,7 @@ def ihe_door(house: House) -> Door:
         ),
         stage=gate.stage,
         refused=gate.refused,
+        failed=gate.failed,
         peer=peer,
         outbox=Outbox.of(house.settings, house.database),
         limits=Limits(document_bytes=domain.max_document_bytes, total_bytes=house.settings.max_body_bytes),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from server.commands import Json, ServerHome, answering, show
+from server.commands import Json, ServerHome, answering, operator, show
+from server.configuration import record_migration
 from server.home_key import home_key
 from server.migrations import upgrade
 from server.settings import load
@@ -16,6 +17,7 @@ def migrate(home: ServerHome = None, as_json: Json = False) -> None:
         settings = load({"home": home}, os.environ)
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         before, after = upgrade(settings)
+        record_migration(settings, operator(), before, after)
         home_key(settings.home)
         show(as_json, {"before": before, "after": after}, lambda: print_revisions(before, after))
 

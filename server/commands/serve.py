@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from server import serve as server
-from server.commands import ServerHome, answering
+from server.commands import ServerHome, answering, operator
+from server.configuration import record_migration
 from server.migrations import upgrade
 from server.settings import load
 
@@ -35,7 +36,7 @@ def serve(
         settings = load(flags, os.environ)
         if _is_new(settings.home):
             settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            upgrade(settings)
+            record_migration(settings, operator(), *upgrade(settings))
         server.serve(settings)
 
 

@@ -181,7 +181,7 @@ def test_what_was_submitted() -> None:
     assert codes(lot, "ParticipantObjectIDTypeCode")[0][0] == SUBMISSION_SET
     (document,) = objects(root, "2", "3")
     assert document.get("ParticipantObjectID") == "1.2.250.1.213.1.1.9^LETTER-1"
-    assert details(document) == {"Repository Unique ID": "1.2.250.1.213.4.1.1.1.2"}
+    assert details(document) == {"Repository Unique Id": "1.2.250.1.213.4.1.1.1.2"}
 
 
 def test_what_was_asked() -> None:

@@ -74,6 +74,7 @@ class Hall:
     removed: list[Sequence[object]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     refused: list[tuple[Call, str, Requester | None]] = field(default_factory=list)
+    failed: list[tuple[Call, str, Requester | None]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
     warnings: tuple[Finding, ...] = ()
 
@@ -145,6 +146,7 @@ class Hall:
             accounts=None,  # type: ignore[arg-type]
             stage=self.stage,
             refused=lambda call, reason, requester: self.refused.append((call, reason, requester)),
+            failed=lambda call, reason, requester: self.failed.append((call, reason, requester)),
             peer=lambda _environ: Peer(),
             limits=limits or Limits(),
         )

@@ -48,7 +48,11 @@ def test_provide(hall: Hall) -> None:
     assert hall.refused == []
     assert not hall.staged[0].discarded
     (call,) = hall.calls
-    assert (call.transaction, call.message_id, call.endpoint) == ("ITI-41", MESSAGE_ID, REPOSITORY_PATH)
+    assert (call.transaction, call.message_id, call.endpoint) == (
+        "ITI-41",
+        MESSAGE_ID,
+        f"http://localhost{REPOSITORY_PATH}",
+    )
     assert call.request_id
 
 

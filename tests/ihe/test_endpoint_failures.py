@@ -155,7 +155,8 @@ def test_the_unexpected_is_told_by_number_and_logged_without_content(
     assert request_id.encode() in response.data
     assert "KeyError" in line
     assert SECRET not in caplog.text + response.text
-    assert len(hall.refused) == (0 if where == "hall" else 1)
+    assert hall.refused == []
+    assert len(hall.failed) == (0 if where == "hall" else 1)
     assert all(staged.discarded for staged in hall.staged)
 
 

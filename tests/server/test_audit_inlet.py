@@ -32,6 +32,7 @@ from server.house import now, own_event
 from server.migrations import METADATA
 from server.settings import load
 from server.tls import syslog_context
+from server.tls_failures import Failure
 from tests.audit_peers import SITE, all_events, client_context, write_events
 
 pytest_plugins = ["databases"]
@@ -59,7 +60,7 @@ class Kept:
     batches: list[int] = field(default_factory=list)
     broken: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
-    refused: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[Failure] = field(default_factory=list)
 
     def keep(self, messages: Sequence[Received]) -> None:
         if self.broken:
@@ -87,9 +88,9 @@ def inlet(pki: Pki, limits: AuditSettings = LIMITS) -> Iterator[Kept]:
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind(("127.0.0.1", 0))
     kept.port, kept.datagrams = listener.getsockname()[1], datagrams.getsockname()[1]
-    made = Inlet(kept.keep, limits, kept.stop, lambda error, address: kept.refused.append((str(error), address)))
+    made = Inlet(kept.keep, limits, kept.stop)
     threads = [
-        threading.Thread(target=made.listen, args=(listener, lambda: syslog_context(settings))),
+        threading.Thread(target=made.listen, args=(listener, lambda: syslog_context(settings, kept.refused.append))),
         threading.Thread(target=made.collect, args=(datagrams,)),
     ]
     for thread in threads:
@@ -220,7 +221,8 @@ def test_who_shows_no_certificate_or_one_that_is_revoked_sends_nothing(kept: Kep
                 connection.recv(1)
     until(lambda: len(kept.refused) == 2)
     assert kept.messages == []
-    assert {address for _, address in kept.refused} == {"127.0.0.1"}
+    assert {each.address for each in kept.refused} == {"127.0.0.1"}
+    assert [bool(each.certificate) for each in kept.refused] == [False, True]
 
 
 def test_connections_beyond_the_limit_wait_for_their_turn(kept: Kept, pki: Pki) -> None:

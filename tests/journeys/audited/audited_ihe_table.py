@@ -1,0 +1,236 @@
+"""What each transaction leaves in the audit log of an IHE affinity domain, by hand from the standards.
+
+Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.44.5.1.2, 3.45.5.1.2, 3.46.5.1.1, 3.47.5.1.2,
+3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1.
+"""
+
+from __future__ import annotations
+
+from audited_event import SECURITY_ALERT, Code, Party, Person, Row, dmp, ihe
+from audited_parts import (
+    EXPORT,
+    IMPORT,
+    NODE_AUTHENTICATION,
+    PATIENT_RECORD,
+    QUERY,
+    RETRIEVED,
+    SUBMITTED,
+    SUBMITTED_BY_TLS,
+    TOLD,
+    document,
+    patient,
+    query,
+    removed,
+    reported,
+    submission_set,
+)
+
+PROVIDE, REGISTER = ihe("ITI-41", "Provide and Register Document Set-b"), ihe("ITI-42", "Register Document Set-b")
+ON_DEMAND, UPDATE = ihe("ITI-61", "Register On-Demand Document Entry"), ihe("ITI-57", "Update Document Set")
+RESTRICTED_UPDATE, RETRIEVE = ihe("ITI-92", "Restricted Update Document Set"), ihe("ITI-43", "Retrieve Document Set")
+STORED_QUERY, SEVERAL = ihe("ITI-18", "Registry Stored Query"), ihe("ITI-51", "Multi-Patient Stored Query")
+REMOVE_METADATA, REMOVE_DOCUMENTS = ihe("ITI-62", "Remove Metadata"), ihe("ITI-86", "Remove Documents")
+FEED, NOTICE = ihe("ITI-44", "Patient Identity Feed"), ihe("ITI-46", "PIX Update Notification")
+PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
+
+
+def by_node(action: str) -> tuple[str, str, str]:
+    """The decision of every request of a node: the own rights of this house."""
+    return ("droit_fonctionnel", "droits_fonctionnels/IHE", f"{action} × noeud_ihe:normal")
+
+
+ELSEWHERE = (patient(), submission_set(), document(repository="{elsewhere}"))
+WRONG = ("demande", "", "")
+NOT_UNDERSTOOD = ("message", "", "")
+FAILED = ("serveur", "", "")
+
+PURPOSE = ("12", "1.0.14265.1", "12")  # clinical care provision to an individual
+USER = Person(
+    user="John.Doe",
+    name="doe<John.Doe@https://sts.example.org>",
+    display="John Doe",
+    roles=(("46255001", "2.16.840.1.113883.6.96", "46255001"),),
+    claims=(
+        ("Authentification_mode", "XUA"),
+        ("Mode_Acces", "normal"),
+        ("Identifiant_Structure", "urn:oid:1.3.6.1.4.1.21367.2026.7"),
+    ),
+    purpose=(PURPOSE,),
+)
+
+
+def submitted(kind: Code, action: str, *, change: bool = False, **more: object) -> Row:
+    """Import, of a submission set and, so that a history can tell, of its documents."""
+    types = (kind,) if kind[0] == action else (kind, dmp(action))
+    said: dict[str, object] = {"things": (patient(), submission_set(), document()), "rule": by_node(action)}
+    return Row(IMPORT, "U" if change else "C", types, SUBMITTED, wire=True, **{**said, **more})  # type: ignore[arg-type]
+
+
+def asked(kind: Code, action: str, *things: object, **more: object) -> Row:
+    types = (kind,) if kind[0] == action else (kind, dmp(action))
+    said = {"rule": by_node(action), **more}
+    return Row(QUERY, "E", types, SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+def record(kind: Code, action: str, *things: object, **more: object) -> Row:
+    said = {"rule": by_node(kind[0]), **more}
+    return Row(PATIENT_RECORD, action, (kind,), SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+def retrieved(*things: object, **more: object) -> Row:
+    said = {"rule": by_node("TD3.2"), **more}
+    return Row(EXPORT, "R", (RETRIEVE, dmp("TD3.2")), RETRIEVED, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+def wrong(told: str) -> dict[str, object]:
+    """Of a request that cannot be carried out."""
+    return {"outcome": 4, "rule": WRONG, "told": told}
+
+
+def misunderstood(event: Code, action: str, kind: Code, told: str, parties: tuple[Party, ...] = SUBMITTED) -> Row:
+    """Of a request that never reached the hall: what it is about is not known."""
+    return Row(event, action, (kind,), parties, outcome=4, rule=NOT_UNDERSTOOD, told=told, wire=True)
+
+
+ROWS: dict[str, tuple[Row, ...]] = {
+    "ITI-41": (submitted(PROVIDE, "TD2.1"),),
+    "ITI-41, wrong hash": (
+        submitted(PROVIDE, "TD2.1", things=(patient(), submission_set()), **wrong("XDSRepositoryMetadataError")),
+    ),
+    "ITI-41, no room for documents": (
+        Row(IMPORT, "C", (PROVIDE,), SUBMITTED, outcome=12, rule=FAILED, told="RepositoryUnavailable", wire=True),
+    ),
+    "ITI-41, not understood": (
+        misunderstood(
+            IMPORT,
+            "C",
+            PROVIDE,
+            "expected xds:ProvideAndRegisterDocumentSetRequest with an lcm:SubmitObjectsRequest, got x",
+        ),
+    ),
+    "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
+    "ITI-42, wrong": (
+        submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),
+    ),
+    "ITI-61": (submitted(ON_DEMAND, "ITI-61"),),
+    "ITI-57": (submitted(UPDATE, "ITI-57", change=True, things=ELSEWHERE),),
+    "ITI-57, wrong": (
+        submitted(
+            UPDATE, "ITI-57", change=True, things=(patient(), submission_set()), **wrong("XDSMetadataVersionError")
+        ),
+    ),
+    "ITI-92": (
+        submitted(
+            RESTRICTED_UPDATE,
+            "ITI-92",
+            change=True,
+            things=ELSEWHERE,
+        ),
+    ),
+    "ITI-18": (asked(STORED_QUERY, "TD3.1", patient(), query(STORED_QUERY)),),
+    "ITI-18 of a community": (asked(STORED_QUERY, "TD3.1", patient(), query(STORED_QUERY, home="{home}")),),
+    "ITI-18, references": (asked(STORED_QUERY, "TD3.1/reference", patient(), query(STORED_QUERY)),),
+    "ITI-18, wrong": (misunderstood(QUERY, "E", STORED_QUERY, "XDSStoredQueryMissingParam"),),
+    "ITI-18 across": (asked(STORED_QUERY, "TD3.1", query(STORED_QUERY)),),
+    "ITI-51": (asked(SEVERAL, "ITI-51", query(SEVERAL)),),
+    "ITI-43": (retrieved(patient(), document()),),
+    "ITI-43 of a community": (retrieved(patient(), document(home="{home}")),),
+    "ITI-43, one of two": (
+        retrieved(patient(), document()),
+        retrieved(patient(), document("{absent}"), **wrong("XDSDocumentUniqueIdError")),
+    ),
+    "ITI-43, none": (retrieved(document("{absent}"), **wrong("XDSDocumentUniqueIdError")),),
+    "ITI-43, another repository": (
+        retrieved(document("{absent}", repository="{elsewhere}"), **wrong("XDSUnknownRepositoryId")),
+    ),
+    "ITI-43, not understood": (
+        misunderstood(
+            EXPORT,
+            "R",
+            RETRIEVE,
+            "expected RetrieveDocumentSetRequest with 1 to 1000 xds:DocumentRequest, got x",
+            RETRIEVED,
+        ),
+    ),
+    "ITI-62": (
+        record(REMOVE_METADATA, "D", patient(), removed("{entry}"), removed("{set_uuid}"), removed("{member}")),
+    ),
+    "ITI-62, wrong": (
+        record(REMOVE_METADATA, "D", patient(), removed("{entry}"), **wrong("ReferencesExistException")),
+    ),
+    "ITI-86": (record(REMOVE_DOCUMENTS, "D", patient(), document(erased=True)),),
+    "ITI-86, wrong": (
+        record(REMOVE_DOCUMENTS, "D", document("{absent}", erased=True), **wrong("XDSRemoveDocumentsError")),
+    ),
+    "ITI-44, added": (record(FEED, "C", patient(message="{message}")),),
+    "ITI-44, revised, and told": (
+        Row(
+            PATIENT_RECORD,
+            "R",
+            (NOTICE,),
+            TOLD,
+            (patient("{told}", "{notice}"), patient("{also_told}", "{notice}")),
+        ),
+        record(FEED, "U", patient(message="{message}")),
+    ),
+    "ITI-44, merged": (
+        record(FEED, "U", patient(message="{message}")),
+        record(FEED, "D", patient("{subsumed}", message="{message}")),
+    ),
+    "ITI-44, wrong": (record(FEED, "U", patient(message="{message}"), **wrong("XDSUnknownPatientId")),),
+    "ITI-45": (asked(PIX, "ITI-45", patient(), query(PIX, message="{message}"), patient("{alias}")),),
+    "ITI-45, unknown": (
+        asked(PIX, "ITI-45", patient(), query(PIX, message="{message}"), **wrong("XDSUnknownPatientId")),
+    ),
+    "ITI-47": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
+    "ITI-47, continued": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
+    "ITI-47, cancelled": (asked(PDQ, "ITI-47", query(PDQ, message="{message}")),),
+    "ITI-47, wrong": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), **wrong("XDSStoredQueryMissingParam")),),
+    "a user of XUA": (
+        Row(
+            QUERY,
+            "E",
+            (STORED_QUERY, dmp("TD3.1")),
+            SUBMITTED,
+            (patient(), query(STORED_QUERY)),
+            USER,
+            rule=("droit_fonctionnel", "droits_fonctionnels/IHE", "TD3.1 × utilisateur_xua:normal"),
+            wire=True,
+        ),
+    ),
+    "a node by TLS": (
+        Row(
+            QUERY,
+            "E",
+            (STORED_QUERY, dmp("TD3.1")),
+            SUBMITTED_BY_TLS,
+            (patient(), query(STORED_QUERY)),
+            rule=by_node("TD3.1"),
+            wire=True,
+        ),
+    ),
+    "nobody known": (
+        Row(
+            SECURITY_ALERT,
+            "E",
+            (NODE_AUTHENTICATION, ("ITI-18", "IHE Transactions", "ITI-18")),
+            reported(SUBMITTED),
+            outcome=8,
+            rule=("authentification", "", ""),
+            told="wsse:UnsupportedSecurityToken: wsse:Security: expected a SAML 2.0 assertion, got another token",
+            wire=True,
+        ),
+    ),
+    "an action that nobody serves": (
+        Row(
+            SECURITY_ALERT,
+            "E",
+            (NODE_AUTHENTICATION,),
+            reported(SUBMITTED),
+            outcome=8,
+            rule=("authentification", "", ""),
+            told="expected a wsa:Action that this endpoint serves, got urn:example:DoSomething",
+            wire=True,
+        ),
+    ),
+}
