@@ -1,5 +1,7 @@
 """The audit log as the history of a DMP reads it: newest first, from any place on, by index.
 
+Only this server's own events belong: what other nodes report has a log, and no history.
+
 Source: ITI TF-1 9.1; GIE SESAM-Vitale, PDT-INF-527 v1.7 (historique des accès).
 """
 
@@ -14,12 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from audit.event import Outcome
-from audit.store import EVENT, instant_text, unavailable_on_failure
+from audit.store import OWN, instant_text, unavailable_on_failure
+from audit.tables import EVENT
 from audit.trace import About, Place, Trace
 
 _COLUMNS = tuple(EVENT.c[field.name] for field in fields(Trace))
 _PLACE = (EVENT.c.instant, EVENT.c.sequence)
-_NEWEST = sa.select(*_COLUMNS).order_by(*(column.desc() for column in _PLACE))
+_NEWEST = sa.select(*_COLUMNS).where(EVENT.c.origin == OWN).order_by(*(column.desc() for column in _PLACE))
 
 
 class AuditReader:
@@ -34,8 +37,9 @@ class AuditReader:
 
     def place(self, event_id: str) -> Place | None:
         """Where the event of that id stands; None when there is none."""
+        query = sa.select(*_PLACE).where(EVENT.c.id == event_id, EVENT.c.origin == OWN)
         with unavailable_on_failure():
-            row = self._connection.execute(sa.select(*_PLACE).where(EVENT.c.id == event_id)).one_or_none()
+            row = self._connection.execute(query).one_or_none()
         return (datetime.fromisoformat(row.instant), row.sequence) if row else None
 
     def traces(

@@ -1,17 +1,15 @@
-"""The audit log's rows: append only, chained so that no change stays unseen.
+"""The audit log's rows: append only, each a leaf of one Merkle tree, so that no change stays unseen.
 
-Each row's hash covers the hash before it, its sequence number, its columns and the exact bytes of its message; one row
-of `audit_head` holds the last. Altering, removing, inserting or exchanging rows breaks the chain where it was done. Who
-can write the whole database can also write a new chain: note `head()` elsewhere, and give it to `verify`.
+`append` is the only way in. Whoever can write the whole database can also make the tree anew: signed heads, and
+witnesses that keep them elsewhere, show that (`audit.heads`).
 
-Source: ITI TF-1 9.1 (ATNA); PGSSI-S, référentiel d'imputabilité; FIPS 180-4 (SHA-256).
+Source: ITI TF-1 9.1 (ATNA); PGSSI-S, référentiel d'imputabilité; RFC 9162 §2.1.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,88 +20,38 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import AuditUnavailable
 from audit.event import Event, ObjectKind, Outcome
+from audit.merkle import Frontier
 from audit.message import printable
+from audit.received import Received
+from audit.record import NUMBERS, TEXTS, record_leaf
+from audit.tables import EVENT, HEAD, LEVELS, NODE
+from audit.transactions import transaction_of
 from identities.requester import PatientId
 
-CHAIN = b"dmp-audit-1"  # what is hashed and how; another chain format gets another name
-GENESIS = "0" * 64
-BATCH = 500  # rows fetched at once while verifying
+OWN, DICOM = "", "dicom"  # origin and format of this server's own events
+BATCH = 500  # dossiers asked for at once
 
-METADATA = sa.MetaData()
-
-EVENT = sa.Table(
-    "audit_event",
-    METADATA,
-    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("id", sa.String(64), nullable=False, unique=True),
-    sa.Column("instant", sa.String(27), nullable=False),  # ISO 8601, UTC, microseconds: sorts as text
-    sa.Column("request_id", sa.Text, nullable=False),
-    sa.Column("transaction", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("outcome", sa.Integer, nullable=False),
-    sa.Column("dossier", sa.String(64), nullable=False),
-    sa.Column("patient_value", sa.Text, nullable=False),
-    sa.Column("patient_authority", sa.Text, nullable=False),
-    sa.Column("requester_id", sa.Text, nullable=False),
-    sa.Column("requester_name", sa.Text, nullable=False),
-    sa.Column("profession", sa.Text, nullable=False),
-    sa.Column("specialty", sa.Text, nullable=False),
-    sa.Column("structure_id", sa.Text, nullable=False),
-    sa.Column("authentication", sa.Text, nullable=False),
-    sa.Column("mode_acces", sa.Text, nullable=False),
-    sa.Column("motif", sa.Text, nullable=False),
-    sa.Column("secret_connection", sa.Boolean, nullable=False),
-    sa.Column("operator", sa.Text, nullable=False),
-    sa.Column("client_address", sa.Text, nullable=False),
-    sa.Column("rule", sa.Text, nullable=False),
-    sa.Column("rule_table", sa.Text, nullable=False),
-    sa.Column("rule_version", sa.Text, nullable=False),
-    sa.Column("rule_row", sa.Text, nullable=False),
-    sa.Column("explanation", sa.Text, nullable=False),
-    sa.Column("documents", sa.Text, nullable=False),  # JSON list of uniqueIds
-    sa.Column("submission_sets", sa.Text, nullable=False),  # JSON list of uniqueIds
-    sa.Column("message", sa.LargeBinary, nullable=False),  # the audit message, exactly
-    sa.Column("previous", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-    sa.Index("audit_event_dossier", "dossier", "instant", "sequence"),
-    sa.Index("audit_event_patient", "patient_value", "patient_authority", "dossier", "instant", "sequence"),
-    sa.Index("audit_event_requester", "requester_id", "dossier", "instant"),
-)
-
-HEAD = sa.Table(
-    "audit_head",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-)
-
-_CHAINED = tuple(column.name for column in EVENT.columns if column.name not in {"message", "previous", "hash"})
-
-_SELECT_HEAD = sa.select(HEAD.c.sequence, HEAD.c.hash).where(HEAD.c.id == 1)
+_SELECT_HEAD = sa.select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1)
 _LOCK_HEAD = _SELECT_HEAD.with_for_update()  # PostgreSQL: one appender at a time; SQLite has BEGIN IMMEDIATE
-_FIRST_HEAD = sa.text("INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, :hash) ON CONFLICT DO NOTHING")
-_MOVE_HEAD = sa.update(HEAD).where(HEAD.c.id == 1).values(sequence=sa.bindparam("last"), hash=sa.bindparam("last_hash"))
+_FIRST_HEAD = sa.text("INSERT INTO audit_head (id, size, frontier) VALUES (1, 0, :frontier) ON CONFLICT DO NOTHING")
+_MOVE_HEAD = sa.update(HEAD).where(HEAD.c.id == 1).values(size=sa.bindparam("moved"), frontier=sa.bindparam("hashes"))
 _INSERT = sa.insert(EVENT)
-_IN_ORDER = sa.select(EVENT).order_by(EVENT.c.sequence)
-_DONE = EVENT.c.outcome == Outcome.SUCCESS.value
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of the chain: how many events there are, and the hash of the last."""
-
-    sequence: int
-    hash: str
+_INSERT_NODE = sa.insert(NODE)
+_DONE = sa.and_(EVENT.c.outcome == Outcome.SUCCESS.value, EVENT.c.origin == OWN)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One row of the log. `message` is the DICOM audit message; the rest is what lists show and searches use."""
+    """One row of the log. `message` is the audit message, exactly; the rest is what lists show and searches use."""
 
     sequence: int
     id: str
     instant: datetime
+    recorded: datetime
+    origin: str
+    format: str
+    source_id: str
+    event_code: str
     request_id: str
     transaction: str
     action: str
@@ -129,8 +77,7 @@ class AuditRecord:
     documents: tuple[str, ...]
     submission_sets: tuple[str, ...]
     message: bytes
-    previous: str
-    hash: str
+    leaf: bytes
 
 
 class AuditStore:
@@ -139,24 +86,23 @@ class AuditStore:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def append(self, event: Event, message: bytes) -> Head:
-        """Writes `event` with its message at the end of the chain; durable when the transaction is.
+    def append(self, event: Event, message: bytes, source_id: str = "") -> None:
+        """Writes `event` with its message at the end of the log; durable when the transaction is.
 
         Other appenders wait until this transaction ends: append last, and commit.
         """
-        with unavailable_on_failure():
-            head = self._locked_head()
-            row = {"sequence": head.sequence + 1, **_columns(event)}
-            moved = Head(head.sequence + 1, _hash(head.hash, row, message))
-            self._connection.execute(_INSERT, {**row, "message": message, "previous": head.hash, "hash": moved.hash})
-            self._connection.execute(_MOVE_HEAD, {"last": moved.sequence, "last_hash": moved.hash})
-        return moved
+        self._append({**_columns(event), "source_id": source_id}, message)
 
-    def head(self) -> Head:
-        """The end of the chain; sequence 0 while there is no event."""
+    def append_received(self, received: Received) -> str:
+        """Writes an audit message of another node at the end of the log, and gives the id it is found by here."""
+        self._append(_received_columns(received), received.message)
+        return received.id
+
+    def head(self) -> Frontier:
+        """The tree over all events, as the last append left it; of size 0 while there is no event."""
         with unavailable_on_failure():
             row = self._connection.execute(_SELECT_HEAD).one_or_none()
-        return Head(row.sequence, row.hash) if row else Head(0, GENESIS)
+            return _frontier(row) if row else Frontier()
 
     def get(self, event_id: str) -> AuditRecord | None:
         """The event of that id."""
@@ -198,7 +144,7 @@ class AuditStore:
         return tuple(_record(row) for row in rows)
 
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> dict[str, datetime]:
-        """When that requester last did something in each of these dossiers, by key; refusals do not count."""
+        """When that requester last did something here in each of these dossiers, by key; refusals do not count."""
         last = sa.select(EVENT.c.dossier, sa.func.max(EVENT.c.instant)).group_by(EVENT.c.dossier)
         found: dict[str, str] = {}
         with unavailable_on_failure():
@@ -223,33 +169,31 @@ class AuditStore:
                 found[each] = max(instant, found.get(each, ""))
         return {each: datetime.fromisoformat(instant) for each, instant in found.items()}
 
-    def verify(self, witness: Head | None = None) -> int | None:
-        """The sequence number of the first event that is not as it was written, or is missing; None when all are.
-
-        `witness` is a `head()` noted earlier, elsewhere. Reads the whole log, a batch at a time.
-        """
+    def _append(self, columns: Mapping[str, Any], message: bytes) -> None:
         with unavailable_on_failure():
-            marks = [self.head()] if witness is None else [self.head(), witness]
-            last = Head(0, GENESIS)
-            with self._connection.execution_options(yield_per=BATCH).execute(_IN_ORDER) as rows:
-                for row in rows.mappings():
-                    here = Head(last.sequence + 1, _hash(last.hash, row, row["message"]))
-                    if Head(row["sequence"], row["hash"]) != here or row["previous"] != last.hash:
-                        return here.sequence
-                    if any(mark.sequence == here.sequence and mark != here for mark in marks):
-                        return here.sequence
-                    last = here
-            if any(mark.sequence > last.sequence for mark in marks):
-                return last.sequence + 1  # the end was cut off
-            end = self.head()
-            return end.sequence + 1 if last.sequence > end.sequence else None
+            head = self._locked_head()
+            row = {"sequence": head.size + 1, **columns}
+            leaf = record_leaf([row[name] for name in NUMBERS], [row[name] for name in TEXTS], message)
+            moved, ended = head.grown(leaf)
+            self._connection.execute(_INSERT, {**row, "message": message, "leaf": leaf})
+            for level in LEVELS[: sum(level < len(ended) for level in LEVELS)]:
+                node = {"level": level, "index": (moved.size >> level) - 1, "hash": ended[level]}
+                self._connection.execute(_INSERT_NODE, node)
+            self._connection.execute(_MOVE_HEAD, {"moved": moved.size, "hashes": moved.joined()})
 
-    def _locked_head(self) -> Head:
+    def _locked_head(self) -> Frontier:
         row = self._connection.execute(_LOCK_HEAD).one_or_none()
         if row is None:
-            self._connection.execute(_FIRST_HEAD, {"hash": GENESIS})
+            self._connection.execute(_FIRST_HEAD, {"frontier": b""})
             row = self._connection.execute(_LOCK_HEAD).one()
-        return Head(row.sequence, row.hash)
+        return _frontier(row)
+
+
+def _frontier(row: sa.Row[int, bytes]) -> Frontier:
+    try:
+        return Frontier.read(row.size, row.frontier)
+    except ValueError as error:
+        raise AuditUnavailable("the hashes of a tree in audit_head", str(error)) from error
 
 
 @contextmanager
@@ -266,6 +210,9 @@ def _columns(event: Event) -> dict[str, Any]:
     call, patient, requester = event.call, event.patient, event.requester
     texts = {
         "id": event.id,
+        "origin": OWN,
+        "format": DICOM,
+        "event_code": transaction_of(event).event_id.code,
         "request_id": call.request_id,
         "transaction": call.transaction,
         "action": event.action,
@@ -291,15 +238,52 @@ def _columns(event: Event) -> dict[str, Any]:
         "submission_sets": _ids(event, ObjectKind.SUBMISSION_SET),
     }
     return {
-        **{name: printable(text) for name, text in texts.items()},
+        **_as_texts(texts),
         "instant": instant_text(event.instant),
+        "recorded": instant_text(event.instant),
         "outcome": event.outcome.value,
         "secret_connection": requester.secret_connection if requester else False,
     }
 
 
+def _received_columns(received: Received) -> dict[str, Any]:
+    """The same of an audit message of another node: what it does not say is empty."""
+    patient = received.patient
+    texts = {
+        "id": received.id,
+        "origin": received.origin,
+        "format": received.format,
+        "source_id": received.source_id,
+        "event_code": received.event_code,
+        "transaction": received.transaction,
+        "patient_value": patient.value if patient else "",
+        "patient_authority": patient.authority if patient else "",
+        "requester_id": received.requester_id,
+        "requester_name": received.requester_name,
+        "client_address": received.client_address,
+        "documents": _json(received.documents),
+        "submission_sets": _json(received.submission_sets),
+    }
+    return {
+        **dict.fromkeys(TEXTS, ""),
+        **_as_texts(texts),
+        "instant": instant_text(received.instant),
+        "recorded": instant_text(received.recorded),
+        "outcome": received.outcome.value,
+        "secret_connection": False,
+    }
+
+
+def _as_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: printable(text) for name, text in texts.items()}
+
+
 def _ids(event: Event, kind: ObjectKind) -> str:
-    return json.dumps([subject.id for subject in event.objects if subject.kind is kind], ensure_ascii=False)
+    return _json([subject.id for subject in event.objects if subject.kind is kind])
+
+
+def _json(ids: Sequence[str]) -> str:
+    return json.dumps(ids, ensure_ascii=False)
 
 
 def instant_text(instant: datetime) -> str:
@@ -307,25 +291,12 @@ def instant_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _hash(previous: str, row: Any, message: bytes) -> str:
-    """SHA-256 of the chain's name, the hash before, the columns in order as JSON, and the message.
-
-    The columns begin with the sequence number. Lengths stand before what varies in length, so that no two events share
-    an input.
-    """
-    columns = json.dumps([row[name] for name in _CHAINED], ensure_ascii=False, separators=(",", ":")).encode()
-    digest = hashlib.sha256(CHAIN + bytes.fromhex(previous))
-    for part in (columns, message):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.hexdigest()
-
-
 def _record(row: sa.Row[Any]) -> AuditRecord:
     columns = dict(row._mapping)
     value, authority = columns.pop("patient_value"), columns.pop("patient_authority")
     columns["patient"] = PatientId(value, authority) if value else None
-    columns["instant"] = datetime.fromisoformat(columns["instant"])
+    for name in ("instant", "recorded"):
+        columns[name] = datetime.fromisoformat(columns[name])
     columns["outcome"] = Outcome(columns["outcome"])
     for name in ("documents", "submission_sets"):
         columns[name] = tuple(json.loads(columns[name]))

@@ -26,7 +26,7 @@ class AuditTrail:
             message = write_message(event, site=self._source)
         except AuditMessageError as error:
             raise AuditUnavailable(error.expected, error.got) from error
-        self._store.append(event, message)
+        self._store.append(event, message, self._source.source_id)
 
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> Mapping[str, datetime]:
         """When that requester last did something in each of these dossiers, by key. Raises AuditUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from audit.event import Call, Outcome
 from audit.store import AuditRecord, AuditStore
+from audit.verification import Verification, verify
 from identities.requester import PatientId
 from server.commands import (
     NOTHING_FOUND,
@@ -88,24 +90,33 @@ def show_event(
             record = AuditStore(connection).get(event_id)
         if record is None:
             raise NotFoundError(f"event: expected the id of an event, got {event_id}")
-        value = {**_line(record), "message": record.message.decode(), "hash": record.hash, "previous": record.previous}
+        value = {**_line(record), "message": record.message.decode(errors="replace"), "leaf": record.leaf.hex()}
         show(as_json, value, lambda: _print_whole(value))
 
 
-@app.command()
-def verify(home: Home = None, as_json: Json = False) -> None:
-    """Check the chain of hashes of the whole log. Exit code 1 when an event was changed or is missing."""
+@app.command("verify")
+def verify_log(home: Home = None, as_json: Json = False) -> None:
+    """Make the tree of the whole log again. Exit code 1 when an event was changed or is missing."""
     with answering(as_json), opened(home) as house:
         house.record("operator", ACT, operator())
         with house.database.transaction() as connection:
-            store = AuditStore(connection)
-            broken, head = store.verify(), store.head()
-        intact = broken is None
-        whole, torn = f"{head.sequence} événements, chaîne intacte ({head.hash}).", f"Rupture à l'événement {broken}."
-        value = {"intact": intact, "events": head.sequence, "hash": head.hash, "broken_at": broken}
-        show(as_json, value, lambda: typer.echo(whole if intact else torn))
-        if not intact:
+            found = verify(connection)
+        value = {
+            "intact": found.intact,
+            "events": found.size,
+            "root": base64.b64encode(found.root).decode(),
+            "findings": [{"kind": each.kind.value, "first": each.first, "last": each.last} for each in found.findings],
+        }
+        show(as_json, value, lambda: _print_verification(found))
+        if not found.intact:
             raise typer.Exit(1)
+
+
+def _print_verification(found: Verification) -> None:
+    if found.intact:
+        typer.echo(f"{found.size} événements, journal intact.")
+    for each in found.findings:
+        typer.echo(f"{each.kind.value} : événements {each.first} à {each.last}.")
 
 
 def records_of(

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from audit.store import METADATA as AUDIT
+from audit.tables import METADATA as AUDIT
 from habilitations.store import METADATA as RIGHTS
 from identities.store import METADATA as IDENTITIES
 from registry.store import METADATA as REGISTRY

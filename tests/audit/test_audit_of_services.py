@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from audit.event import AuditObject, Event, ObjectKind, Outcome
 from audit.message import write_message
-from audit.store import METADATA, AuditStore
+from audit.store import AuditStore
+from audit.tables import METADATA
 from audit.trail import AuditTrail
 from identities.requester import Requester
 from schemas.xml import parse

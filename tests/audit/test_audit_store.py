@@ -1,4 +1,4 @@
-"""The chain of the audit log: append only, one chain for all appenders, and every tampering found where it was done."""
+"""The rows of the audit log: append only, one tree for all appenders, and every tampering found where it was done."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ import sqlalchemy as sa
 
 from audit.errors import AuditUnavailable
 from audit.event import Event, Outcome
+from audit.merkle import Frontier
 from audit.message import write_message
-from audit.store import EVENT, GENESIS, HEAD, METADATA, AuditStore, Head
+from audit.received import Received
+from audit.store import AuditStore
+from audit.tables import EVENT, HEAD, METADATA, NODE, RUN
 from audit.trail import AuditTrail
+from audit.verification import verify as verify_rows
 from identities.requester import PatientId
 from tests.audit.events import (
     INSTANT,
@@ -49,9 +53,11 @@ def record(database: sa.Engine, *events: Event) -> None:
             AuditTrail(AuditStore(connection), SOURCE).append(event)
 
 
-def verify(database: sa.Engine, witness: Head | None = None) -> int | None:
+def verify(database: sa.Engine) -> int | None:
+    """The sequence number of the first event that is not as it was written, or is missing; None when all are."""
     with database.begin() as connection:
-        return AuditStore(connection).verify(witness)
+        found = verify_rows(connection).findings
+    return min(each.first for each in found) if found else None
 
 
 def test_what_is_recorded_is_read_back(database: sa.Engine) -> None:
@@ -60,7 +66,8 @@ def test_what_is_recorded_is_read_back(database: sa.Engine) -> None:
         found = AuditStore(connection).get("event-iti41")
     assert found is not None
     assert found.message == write_message(SUBMISSION, site=SOURCE)
-    assert (found.sequence, found.previous) == (1, GENESIS)
+    assert (found.sequence, found.origin, found.format, found.source_id) == (1, "", "dicom", "dmp-1")
+    assert (found.recorded, found.event_code) == (INSTANT, "110107")
     assert (found.instant, found.transaction, found.action) == (INSTANT, "ITI-41", "TD2.1")
     assert (found.outcome, found.dossier, found.patient) == (Outcome.SUCCESS, "dossier-1", PATIENT)
     assert (found.requester_id, found.requester_name, found.profession) == ("899900063480", "EXEMPLE Zoé", "10")
@@ -130,10 +137,10 @@ def test_rolling_back_leaves_neither_event_nor_gap(database: sa.Engine) -> None:
     with database.begin() as connection:
         store = AuditStore(connection)
         assert [found.sequence for found in store.list()] == [2, 1]
-        assert store.verify() is None
+    assert verify(database) is None
 
 
-def test_several_events_of_one_transaction_are_chained(database: sa.Engine) -> None:
+def test_several_events_of_one_transaction_are_leaves_of_one_tree(database: sa.Engine) -> None:
     with database.begin() as connection:
         trail = AuditTrail(AuditStore(connection), SOURCE)
         trail.append(OPENING)
@@ -147,13 +154,13 @@ def test_hostile_text_is_recorded(database: sa.Engine) -> None:
     with database.begin() as connection:
         (found,) = AuditStore(connection).list()
         assert (found.explanation, found.request_id) == ("a\ufffdb\ufffdc", "\ufffd")
-        assert AuditStore(connection).verify() is None
+    assert verify(database) is None
 
 
 def test_an_empty_log_is_whole(database: sa.Engine) -> None:
     assert verify(database) is None
     with database.begin() as connection:
-        assert AuditStore(connection).head() == Head(0, GENESIS)
+        assert AuditStore(connection).head() == Frontier()
 
 
 Tamper = Callable[[sa.Connection], object]
@@ -169,7 +176,7 @@ def _delete(sequence: int) -> Tamper:
 
 def _insert_copy(connection: sa.Connection) -> None:
     row = dict(connection.execute(sa.select(EVENT).where(EVENT.c.sequence == 5)).mappings().one())
-    connection.execute(sa.insert(EVENT).values({**row, "sequence": 6, "id": "forged", "previous": row["hash"]}))
+    connection.execute(sa.insert(EVENT).values({**row, "sequence": 6, "id": "forged"}))
 
 
 def _swap(connection: sa.Connection) -> None:
@@ -193,8 +200,7 @@ def _close_gap(connection: sa.Connection) -> None:
         (_alter("instant", "2026-01-01T00:00:00.000000Z"), 3),
         (_alter("secret_connection", True), 3),
         (_alter("documents", "[]"), 3),
-        (_alter("previous", "f" * 64), 3),
-        (_alter("hash", "f" * 64), 3),
+        (_alter("leaf", b"f" * 32), 3),
         (_delete(1), 1),
         (_delete(3), 3),
         (_delete(5), 5),
@@ -203,9 +209,9 @@ def _close_gap(connection: sa.Connection) -> None:
         (_swap, 2),
         (lambda connection: connection.execute(sa.delete(EVENT)), 1),
         (lambda connection: connection.execute(sa.delete(HEAD)), 1),
-        (lambda connection: connection.execute(sa.update(HEAD).values(hash="f" * 64)), 5),
-        (lambda connection: connection.execute(sa.update(HEAD).values(sequence=9)), 6),
-        (lambda connection: connection.execute(sa.update(HEAD).values(sequence=4)), 4),
+        (lambda connection: connection.execute(sa.update(HEAD).values(frontier=b"f" * 64)), 1),
+        (lambda connection: connection.execute(sa.update(HEAD).values(size=9)), 6),
+        (lambda connection: connection.execute(sa.update(HEAD).values(size=3)), 4),
     ],
     ids=[
         "message",
@@ -215,8 +221,7 @@ def _close_gap(connection: sa.Connection) -> None:
         "instant",
         "secret connection",
         "documents",
-        "previous",
-        "hash",
+        "leaf",
         "first deleted",
         "middle deleted",
         "last deleted",
@@ -238,47 +243,19 @@ def test_tampering_is_found_where_it_was_done(database: sa.Engine, tamper: Tampe
     assert verify(database) == broken
 
 
-def test_every_column_that_says_something_is_chained(database: sa.Engine) -> None:
+def test_every_column_that_says_something_is_in_the_leaf(database: sa.Engine) -> None:
     record(database, REFUSAL)
     for column in EVENT.columns:
-        if column.name in {"sequence", "outcome", "secret_connection", "message"}:
+        if column.name in {"sequence", "outcome", "secret_connection", "message", "leaf"}:
             continue  # numbers and bytes: above
         with database.connect() as connection:
             connection.execute(sa.update(EVENT).values({column.name: "forged"}))
-            assert AuditStore(connection).verify() == 1, column.name
+            assert [each.first for each in verify_rows(connection).findings] == [1], column.name
             connection.rollback()
 
 
-def _forge(database: sa.Engine, events: tuple[Event, ...]) -> None:
-    """A whole new chain, by somebody who can write everything and knows how the hash is made."""
-    with database.begin() as connection:
-        connection.execute(sa.delete(EVENT))
-        connection.execute(sa.delete(HEAD))
-    record(database, *events)
-
-
-def test_a_chain_written_anew_is_found_by_a_witness_only(database: sa.Engine) -> None:
-    record(database, SUBMISSION, SEARCH, OPENING)
-    with database.begin() as connection:
-        witness = AuditStore(connection).head()
-    record(database, REFUSAL)
-    assert verify(database, witness) is None
-    _forge(database, (SUBMISSION, replace(SEARCH, objects=()), OPENING, REFUSAL))
-    assert verify(database) is None
-    assert verify(database, witness) == 3
-
-
-def test_a_log_cut_short_of_the_witness_is_found(database: sa.Engine) -> None:
-    record(database, *HISTORY)
-    with database.begin() as connection:
-        witness = AuditStore(connection).head()
-    _forge(database, HISTORY[:3])
-    assert verify(database) is None
-    assert verify(database, witness) == 4
-
-
-def test_the_chain_never_forks(database: sa.Engine) -> None:
-    """Appenders at once, some of which give up, from an empty log on: one chain without gaps."""
+def test_the_log_never_forks(database: sa.Engine) -> None:
+    """Appenders at once, some of which give up, from an empty log on: one tree without gaps."""
     threads, each = 6, 8
     start = threading.Barrier(threads)
     failures: list[BaseException] = []
@@ -303,26 +280,70 @@ def test_the_chain_never_forks(database: sa.Engine) -> None:
     for worker in workers:
         worker.join()
     assert failures == []
+    assert verify(database) is None
     with database.begin() as connection:
-        assert AuditStore(connection).verify() is None
-        assert AuditStore(connection).head().sequence == threads * each * 3 // 4
+        assert AuditStore(connection).head().size == threads * each * 3 // 4
 
 
-def test_the_format_of_the_chain_is_fixed(database: sa.Engine) -> None:
-    """An archive of today must verify tomorrow: the hash, made here by hand."""
+def test_the_format_of_a_record_is_fixed(database: sa.Engine) -> None:
+    """An archive of today must verify tomorrow: the leaf, made here by hand."""
     with database.begin() as connection:
-        head = AuditStore(connection).append(REFUSAL, b"<AuditMessage/>")
+        AuditStore(connection).append(REFUSAL, b"<AuditMessage/>", "dmp-1")
+        head = AuditStore(connection).head()
     columns = (
-        '[1,"event-refusal","2026-11-22T16:56:12.345678Z","request-1","ITI-43","TD3.2",4,"dossier-2",'
-        '"279035121518989","1.2.250.1.213.1.4.10","899900063480","EXEMPLE Zoé","10","SM26","10B0000001","DIRECTE",'
-        '"normal","",false,"","192.0.2.7","matrice","matrice_habilitation","2023-10-26","podologue × 34112-3",'
-        '"La profession de podologue ne donne pas accès à ce type de document.",'
-        '"[\\"1.2.250.1.213.1.1.9^LETTER-1\\"]","[]"]'
-    ).encode()
-    message = b"<AuditMessage/>"
-    by_hand = b"dmp-audit-1" + bytes(32)
-    by_hand += len(columns).to_bytes(8, "big") + columns + len(message).to_bytes(8, "big") + message
-    assert head == Head(1, hashlib.sha256(by_hand).hexdigest())
+        *("1", "4", "0", "event-refusal", "2026-11-22T16:56:12.345678Z", "2026-11-22T16:56:12.345678Z", "", "dicom"),
+        *("dmp-1", "110106", "request-1", "ITI-43", "TD3.2", "dossier-2", "279035121518989", "1.2.250.1.213.1.4.10"),
+        *("899900063480", "EXEMPLE Zoé", "10", "SM26", "10B0000001", "DIRECTE", "normal", "", "", "192.0.2.7"),
+        *("matrice", "matrice_habilitation", "2023-10-26", "podologue × 34112-3"),
+        *("La profession de podologue ne donne pas accès à ce type de document.",),
+        *('["1.2.250.1.213.1.1.9^LETTER-1"]', "[]"),
+    )
+    record = "\x1f".join(columns).encode() + b"\x1e<AuditMessage/>"
+    assert head == Frontier(1, (hashlib.sha256(b"\x00" + record).digest(),))
+
+
+def test_a_message_of_another_node_is_kept_as_it_came(database: sa.Engine) -> None:
+    message = b"\x00\x1e\x1f\xff<AuditMessage"
+    received = Received(
+        message=message,
+        format="other",
+        origin="CN=node\x1f",
+        recorded=INSTANT,
+        instant=INSTANT - timedelta(hours=1),
+        id="received-1",
+        transaction="ITI-43",
+        event_code="110107",
+        source_id="their source",
+        outcome=Outcome.MINOR_FAILURE,
+        patient=PATIENT,
+        requester_id=OPENING.requester.id_nat if OPENING.requester else "",
+        requester_name="URGENCE Ali",
+        client_address="192.0.2.9",
+        documents=(LETTER.id,),
+        submission_sets=(),
+    )
+    with database.begin() as connection:
+        store = AuditStore(connection)
+        assert store.append_received(received) == "received-1"
+        found = store.get("received-1")
+    assert found is not None
+    assert (found.message, found.origin, found.format) == (message, "CN=node\ufffd", "other")
+    assert (found.instant, found.recorded) == (received.instant, INSTANT)
+    assert (found.source_id, found.event_code, found.outcome) == ("their source", "110107", Outcome.MINOR_FAILURE)
+    assert (found.patient, found.documents, found.dossier) == (PATIENT, (LETTER.id,), "")
+    assert verify(database) is None
+
+
+def test_roots_of_whole_runs_are_kept(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        store = AuditStore(connection)
+        for number in range(2 * RUN + 3):
+            store.append(replace(SEARCH, id=f"event-{number}"), b"")
+        nodes = connection.execute(sa.select(NODE).order_by(NODE.c.index)).all()
+        assert [(node.level, node.index) for node in nodes] == [(8, 0), (8, 1)]
+        whole, *_ = store.head().hashes
+        assert hashlib.sha256(b"\x01" + nodes[0].hash + nodes[1].hash).digest() == whole
+    assert verify(database) is None
 
 
 def test_a_log_that_cannot_be_written_is_said_so(engine: sa.Engine) -> None:

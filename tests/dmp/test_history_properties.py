@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from audit.event import AuditObject, Event, ObjectKind, Outcome
 from audit.reading import AuditReader
-from audit.store import METADATA, AuditStore
+from audit.store import AuditStore
+from audit.tables import METADATA
 from audit.trail import AuditTrail
 from dmp.sentences import ENTERED
 from dmp.traces import Reader, Seen, Sight

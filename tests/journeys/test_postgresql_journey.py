@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit.store import AuditStore
+from audit.verification import verify
 from conformance.lps.soap import LpsError
 from server.demo.paper import Paper, write
 from server.demo.people import PATIENTS
@@ -42,6 +42,6 @@ def test_the_main_job_on_postgresql(postgresql_url: str, tmp_path: Path) -> None
             with ThreadPoolExecutor(4) as threads:
                 assert sum(threads.map(replace, others)) == 1, "one of eight parallel replacements wins"
             with village.house() as house, house.database.transaction() as connection:
-                assert AuditStore(connection).verify() is None
+                assert verify(connection).findings == ()
         finally:
             village.stop()

@@ -43,7 +43,7 @@ def test_health_leaves_nothing_behind(settings: Settings) -> None:
 
     client(settings).get("/healthz")
     with connect(settings.database_url, threads=1).transaction() as connection:
-        assert AuditStore(connection).head().sequence == 0
+        assert AuditStore(connection).head().size == 0
     assert not any((settings.documents / "incoming").iterdir())
 
 

@@ -286,9 +286,9 @@ def test_the_audit_log_is_filtered_by_time_and_outcome(home: list[str], suzanne:
     assert dmp("audit", "list", "--patient", suzanne, "--since", "yesterday", *home).exit_code == 2
 
 
-def test_the_chain_of_the_audit_log_is_verified(home: list[str], suzanne: str, folder: Path) -> None:
+def test_the_tree_of_the_audit_log_is_verified(home: list[str], suzanne: str, folder: Path) -> None:
     assert answer("audit", "verify", *home)["intact"] is True
-    assert "intacte" in dmp("audit", "verify", *home).stdout
+    assert "intact" in dmp("audit", "verify", *home).stdout
 
 
 def test_an_event_that_is_not_there_is_not_found(home: list[str]) -> None:

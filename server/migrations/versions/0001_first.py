@@ -273,9 +273,14 @@ def _habilitations() -> None:
 def _audit() -> None:
     op.create_table(
         "audit_event",
-        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sequence", KEY, autoincrement=False, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("instant", sa.String(length=27), nullable=False),
+        sa.Column("recorded", sa.String(length=27), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("event_code", sa.Text(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("transaction", sa.Text(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
@@ -302,8 +307,7 @@ def _audit() -> None:
         sa.Column("documents", sa.Text(), nullable=False),
         sa.Column("submission_sets", sa.Text(), nullable=False),
         sa.Column("message", sa.LargeBinary(), nullable=False),
-        sa.Column("previous", sa.String(length=64), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("leaf", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("id"),
     )
@@ -317,9 +321,16 @@ def _audit() -> None:
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "audit_node",
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(32), nullable=False),
+        sa.PrimaryKeyConstraint("level", "index"),
     )
 
 
