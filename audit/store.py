@@ -108,14 +108,14 @@ class AuditStore:
         """The event of that id."""
         with unavailable_on_failure():
             row = self._connection.execute(sa.select(EVENT).where(EVENT.c.id == event_id)).one_or_none()
-        return _record(row) if row else None
+        return record_of(row) if row else None
 
     def beginning_with(self, start: str, *, limit: int = 2) -> tuple[AuditRecord, ...]:
         """The first `limit` events whose id begins with `start`."""
         query = sa.select(EVENT).where(EVENT.c.id.startswith(start, autoescape=True)).order_by(EVENT.c.sequence)
         with unavailable_on_failure():
             rows = self._connection.execute(query.limit(limit)).all()
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of(row) for row in rows)
 
     def list(
         self,
@@ -141,7 +141,7 @@ class AuditStore:
             query = query.where(EVENT.c.outcome == outcome.value)
         with unavailable_on_failure():
             rows = self._connection.execute(query).all()
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of(row) for row in rows)
 
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> dict[str, datetime]:
         """When that requester last did something here in each of these dossiers, by key; refusals do not count."""
@@ -291,7 +291,8 @@ def instant_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _record(row: sa.Row[Any]) -> AuditRecord:
+def record_of(row: sa.Row[Any]) -> AuditRecord:
+    """A row of the log as a record."""
     columns = dict(row._mapping)
     value, authority = columns.pop("patient_value"), columns.pop("patient_authority")
     columns["patient"] = PatientId(value, authority) if value else None
