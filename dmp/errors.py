@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.event import Outcome
 from registry.errors import Finding
+from schemas.errors import UnexpectedError
 
 
 class AccessRefused(Exception):
@@ -27,8 +28,8 @@ class GestionError(ValueError):
     data."""
 
 
-class ServiceUnavailable(Exception):
-    """The house cannot work now: its database is full, gone or failing. Nothing was done, nothing may be answered."""
+class ServiceUnavailable(UnexpectedError):
+    """The house cannot work now: its database is full, gone or failing. Nothing may be answered but that."""
 
 
 class PrintingError(Exception):

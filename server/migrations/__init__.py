@@ -19,11 +19,12 @@ from identities.store import METADATA as IDENTITIES
 from registry.store import METADATA as REGISTRY
 from repository.store import METADATA as REPOSITORY
 from server.database import Database, connect
+from server.health import METADATA as HEALTH
 from server.outbox import METADATA as OUTBOX
 from server.replay import METADATA as REPLAY
 from server.settings import Settings
 
-METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX)
+METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX, HEALTH)
 CONNECTION = "connection"  # attribute of the alembic configuration by which env.py gets its connection
 
 
