@@ -1,7 +1,7 @@
 """Whether this server can do its work: write the database, append to the audit log, write documents.
 
-Each is tried for real and leaves nothing behind but when that was. The answer is kept for a second, so that whoever asks
-too often costs nothing.
+Each is tried for real and leaves nothing behind but when that was. The answer is kept for a second, so that whoever
+asks too often costs nothing.
 """
 
 from __future__ import annotations
