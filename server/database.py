@@ -1,9 +1,9 @@
 """The database: one engine, and one transaction for each unit of work.
 
 SQLite: WAL, every commit on disk before it returns, one writer at a time (writers queue on a lock that the kernel hands
-over, instead of polling). PostgreSQL: READ COMMITTED. Conflicts that the database itself resolves by giving up one
-transaction leave as `BusyError`: whoever asked may ask again. A database that is full, gone, read-only or broken leaves
-as `ServiceUnavailable`; what is wrong with a statement stays what it is.
+over, instead of polling). PostgreSQL: READ COMMITTED, synchronous commits. Conflicts that the database itself resolves
+by giving up one transaction leave as `BusyError`: whoever asked may ask again. A database that is full, gone, read-only
+or broken leaves as `ServiceUnavailable`; what is wrong with a statement stays what it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +34,8 @@ SQLITE_PRAGMAS = (
     "mmap_size=1073741824",  # bytes
     "temp_store=MEMORY",
 )
+# Source: PostgreSQL 20.5.1, synchronous_commit; what is stricter (remote_apply) stays.
+SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 # Source: PostgreSQL, Appendix A: serialization_failure, deadlock_detected, lock_not_available.
 CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
 
@@ -88,7 +90,14 @@ def connect(url: str, *, threads: int) -> Database:
         pool_pre_ping=True,
         connect_args={"prepare_threshold": 1},
     )
+    sa.event.listen(engine, "connect", _durable)
     return Database(engine, nullcontext)
+
+
+def _durable(connection: Any, _record: object) -> None:
+    """A commit is on the disk before it returns, also where the role or the server is set otherwise."""
+    connection.execute(SYNCHRONOUS)
+    connection.commit()
 
 
 def sqlite_engine(url: str, threads: int) -> sa.Engine:

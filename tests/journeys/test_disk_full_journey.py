@@ -95,7 +95,7 @@ def test_a_disk_that_fills_up_under_load(kind: type, tmp_path: Path) -> None:
 
 
 def is_closed(node: Node, load: Load, *, whole: bool) -> None:
-    """Whether nothing is answered but that. A disk that is full has room for an event now and then; a limit has none."""
+    """Whether nothing else is answered. A full disk has room for an event now and then; a limit has none (`whole`)."""
     said = wait_for_health(node, 503)
     assert '"documents":"RepositoryFull"' in said or '"database":"ServiceUnavailable"' in said
     for transaction, answer in every_action(node):
