@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,11 @@ import pytest
 from doors import Answer, Doors, healthy
 from patients import Someone, posted
 
+from conformance.lps.vihf import Access
+from server.demo import background
 from server.demo.paper import Paper, write
 from server.demo.people import PATIENTS
+from tests.browser import Browser
 from tests.village import Village
 
 PATIENT = 0  # index in PATIENTS
@@ -52,6 +56,9 @@ class Settled:
         with self.village.house() as house, house.database.transaction() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
+
+
+MOTIF = "patient inconscient sous le cyprès bleu"
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +124,37 @@ def test_no_door_answers_without_an_event(settled: Settled, breaking: tuple[str,
         assert len(settled.village.audit(100_000)) == before
     wait_for_health(settled.village, 200)
     assert settled.village.lps("medecin-traitant").find(settled.doors.patient)
+
+
+# --- What was written of it all ---------------------------------------------------------------------------------------
+
+
+def test_technical_logs_hold_nothing_of_anybody(settled: Settled) -> None:
+    """After all of the above, an emergency and addresses that name people: every line is JSON, none names anybody."""
+    village, someone, patient = settled.village, settled.doors.someone, settled.doors.patient
+    village.lps("medecin").find(patient, access=Access("bris_de_glace", MOTIF))
+    doctor = Browser.of(village, "medecin-traitant")
+    assert doctor.get(f"/AccesDirect/Nowhere/{patient.ins}?nom={SUZANNE.traits.birth_family}").status == 404
+    assert doctor.get(f"/patient/documents/{settled.doors.document}").status == 303
+    people = [(each.traits.birth_family, each.traits.birth_given, each.ins) for each in PATIENTS]
+    staff = [(each.family, each.given, each.id_nat) for each in village.demo.people]
+    marks = {MOTIF, "cyprès", someone.access.login, someone.password, someone.address, *settled.secrets}
+    marks |= {word for words in (*people, *staff) for word in words if len(word) > 3}
+    written = (village.folder / background.LOG).read_text("utf-8")
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert any(line["event"] == "request" for line in lines)
+    assert any("AuditUnavailable" in line["event"] for line in lines), "what went wrong is there"
+    assert {mark for mark in marks if mark.casefold() in written.casefold()} == set()
+
+
+def test_the_number_of_a_request_joins_log_and_audit_log(settled: Settled) -> None:
+    village = settled.village
+    page = Browser.of(village, "medecin-traitant").get(f"/AccesDirect/Documents/{settled.doors.patient.ins}")
+    village.lps("medecin-traitant").find(settled.doors.patient)
+    number = page.headers["X-Request-ID"]
+    events = village.audit(100_000)
+    assert {event.action for event in events if event.request_id == number} == {"TD0.9", "TD3.1"}
+    written = (village.folder / background.LOG).read_text("utf-8")
+    logged = {json.loads(line).get("request_id") for line in written.splitlines()}
+    asked = [event for event in events if event.client_address]
+    assert asked and {event.request_id for event in asked} <= logged
