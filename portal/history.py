@@ -39,6 +39,11 @@ class Told:
     problem: str = ""
     status: int = 200
 
+    @property
+    def narrowed(self) -> dict[str, str]:
+        """The fields of the form that say something."""
+        return {name: value for name, value in self.asked.items() if value}
+
 
 def tell(given: Mapping[str, str], form: str, ask: Ask, print_: Print) -> Told | Response:
     """A page by the fields of its form, or in one of FORMS a file with all that they ask for. Raises AccessRefused."""

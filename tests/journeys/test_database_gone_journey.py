@@ -36,10 +36,11 @@ def _administer(database: Stoppable, statements: str) -> None:
             connection.execute(statement.encode())
 
 
-def test_a_database_that_crashes_under_load_and_comes_back(node: Node, database: Stoppable) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_a_database_that_crashes_under_load_and_comes_back(node: Node, database: Stoppable, times: int) -> None:
     load = Load(node)
     with load.running():
-        for _ in range(2):
+        for _ in range(times):
             kept = len(load.acknowledged)
             while len(load.acknowledged) < kept + 5:
                 load.ended.wait(0.05)

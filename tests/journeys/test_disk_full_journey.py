@@ -75,7 +75,7 @@ def limited(folder: Path) -> Iterator[Disk]:
     yield Disk(folder, False)
 
 
-@pytest.mark.parametrize("kind", [disk, limited], ids=["disk", "limit"])
+@pytest.mark.parametrize("kind", [disk, pytest.param(limited, marks=pytest.mark.long)], ids=["disk", "limit"])
 def test_a_disk_that_fills_up_under_load(kind: type, tmp_path: Path) -> None:
     with kind(tmp_path / "small") as small, connectathon(small.folder) as node:
         load = Load(node)
