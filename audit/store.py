@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +36,6 @@ _SELECT_HEAD = sa.select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1)
 _LOCK_HEAD = _SELECT_HEAD.with_for_update()  # PostgreSQL: one appender at a time; SQLite has BEGIN IMMEDIATE
 _FIRST_HEAD = sa.text("INSERT INTO audit_head (id, size, frontier) VALUES (1, 0, :frontier) ON CONFLICT DO NOTHING")
 _MOVE_HEAD = sa.update(HEAD).where(HEAD.c.id == 1).values(size=sa.bindparam("moved"), frontier=sa.bindparam("hashes"))
-_INSERT = sa.insert(EVENT)
 _INSERT_NODE = sa.insert(NODE)
 _DONE = sa.and_(EVENT.c.outcome == Outcome.SUCCESS.value, EVENT.c.origin == OWN)
 
@@ -108,14 +108,14 @@ class AuditStore:
         """The event of that id."""
         with unavailable_on_failure():
             row = self._connection.execute(sa.select(EVENT).where(EVENT.c.id == event_id)).one_or_none()
-        return _record(row) if row else None
+        return record_of(row) if row else None
 
     def beginning_with(self, start: str, *, limit: int = 2) -> tuple[AuditRecord, ...]:
         """The first `limit` events whose id begins with `start`."""
         query = sa.select(EVENT).where(EVENT.c.id.startswith(start, autoescape=True)).order_by(EVENT.c.sequence)
         with unavailable_on_failure():
             rows = self._connection.execute(query.limit(limit)).all()
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of(row) for row in rows)
 
     def list(
         self,
@@ -141,14 +141,14 @@ class AuditStore:
             query = query.where(EVENT.c.outcome == outcome.value)
         with unavailable_on_failure():
             rows = self._connection.execute(query).all()
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of(row) for row in rows)
 
     def after(self, sequence: int, *, limit: int) -> tuple[AuditRecord, ...]:
         """The first `limit` events after that sequence number, oldest first."""
         query = sa.select(EVENT).where(EVENT.c.sequence > sequence).order_by(EVENT.c.sequence).limit(limit)
         with unavailable_on_failure():
             rows = self._connection.execute(query).all()
-        return tuple(_record(row) for row in rows)
+        return tuple(record_of(row) for row in rows)
 
     def last_accesses(self, requester_id: str, dossiers: Sequence[str]) -> dict[str, datetime]:
         """When that requester last did something here in each of these dossiers, by key; refusals do not count."""
@@ -182,11 +182,16 @@ class AuditStore:
             row = {"sequence": head.size + 1, **columns}
             leaf = record_leaf([row[name] for name in NUMBERS], [row[name] for name in TEXTS], message)
             moved, ended = head.grown(leaf)
-            self._connection.execute(_INSERT, {**row, "message": message, "leaf": leaf})
+            self._insert({**row, "message": message, "leaf": leaf})
             for level in LEVELS[: sum(level < len(ended) for level in LEVELS)]:
                 node = {"level": level, "index": (moved.size >> level) - 1, "hash": ended[level]}
                 self._connection.execute(_INSERT_NODE, node)
             self._connection.execute(_MOVE_HEAD, {"moved": moved.size, "hashes": moved.joined()})
+
+    def _insert(self, row: Mapping[str, Any]) -> None:
+        """The one statement of every request with many values: compiled once, given to the driver as it is."""
+        sql, order = _insert_of(self._connection.dialect)
+        self._connection.exec_driver_sql(sql, tuple(row[name] for name in order) if order else dict(row))
 
     def _locked_head(self) -> Frontier:
         row = self._connection.execute(_LOCK_HEAD).one_or_none()
@@ -194,6 +199,13 @@ class AuditStore:
             self._connection.execute(_FIRST_HEAD, {"frontier": b""})
             row = self._connection.execute(_LOCK_HEAD).one()
         return _frontier(row)
+
+
+@lru_cache(maxsize=8)
+def _insert_of(dialect: sa.Dialect) -> tuple[str, Sequence[str]]:
+    """The insertion of an event as a database's driver takes it, and the order of values where it goes by place."""
+    compiled = sa.insert(EVENT).compile(dialect=dialect, column_keys=[column.name for column in EVENT.columns])
+    return str(compiled), getattr(compiled, "positiontup", None) or ()
 
 
 def _frontier(row: sa.Row[int, bytes]) -> Frontier:
@@ -298,7 +310,8 @@ def instant_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _record(row: sa.Row[Any]) -> AuditRecord:
+def record_of(row: sa.Row[Any]) -> AuditRecord:
+    """A row of the log as a record."""
     columns = dict(row._mapping)
     value, authority = columns.pop("patient_value"), columns.pop("patient_authority")
     columns["patient"] = PatientId(value, authority) if value else None

@@ -67,7 +67,7 @@ def _run(folder: Path, documents: int, number: int, sizes: Sequence[int], consol
     with console.status("a document, and the disk"):
         sample = write_document(disk, PATIENTS[PROVIDED[0]], pdf()).read_bytes()
         before = disk_rates(disk, sample)
-    with console.status("people, patients and a server") as status, _server(demo) as settings:
+    with console.status("people, patients and a server") as status, serving(demo) as settings:
         seed_searched(demo)
         status.update("requests, signed beforehand")
         with clients(demo, documents, min(number, documents)) as connections:
@@ -87,11 +87,11 @@ def _run(folder: Path, documents: int, number: int, sizes: Sequence[int], consol
 
 
 @contextmanager
-def _server(demo: Path) -> Iterator[Settings]:
+def serving(demo: Path) -> Iterator[Settings]:
     """A server for the demo's people and patients, with mutual TLS on loopback."""
     seed.start_over(demo)
     seed.write_people(demo, lambda: None)
-    settings = seed.write_home(demo, _free_address(), _free_address())
+    settings = seed.write_home(demo, free_address(), free_address())
     seed.populate(settings, lambda: None)
     background.start(demo, settings)
     try:
@@ -100,7 +100,7 @@ def _server(demo: Path) -> Iterator[Settings]:
         background.stop(demo)
 
 
-def _free_address() -> Address:
+def free_address() -> Address:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return Address("127.0.0.1", probe.getsockname()[1])

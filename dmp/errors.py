@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.event import Outcome
 from registry.errors import Finding
+from schemas.errors import UnexpectedError
 
 
 class AccessRefused(Exception):
@@ -25,3 +26,15 @@ class AuthenticationRefused(Exception):
 class GestionError(ValueError):
     """An act that the state of a dossier does not allow; the message is a French sentence for who acts, without health
     data."""
+
+
+class ServiceUnavailable(UnexpectedError):
+    """The house cannot work now: its database is full, gone or failing. Nothing may be answered but that."""
+
+
+class PrintingError(Exception):
+    """A paper that cannot be made; the message is a French sentence for who asked for it. `passing`: now, not ever."""
+
+    def __init__(self, sentence: str, *, passing: bool) -> None:
+        super().__init__(sentence)
+        self.passing = passing

@@ -19,7 +19,7 @@ from datetime import datetime
 from audit.event import AuditObject, Call, Event, Outcome
 from dmp import annuaire, record
 from dmp.alertes import Added, Happening, tell_of_documents, tell_of_emergency
-from dmp.errors import AccessRefused, AuthenticationRefused, GestionError
+from dmp.errors import AccessRefused, AuthenticationRefused, GestionError, ServiceUnavailable
 from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
 from habilitations.action import Action, Demand
 from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
@@ -143,7 +143,7 @@ class Gate:
 
         What cannot be removed now is nobody's any more, and will be swept.
         """
-        with suppress(RepositoryError, RegistryError), self._unit_of_work() as rooms:
+        with suppress(RepositoryError, RegistryError, ServiceUnavailable), self._unit_of_work() as rooms:
             for content in rooms.documents.unrecorded(contents):
                 self.files.remove(content)
 

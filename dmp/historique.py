@@ -37,7 +37,7 @@ ON_LINE_TRACES = 100  # at least. Source: the same
 PAGE = 50
 OPERATOR, SERVICE = "Exploitant du service", "Service"
 
-_RESULTS = {
+RESULTS = {
     Outcome.SUCCESS: "fait",
     Outcome.MINOR_FAILURE: "refusé",
     Outcome.SERIOUS_FAILURE: "non authentifié",
@@ -52,12 +52,21 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines: from `since` to before `until`, of the person of that identifier, of some kinds (none: of all)."""
+    """Which lines: from `since` to before `until`, of the person of that identifier, of some kinds and outcomes (none
+    said: of all).
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     person: str = ""
     kinds: frozenset[Kind] = frozenset()
+    outcomes: frozenset[Outcome] = frozenset()
+
+    def holds(self, seen: Seen) -> bool:
+        """Whether kind and outcome of a trace are wanted."""
+        return (not self.kinds or seen.sentence.kind in self.kinds) and (
+            not self.outcomes or seen.trace.outcome in self.outcomes
+        )
 
 
 EVERYTHING = Wanted()
@@ -104,15 +113,19 @@ class Line:
     @property
     def result(self) -> str:
         """What came of it."""
-        return _RESULTS[self.outcome]
+        return RESULTS[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Lines, newest first; `following` is where the next page begins, '' when there is none."""
+    """Lines, newest first; `following` is where the next page begins, '' when there is none.
+
+    `patient` is whose history it is, by name; '' of somebody who has no DMP.
+    """
 
     lines: tuple[Line, ...]
     following: str = ""
+    patient: str = ""
 
 
 def read_history(
@@ -195,13 +208,17 @@ class _History:
         found = (
             seen
             for seen in sight.seen(before=before, since=since, until=wanted.until, person=wanted.person)
-            if (end is None or seen.trace.place >= end) and (not wanted.kinds or seen.sentence.kind in wanted.kinds)
+            if (end is None or seen.trace.place >= end) and wanted.holds(seen)
         )
         taken = list(found if limit is None else islice(found, limit + 1))
         shown = taken[:limit]
         following = shown[-1].trace.id if len(shown) < len(taken) else ""
         names: dict[str, str] = {}
-        return Page(tuple(self._line(seen, names) for seen in shown), following)
+        return Page(tuple(self._line(seen, names) for seen in shown), following, self._whose())
+
+    def _whose(self) -> str:
+        traits = self.dossier.traits
+        return f"{traits.used_given or traits.birth_given} {traits.used_family or traits.birth_family}".strip()
 
     def _end(self, sight: Sight) -> Place | None:
         """The oldest place that is on line; None when all are."""
@@ -214,16 +231,16 @@ class _History:
         where = trace.structure_id
         if where and where not in structures:
             known = self.rooms.identities.structure(where)
-            structures[where] = known.name if known else where
+            structures[where] = known.name if known else f"structure n° {where}"
         return Line(
             id=trace.id,
             instant=trace.instant,
-            name=_name(trace.requester_name or trace.requester_id, trace.operator),
+            name=_name(trace.requester_name or structures.get(where, "") or trace.requester_id, trace.operator),
             person=trace.requester_id,
-            profession=_ROLES.get(trace.authentication) or role_label(trace.profession),
+            profession=_ROLES.get(trace.authentication) or _profession(trace.profession),
             structure=structures.get(where, ""),
             kind=seen.sentence.kind,
-            act=seen.sentence.text,
+            act=seen.sentence.told(trace.outcome),
             mode=ModeAcces(trace.mode_acces or ModeAcces.NORMAL),
             motif=trace.motif,
             outcome=trace.outcome,
@@ -231,6 +248,12 @@ class _History:
                 Document(each.unique_id, each.title, type_label(each.type_code.code)) for each in seen.documents
             ),
         )
+
+
+def _profession(code: str) -> str:
+    """The label of a profession; '' for a code that nobody could read."""
+    label = role_label(code)
+    return "" if label == code else label
 
 
 def _name(requester: str, operator: str) -> str:

@@ -18,13 +18,12 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from audit.event import Call
 from ihe.door import Door
-from ihe.errors import TOLD, fault_of, internal_fault
+from ihe.errors import OURS, TOLD, fault_of, internal_fault
 from ihe.exchange import Exchange
 from ihe.mime import CHUNK_BYTES, Outgoing, PackageError, Readable
 from ihe.soap import SOAP_CONTENT_TYPE, EndpointReference, write_fault
 from ihe.transactions import Actor
 from ihe.wsdl import write_wsdl
-from repository.errors import RepositoryUnavailable
 
 REGISTRY_PATH = "/ihe/registry"
 REPOSITORY_PATH = "/ihe/repository"
@@ -116,7 +115,7 @@ def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
             with exchange:
                 answered = exchange.answer(body, request.content_length)
         except TOLD as error:
-            if isinstance(error, RepositoryUnavailable):
+            if isinstance(error, OURS):
                 _log.error("request %s: %s", g.ihe_request_id, error.diagnostics())
             body.drain()
             return _failed(exchange, error)

@@ -8,13 +8,16 @@ Source: ITI TF-2 Appendix V.3.2; ITI TF-3 4.2.4; OASIS WSS SOAP Message Security
 
 from __future__ import annotations
 
-from dmp.errors import AccessRefused
+from audit.errors import AuditError
+from dmp.errors import AccessRefused, ServiceUnavailable
 from ihe.base64_stream import Base64Error
 from ihe.mime import PackageError
 from ihe.soap import Fault, FaultCode, SoapError
 from registry.errors import ErrorCode, Finding, RegistryError
 from repository.errors import ContentTooLarge, RepositoryFull, RepositoryUnavailable
 from schemas.xml import XmlError
+
+UNAVAILABLE = "service unavailable: nothing is disclosed, what was asked for may not have been done; try again later"
 
 
 class AuthenticationError(Exception):
@@ -25,6 +28,9 @@ class AuthenticationError(Exception):
         self.reason, self.subcode = reason, subcode
 
 
+OURS = (RepositoryUnavailable, AuditError, ServiceUnavailable)
+"""Those that are our own fault: the log has them."""
+
 TOLD = (
     AuthenticationError,
     SoapError,
@@ -34,7 +40,7 @@ TOLD = (
     XmlError,
     RegistryError,
     AccessRefused,
-    RepositoryUnavailable,
+    *OURS,
 )
 """Every error that `fault_of` or `findings_of` knows; anything else is an internal fault."""
 
@@ -57,6 +63,8 @@ def fault_of(error: Exception) -> Fault | None:
             return Fault(FaultCode.SENDER, error.diagnostics(), http_status=413)
         case Base64Error() | XmlError():
             return Fault(FaultCode.SENDER, str(error))
+        case AuditError() | ServiceUnavailable():
+            return Fault(FaultCode.RECEIVER, UNAVAILABLE, http_status=503)
         case _:
             return None
 

@@ -19,7 +19,7 @@ from portal import french
 from registry.metadata import AvailabilityStatus, Code, DocumentEntry
 from registry.stored_query import FindDocuments, ReturnType, TimeRange, Told
 from schemas import oids
-from schemas.value_sets import Concept, ValueSets
+from schemas.value_sets import ValueSets
 
 TYPES, CLASSES, CONFIDENTIALITY = "type_document", "classe_document", "confidentiality"  # of schemas/tables
 MASQUE_PS = "MASQUE_PS"  # TRE_A07
@@ -104,10 +104,10 @@ def read_filters(given: Mapping[str, str]) -> Filters:
     )
 
 
-def choices(table: str) -> list[Concept]:
-    """The types, or the classes, that a list can be asked by, in the order of their labels."""
-    known = ValueSets.load().concepts(table)
-    return sorted((each for each in known if each.scheme not in _OF_SIGNATURES), key=lambda each: _folded(each.label))
+def choices(table: str) -> list[tuple[str, str]]:
+    """The types, or the classes, that a list can be asked by: code and label, in the order of their labels."""
+    known = ((each.code, each.label) for each in ValueSets.load().concepts(table) if each.scheme not in _OF_SIGNATURES)
+    return sorted(known, key=lambda each: _folded(each[1]))
 
 
 def of_types(codes: Collection[str]) -> Filters:

@@ -43,7 +43,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The ports. Those that ask the hall raise AccessRefused or RegistryError.
+    """The ports. Those that ask the hall raise AccessRefused or RegistryError, `print_history` PrintingError.
 
     `client`, and `air` (whom a VIHF names over the certificate of a structure), raise UnknownRequesterError. `patient`
     gives the identifier that an INS stands for, under the OID of an authority, or under '' the one that is known; None
@@ -62,7 +62,8 @@ class Door:
     declare: Callable[[Requester, Call, Change], str]
     administrative: Callable[[Requester, Call, PatientId], AdministrativeData]
     holders: Callable[[Requester, Call], Sequence[Holder]]
-    history: Callable[[Requester, Call, Wanted, str, int], Page]
+    history: Callable[[Requester, Call, Wanted, str, int | None], Page]
+    print_history: Callable[[Page, Wanted], bytes]
     search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
     open: Callable[[Requester, Call, str], Opened | Finding]
     refused: Callable[[Call, str, Requester | None], None]

@@ -45,6 +45,11 @@ def archive(file: IO[bytes], name: str) -> Response:
     return _attached(reading(file), size, "application/zip", name)
 
 
+def attached(content: bytes, kind: str, name: str) -> Response:
+    """A file that was made here."""
+    return _attached(iter([content]), len(content), kind, name)
+
+
 def reading(file: IO[bytes]) -> Iterator[bytes]:
     """The rest of a file, which is closed afterwards."""
     with file:

@@ -15,8 +15,9 @@ from audit.event import Call
 from portal import csrf
 from portal.door import Door
 from portal.errors import notice
+from portal.history import FORMS
 from portal.pages import REQUEST_ID, error_page, new_blueprint, site
-from portal.professional import ABOUT_NOBODY, ABOUT_SOMEBODY, AUTHORISATION, CREATION, DOCUMENTS, HOME, Pages
+from portal.professional import ABOUT_NOBODY, ABOUT_SOMEBODY, AUTHORISATION, CREATION, DOCUMENTS, HISTORY, HOME, Pages
 from portal.visit import ACCES_DIRECT, VIHF, Asked, arrive
 
 METHODS = ["GET", "POST"]
@@ -31,9 +32,9 @@ def acces_direct(door: Door) -> Blueprint:
     """The pages of professionals: by GET with a card (TD0.9), by POST with a VIHF (TD0.10)."""
     pages, routes = Pages(door), new_blueprint("acces_direct")
 
-    def show(page: str, ins: str = "") -> Response:
+    def show(page: str, ins: str = "", form: str = "") -> Response:
         token = csrf.token_for(request.cookies)
-        return pages.show(page, arrive(door, _asked(ins)), request.values, token)
+        return pages.show(page, arrive(door, _asked(ins)), request.values, token, form)
 
     def declare(ins: str) -> Redirection:
         asked = _asked(ins)
@@ -58,6 +59,8 @@ def acces_direct(door: Door) -> Blueprint:
     routes.add_url_rule(ACCES_DIRECT, "home", home)
     routes.add_url_rule(f"{ACCES_DIRECT}/{alone}", "alone", show, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{about}/<ins>", "about", show, methods=METHODS)
+    taken = f"<any({HISTORY}):page>/<ins>/<any({', '.join(FORMS)}):form>"
+    routes.add_url_rule(f"{ACCES_DIRECT}/{taken}", "taken", show, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{DOCUMENTS}/<ins>/<path:unique_id>", "document", document, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{AUTHORISATION}/<ins>", "declare", declare, methods=["POST"])
     routes.add_url_rule(f"{ACCES_DIRECT}/<path:_path>", "nowhere", nowhere, methods=METHODS)

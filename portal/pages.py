@@ -15,10 +15,12 @@ from flask import Blueprint, Response, make_response, render_template, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from dmp.errors import AccessRefused
+from audit.errors import AuditError
+from dmp.errors import AccessRefused, ServiceUnavailable
 from portal import french
 from portal.errors import Notice, UnknownRequesterError, UnreadableError, notice, of_finding
 from registry.errors import RegistryError
+from repository.errors import RepositoryUnavailable
 
 SITE = "portal"  # the blueprint of what all pages share: the style sheet
 MAX_FORM_BYTES = 256 * 1024
@@ -81,6 +83,9 @@ def _told(error: Exception) -> Response:
             return error_page(of_finding(error.finding))
         case RegistryError():
             return error_page(of_finding(error.findings[0]))
+        case AuditError() | ServiceUnavailable() | RepositoryUnavailable():
+            _note(error)
+            return error_page(notice(503))
         case HTTPException():
             return error_page(notice(error.code or 500))
         case _:

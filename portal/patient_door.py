@@ -30,7 +30,7 @@ from registry.stored_query import StoredQuery, Told
 @dataclass(frozen=True, slots=True)
 class PatientDoor:
     """The ports. Those that ask the hall raise AccessRefused or RegistryError, `add` DepositError, `express` and
-    `rectify` GestionError.
+    `rectify` GestionError; `print_history` raises PrintingError.
 
     `activate` takes an INS as typed, a creation code, and how its holder is reached; it raises AuthenticationRefused,
     too. `open` takes the uniqueId of a document. `secure` says whether the request came by TLS.
@@ -47,7 +47,8 @@ class PatientDoor:
     holders: Callable[[Requester, Call], tuple[Holder, ...]]
     standing: Callable[[Requester, Call], Wishes]
     express: Callable[[Requester, Call, Wish], None]
-    history: Callable[[Requester, Call, Wanted, str], Page]
+    history: Callable[[Requester, Call, Wanted, str, int | None], Page]
+    print_history: Callable[[Page, Wanted], bytes]
     alerts: Callable[[Requester, Call], Alerts]
     change_alerts: Callable[[Requester, Call, Change], Alerts]
     copy: Callable[[Requester, Call, Collection[Part]], IO[bytes]]

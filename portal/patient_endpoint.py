@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound
 from audit.transactions import CONNEXION, DECONNEXION, SECRETS
 from dmp.errors import AccessRefused
 from portal.errors import notice, of_finding
+from portal.history import FORMS
 from portal.pages import error_page, new_blueprint
 from portal.patient import GESTURES, DocumentPages
 from portal.patient_access import AccessPages
@@ -52,6 +53,7 @@ def _pages(door: PatientDoor) -> Blueprint:
         "urgence": (rights.emergencies, BOTH),
         "etat": (rights.state, BOTH),
         "historique": (history.history, GET),
+        f"historique/<any({', '.join(FORMS)}):form>": (history.history, GET),
         "alertes": (history.alerts, BOTH),
         "telechargement": (history.copy, BOTH),
         "informations": (access.account, BOTH),

@@ -5,12 +5,14 @@ Source: public guides of the DMP (historique des accès, alertes, téléchargeme
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response
 
 from dmp.copie import Part
-from dmp.historique import Wanted
 from dmp.preferences import AlertsError, read_change
 from portal.download import archive
+from portal.history import FORMS, KINDS, OUTCOMES, tell
 from portal.patient_door import PatientDoor
 from portal.patient_visit import Visit
 
@@ -21,12 +23,14 @@ class HistoryPages:
     def __init__(self, door: PatientDoor) -> None:
         self._door = door
 
-    def history(self, visit: Visit) -> Response:
-        """The history, newest first."""
-        person = visit.given.get("qui", "")
-        wanted, after = Wanted(person=person), visit.given.get("apres", "")
-        page = self._door.history(visit.requester, visit.asks("HA"), wanted, after)
-        return visit.show("historique.html", lines=page.lines, following=page.following, person=person)
+    def history(self, visit: Visit, form: str = "") -> Response:
+        """The history, newest first, or in one of FORMS to be taken away."""
+        ask = partial(self._door.history, visit.requester, visit.asks("HA"))
+        told = tell(visit.given, form, ask, self._door.print_history)
+        if isinstance(told, Response):
+            return told
+        shown = {"told": told, "kinds": KINDS, "outcomes": OUTCOMES, "forms": FORMS}
+        return visit.show("historique.html", told.status, **shown)
 
     def alerts(self, visit: Visit) -> Response:
         """What one is told of, and where."""

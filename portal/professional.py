@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from flask import Response, redirect
@@ -18,7 +19,7 @@ from dmp.administration import AdministrativeData
 from dmp.autorisations import Change
 from dmp.dossiers_autorises import AuthorisedDossier
 from dmp.errors import AccessRefused
-from dmp.historique import PAGE, Page, Wanted
+from dmp.historique import Page, Wanted
 from dmp.requests import Opened
 from habilitations.action import Action
 from habilitations.column import is_medecin
@@ -39,6 +40,7 @@ from portal.documents import (
 from portal.door import Door
 from portal.download import download
 from portal.errors import notice, of_finding
+from portal.history import FORMS, KINDS, OUTCOMES, tell
 from portal.pages import page
 from portal.visit import Visit
 from registry.errors import ErrorCode, RegistryError
@@ -53,12 +55,13 @@ LAST_DOCUMENTS = LAST_ACCESSES = 5  # PDT-INF-527 2.2
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A page that is being made: who opened it, what it may offer, what its form says."""
+    """A page that is being made: who opened it, what it may offer, what its form says, whether it is to be a file."""
 
     visit: Visit
     outlook: Outlook
     name: str
     given: Mapping[str, str]
+    form: str = ""
 
     @property
     def patient(self) -> PatientId:
@@ -91,14 +94,14 @@ class Pages:
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    def show(self, name: str, visit: Visit, given: Mapping[str, str], token: str = "") -> Response:
-        """One page; `token` is for the form by which an authorisation is confirmed.
+    def show(self, name: str, visit: Visit, given: Mapping[str, str], token: str = "", form: str = "") -> Response:
+        """One page; `token` is for the form by which an authorisation is confirmed, `form` one of those of a history.
 
         Raises AccessRefused when not even the page itself is open, RegistryError, RepositoryError.
         """
         if name == CREATION:
             self._door.create(visit.requester, visit.call, visit.patient)
-        shown = Shown(visit, self._door.enter(visit.requester, visit.call, visit.patient), name, given)
+        shown = Shown(visit, self._door.enter(visit.requester, visit.call, visit.patient), name, given, form)
         if not visit.chosen:
             return shown.render("situation.html")
         try:
@@ -196,14 +199,11 @@ class Pages:
         return shown.render("parcours_de_soins.html", step=step, classes=labels, periods=periods)
 
     def history(self, shown: Shown) -> Response:
-        problem, found, asked = "", Page(()), {name: shown.given.get(name, "") for name in ("du", "au")}
-        try:
-            until = documents.midnight_of(asked["au"], days=1)
-            wanted = Wanted(since=documents.midnight_of(asked["du"]), until=until)
-            found = self._history(shown, wanted, shown.given.get("apres", ""), PAGE)
-        except FilterError as wrong:
-            problem = str(wrong)
-        return shown.render("historique.html", 400 if problem else 200, problem=problem, asked=asked, found=found)
+        told = tell(shown.given, shown.form, partial(self._history, shown), self._door.print_history)
+        if isinstance(told, Response):
+            return told
+        offered = {"kinds": KINDS, "outcomes": OUTCOMES, "forms": FORMS}
+        return shown.render("historique.html", told.status, told=told, **offered)
 
     def vaccines(self, shown: Shown) -> Response:
         return shown.render("carnet_vaccination.html", lines=self._lines(shown, documents.of_types(VACCINATION)))
@@ -211,7 +211,7 @@ class Pages:
     def settings(self, shown: Shown) -> Response:
         return shown.render("parametrages.html")
 
-    def _history(self, shown: Shown, wanted: Wanted, after: str, limit: int) -> Page:
+    def _history(self, shown: Shown, wanted: Wanted, after: str, limit: int | None) -> Page:
         return self._door.history(shown.visit.requester, shown.call("HA"), wanted, after, limit)
 
     def _administrative(self, shown: Shown) -> AdministrativeData:

@@ -20,6 +20,7 @@ from ssl import SSLContext
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from dmp.errors import ServiceUnavailable
 from server import logging as technical
 from server.channels import SmsGateway, Smtp
 from server.database import BusyError, connect
@@ -35,7 +36,7 @@ POLL_SECONDS = 0.1
 LISTEN_SECONDS = 2.0  # after which the database is asked even when nobody rang
 SWEEP_SECONDS = 3600.0
 
-_TROUBLE = (BusyError, SQLAlchemyError, OSError)  # of our own database and disk
+_TROUBLE = (BusyError, ServiceUnavailable, SQLAlchemyError, OSError)  # of our own database and disk
 _log = structlog.get_logger("dmp.courier")
 
 

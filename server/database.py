@@ -1,8 +1,9 @@
 """The database: one engine, and one transaction for each unit of work.
 
 SQLite: WAL, every commit on disk before it returns, one writer at a time (writers queue on a lock that the kernel hands
-over, instead of polling). PostgreSQL: READ COMMITTED. Conflicts that the database itself resolves by giving up one
-transaction leave as `BusyError`: whoever asked may ask again.
+over, instead of polling). PostgreSQL: READ COMMITTED, synchronous commits. Conflicts that the database itself resolves
+by giving up one transaction leave as `BusyError`: whoever asked may ask again. A database that is full, gone, read-only
+or broken leaves as `ServiceUnavailable`; what is wrong with a statement stays what it is.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+
+from dmp.errors import ServiceUnavailable
 
 Turn = Callable[[], AbstractContextManager[None]]
 
@@ -30,8 +34,14 @@ SQLITE_PRAGMAS = (
     "mmap_size=1073741824",  # bytes
     "temp_store=MEMORY",
 )
+# Source: PostgreSQL 20.5.1, synchronous_commit; what is stricter (remote_apply) stays.
+SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 # Source: PostgreSQL, Appendix A: serialization_failure, deadlock_detected, lock_not_available.
 CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
+
+FORBIDDEN = "42501"  # insufficient_privilege
+OF_STATEMENTS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_TOOBIG")
+WORKING = "a database that can be read and written"
 
 
 class BusyError(Exception):
@@ -47,14 +57,21 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """One transaction: leaving the block commits, an exception rolls back. Raises BusyError on a conflict."""
+        """One transaction: leaving the block commits, an exception rolls back.
+
+        Raises BusyError on a conflict, ServiceUnavailable when the database fails.
+        """
         try:
             with self.turn(), self.engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
             if conflicting(error):
                 raise BusyError(type(error.orig).__name__) from error
+            if failing(error):
+                raise ServiceUnavailable(WORKING, type(error.orig).__name__) from error
             raise
+        except sa.exc.TimeoutError as error:  # no connection came free
+            raise ServiceUnavailable(WORKING, type(error).__name__) from error
 
     def dispose(self) -> None:
         """Closes what is open."""
@@ -73,7 +90,14 @@ def connect(url: str, *, threads: int) -> Database:
         pool_pre_ping=True,
         connect_args={"prepare_threshold": 1},
     )
+    sa.event.listen(engine, "connect", _durable)
     return Database(engine, nullcontext)
+
+
+def _durable(connection: Any, _record: object) -> None:
+    """A commit is on the disk before it returns, also where the role or the server is set otherwise."""
+    connection.execute(SYNCHRONOUS)
+    connection.commit()
 
 
 def sqlite_engine(url: str, threads: int) -> sa.Engine:
@@ -100,6 +124,14 @@ def conflicting(error: DBAPIError) -> bool:
     return str(getattr(error.orig, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
+def failing(error: DBAPIError) -> bool:
+    """Whether it is the database that fails, or will not commit what it was given, and not a statement of ours."""
+    if name := getattr(error.orig, "sqlite_errorname", ""):
+        return not str(name).startswith(OF_STATEMENTS)
+    kinds = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.IntegrityError)
+    return isinstance(error, kinds) or getattr(error.orig, "sqlstate", None) == FORBIDDEN
+
+
 class _Queue:
     """Writers of one SQLite file, one at a time: threads by a lock, processes by flock(2), which a death releases.
 
@@ -113,10 +145,16 @@ class _Queue:
     def __call__(self) -> Iterator[None]:
         if self._holder == threading.get_ident():
             raise RuntimeError("a transaction inside another")
-        with self._lock, self._file.open("ab") as file:
+        with self._lock, self._opened() as file:
             self._holder = threading.get_ident()
             try:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
             finally:
                 self._holder = 0
+
+    def _opened(self) -> IO[bytes]:
+        try:
+            return self._file.open("ab")
+        except OSError as error:
+            raise ServiceUnavailable(WORKING, type(error).__name__) from error

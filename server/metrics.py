@@ -1,12 +1,14 @@
 """Counters for an operator's dashboards, in Prometheus text. They hold no health data and name no person.
 
 Under `dmp serve` the workers keep them in a common folder and any of them answers for all; elsewhere they are those of
-the process.
+the process. They are mapped files, and a write to a page that a full disk has no room for kills whoever writes: a
+worker takes all the room it will need before it counts, and does not count where there is none.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -43,8 +45,17 @@ RECEIVED = Counter(
 )
 
 
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # variable that prometheus_client reads on import
+KINDS = ("counter", "histogram")  # of the metrics above, as it names its files
+FILE_BYTES = 1024 * 1024  # for all routes, methods and statuses there are
+
+_taken = 0  # process id of whoever has taken its room
+
+
 def observe(route: str, method: str, status: int, seconds: float) -> None:
     """Counts one answer. `route` is a rule of the application, never a path that a client wrote."""
+    if not _has_room():
+        return
     REQUESTS.labels(route, method if method in METHODS else "OTHER", f"{status // 100}xx").inc()
     SECONDS.labels(route).observe(seconds)
 
@@ -66,8 +77,25 @@ def count_received(transport: str, result: str, count: int = 1) -> None:
 
 def render() -> bytes:
     """Everything counted so far, in Prometheus text."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if FOLDER not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def _has_room() -> bool:
+    """Whether this process has its files, every page of them on the disk."""
+    global _taken
+    if FOLDER not in os.environ or _taken == os.getpid():
+        return True
+    for kind in KINDS:
+        file = Path(os.environ[FOLDER]) / f"{kind}_{os.getpid()}.db"
+        try:
+            with file.open("ab") as opened:
+                os.posix_fallocate(opened.fileno(), 0, FILE_BYTES)
+        except OSError:
+            file.unlink(missing_ok=True)
+            return False
+    _taken = os.getpid()
+    return True

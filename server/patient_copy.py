@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Collection
+from contextlib import ExitStack
 from importlib.metadata import version
 from typing import IO
 
@@ -27,16 +28,14 @@ def copy_of(house: House, requester: Requester, call: Call, parts: Collection[Pa
     domain = house.domain
     maker = Maker(f"service {domain.name}", "", domain.repository_unique_id)
     copy = take_away(house.gate, requester, call, parts, maker)
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
-    try:
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))
         if copy.documents is not None and copy.documents.submissions:
             write_media(file, copy.documents, maker, f"open-dmp {version('open-dmp')}", now())
         with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
             for name, text in (("HISTORIQUE.CSV", copy.history), ("AUTORISATIONS.CSV", copy.authorisations)):
                 if text is not None:
                     archive.writestr(name, (BOM + text).encode())
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return file
+        file.seek(0)
+        stack.pop_all()
+        return file

@@ -25,7 +25,7 @@ from server.home_key import home_key
 from server.house import House
 from server.patient_copy import copy_of
 from server.peer import EXPOSURE
-from server.portal_wiring import opening, searching
+from server.portal_wiring import opening, printed, searching
 from server.settings import Exposure
 from server.wiring import alimentation_of
 
@@ -60,6 +60,7 @@ def patient_door(house: House) -> PatientDoor:
         standing=partial(standing, gate),
         express=partial(express, gate),
         history=partial(read_history, gate),
+        print_history=printed,
         alerts=partial(alerts_of, gate),
         change_alerts=partial(change_alerts, gate),
         copy=partial(copy_of, house),

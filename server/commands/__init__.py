@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from audit.errors import AuditError
-from dmp.errors import GestionError
+from dmp.errors import GestionError, PrintingError, ServiceUnavailable
 from dmp.gestion import IdentifierError
 from habilitations.store import RightsError
 from habilitations.table_file import MatriceError
@@ -87,7 +87,7 @@ def answering(as_json: bool) -> Iterator[None]:
         _fail(as_json, FAILED, error.french)
     except (GestionError, RightsError, IdentityError, RepositoryError) as error:
         _fail(as_json, FAILED, str(error))
-    except (ServeError, RevisionError, BusyError, AuditError) as error:
+    except (ServeError, RevisionError, BusyError, AuditError, ServiceUnavailable, PrintingError) as error:
         _fail(as_json, FAILED, str(error))
 
 

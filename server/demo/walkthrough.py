@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from audit.selecting import Selection
 from conformance.lps import LpsNotFoundError, people
 from conformance.lps.client import Lps
 from conformance.lps.metadata import Entry, Visibility
@@ -18,7 +19,8 @@ from conformance.lps.soap import LpsError
 from dmp.explain import Supposed, explain
 from habilitations.action import Action
 from identities.requester import Authentication, ModeAcces
-from server.commands.audit import print_events, records_of
+from server.commands.audit_line import print_events
+from server.commands.audit_selection import about, newest
 from server.commands.names import requester_of
 from server.demo import paper
 from server.demo.people import PATIENTS
@@ -84,7 +86,7 @@ def walk(console: Console, folder: Path, settings: Settings) -> None:
         _step(console, 6, "Pourquoi ? La règle, la table et la ligne qui ont décidé :")
         _explain(console, house, folder)
         _step(console, 7, "Tout est dans le journal d'audit, refus compris :")
-        print_events(records_of(house, patient.identifier, limit=9))
+        print_events(newest(house, Selection(about(house, patient.identifier)), limit=9))
     finally:
         house.database.dispose()
     _farewell(console, folder, settings, patient.ins)

@@ -20,11 +20,12 @@ from registry.store import METADATA as REGISTRY
 from repository.store import METADATA as REPOSITORY
 from server.audit_cursors import METADATA as AUDIT_OUTLETS
 from server.database import Database, connect
+from server.health import METADATA as HEALTH
 from server.outbox import METADATA as OUTBOX
 from server.replay import METADATA as REPLAY
 from server.settings import Settings
 
-METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX, AUDIT_OUTLETS)
+METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX, AUDIT_OUTLETS, HEALTH)
 CONNECTION = "connection"  # attribute of the alembic configuration by which env.py gets its connection
 
 

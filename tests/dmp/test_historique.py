@@ -139,10 +139,13 @@ def test_what_was_tried_and_refused_is_told_as_such(house: Desk, anne: Life) -> 
     elsewhere = replace(OTHER, structure_id="1990000018")
     with suppress(AccessRefused):
         anne.acts(elsewhere, Action.TD3_1)  # before a dossier is looked for: it names the patient only
-    assert [(line.name, line.result) for line in lines(anne, anne.herself)] == [
-        ("INCONNU Jean", "refusé"),
-        ("DURAND Paul", "refusé"),
+    assert [(line.name, line.act, line.result) for line in lines(anne, anne.herself)] == [
+        ("INCONNU Jean", "a tenté de rechercher des documents", "refusé"),
+        ("DURAND Paul", "a tenté de rechercher des documents", "refusé"),
     ]
+    done = Wanted(outcomes=frozenset({Outcome.SUCCESS}))
+    assert lines(anne, anne.herself, done) == ()
+    assert len(lines(anne, anne.herself, Wanted(outcomes=frozenset({Outcome.MINOR_FAILURE})))) == 2
 
 
 def test_what_was_done_in_a_dossier_that_was_merged_was_done_to_this_patient(house: Desk, anne: Life) -> None:
@@ -180,7 +183,7 @@ def test_an_attempt_that_failed_does_not_tell_what_it_was_about(house: Desk, ann
     for action in (Action.TD2_1, Action.TD3_3A_MASQUER, Action.TD3_3C):
         with pytest.raises(RegistryError), anne.desk.gate.passage(DOCTOR, action, ANNE, calling()):
             raise RegistryError([])
-    assert told(anne, anne.herself) == [("MARTIN Claire", ENTERED, 0)] * 3
+    assert told(anne, anne.herself) == [("MARTIN Claire", "a tenté d'accéder au DMP", 0)] * 3
     assert [line.result for line in lines(anne, anne.herself)] == ["refusé"] * 3
 
 
@@ -240,7 +243,7 @@ def test_a_professional_s_own_acts_do_not_tell_a_hidden_document_from_none(house
         new = lines(anne, OTHER)[before:]
         return [(line.act, line.result, line.circumstances, tuple(d.unique_id for d in line.documents)) for line in new]
 
-    assert traces(masked) == traces("2.25.1") == [(OPENED, "refusé", "", ())]
+    assert traces(masked) == traces("2.25.1") == [("a tenté de consulter un document", "refusé", "", ())]
     assert traces(masked, seen) == traces("2.25.1", seen) == [(OPENED, "fait", "", (seen,))]
     assert traces(masked, masked) == traces("2.25.1", "2.25.1")
     patient = [line.result for line in lines(anne, anne.herself) if line.name == "DURAND Paul"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,8 +15,10 @@ import pytest
 from patients import Someone, new_address, posted, provide
 
 from conformance.lps.metadata import Visibility
+from conformance.lps.soap import LpsError
 from conformance.lps.vihf import Access
 from server.demo.people import PATIENTS
+from tests.browser import Browser
 from tests.mailbox import Mailbox
 from tests.village import Village
 
@@ -73,8 +77,52 @@ def test_the_history_goes_on_page_after_page(suzanne: Someone) -> None:
     for _ in range(120):
         suzanne.ask("/urgence")
     first = suzanne.ask("/historique")
-    following = suzanne.browser.get(first.leading("/patient/historique?qui=&apres="))
+    following = suzanne.browser.get(first.leading("/patient/historique?apres="))
     assert following.status == 200 and following.source.count("<tr>") > 1
+
+
+def test_the_history_is_narrowed_and_taken_away(suzanne: Someone, tmp_path: Path) -> None:
+    village = suzanne.village
+    provide(village, tmp_path, SUZANNE, 9005)
+    with pytest.raises(LpsError):
+        village.lps("medecin-du-travail").find(village.patient(SUZANNE))
+    refused = suzanne.ask("/historique?resultat=refusé")
+    assert "a tenté de rechercher des documents" in refused.text and "s'est connecté" not in refused.text
+    added = suzanne.ask("/historique?nature=alimentation")
+    assert "a ajouté un document" in added.text and "a tenté" not in added.text
+    assert "Aucune action." in suzanne.ask("/historique?au=2020-01-01").text
+    for wrong in ("du=hier", "nature=rien", "resultat=peut-être", "du=2026-02-02&au=2026-01-01"):
+        page = suzanne.ask(f"/historique?{wrong}")
+        assert (page.status, "Aucune action." in page.text) == (400, True), wrong
+    narrowed = "nature=alimentation&du=2020-01-01"
+    table = suzanne.ask(f"/historique/csv?{narrowed}")
+    assert table.headers["Content-Disposition"] == 'attachment; filename="historique.csv"'
+    rows = list(csv.DictReader(io.StringIO(table.content.decode("utf-8-sig"), newline="")))
+    assert rows and {row["Action"] for row in rows} == {"a ajouté un document"}
+    said = json.loads(suzanne.ask(f"/historique/json?{narrowed}").content)
+    assert [each["act"] for each in said] == [row["Action"] for row in rows]
+    paper = suzanne.ask(f"/historique/pdf?{narrowed}")
+    assert paper.headers["Content-Type"] == "application/pdf" and paper.content.startswith(b"%PDF")
+    assert [each.action for each in village.audit(3)] == ["HA"] * 3
+    assert suzanne.ask("/historique/html").status == 404
+
+
+def test_a_professional_takes_away_what_they_read(suzanne: Someone) -> None:
+    doctor = Browser.of(suzanne.village, "medecin-traitant")
+    page = doctor.get(f"/AccesDirect/HistoriqueAcces/{SUZANNE}?nature=alimentation")
+    assert "a ajouté un document" in page.text and "s'est connecté" not in page.text
+    for form, start in (("csv", b"\xef\xbb\xbfDate et heure"), ("json", b"["), ("pdf", b"%PDF")):
+        taken = doctor.get(page.leading(f"/AccesDirect/HistoriqueAcces/{SUZANNE}/{form}"))
+        assert taken.status == 200 and taken.content.startswith(start)
+        assert taken.headers["Content-Disposition"] == f'attachment; filename="historique.{form}"'
+
+
+def test_no_line_of_a_history_shows_a_code(suzanne: Someone) -> None:
+    said = json.loads(suzanne.ask("/historique/json").content)
+    assert len(said) > 5
+    for line in said:
+        shown = " ".join((line["act"], line["profession"], line["circumstances"], line["result"]))
+        assert not re.search(r"[A-Z]{2}[0-9]|[0-9]{2}|[/_]", shown), line
 
 
 def test_alerts_are_asked_for_and_come(suzanne: Someone, tmp_path: Path) -> None:

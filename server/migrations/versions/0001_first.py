@@ -346,6 +346,9 @@ def _server() -> None:
     )
     op.create_index(op.f("ix_assertion_uses_expires"), "assertion_uses", ["expires"])
     op.create_table(
+        "health_checked", sa.Column("instant", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("instant")
+    )
+    op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=4), nullable=False),
