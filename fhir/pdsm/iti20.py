@@ -6,6 +6,7 @@ Source: ITI TF-2 3.20.4.2 and 3.20.4.3 (RESTful ATNA: Send Audit Resource, Send 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,9 @@ from schemas.strict_json import JsonError
 MAX_BUNDLE_BYTES = 16 * 1024 * 1024
 MAX_ENTRIES = 1000
 MAX_FAULTS = 20  # told of one resource
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # HL7 FHIR R4, instant
+# What the models let through of shapes that they did not foresee: a contained resource of no type, a number too large.
+_UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 VERSION = "1"  # nothing of the log changes
 
 Answered = Received | tuple[int, tuple[Issue, ...]]
@@ -109,6 +113,10 @@ def _check(resource: dict[str, Any]) -> None:
         listed = error.errors(include_url=False, include_context=False, include_input=False)
         faults = tuple((_path(each["loc"]), str(each["type"])) for each in listed[:MAX_FAULTS])
         raise ContentError("an AuditEvent of FHIR R4", "another shape", faults) from None
+    except _UNFORESEEN:
+        raise ContentError("an AuditEvent of FHIR R4", "another shape") from None
+    if not _INSTANT.fullmatch(str(resource.get("recorded", ""))):  # the models take a number, too
+        raise ContentError("AuditEvent.recorded: an instant", "something else")
 
 
 def _check_filled(resource: dict[str, Any]) -> None:
