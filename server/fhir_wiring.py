@@ -30,13 +30,13 @@ def fhir_door(house: House) -> Door:
     def auditor(environ: Environ) -> Requester:
         subject, fingerprint = _certificate(trust, environ)
         if not {subject, fingerprint} & {*audit.auditors}:
-            raise UnknownNodeError("expected the certificate of an auditor, got another")
+            raise UnknownNodeError("expected the certificate of an auditor, got another", subject)
         return _auditor(subject)
 
     def sender(environ: Environ) -> str:
         subject, fingerprint = _certificate(trust, environ)
         if audit.senders and not {subject, fingerprint} & {*audit.senders}:
-            raise UnknownNodeError("expected the certificate of a node that feeds this log, got another")
+            raise UnknownNodeError("expected the certificate of a node that feeds this log, got another", subject)
         return subject
 
     return Door(

@@ -138,7 +138,7 @@ class _AuditEvents:
         try:
             requester = self._door.auditor(request.environ)
         except UnknownNodeError as error:
-            self._door.refused(call, str(error), None)
+            self._door.refused(replace(call, client_certificate=error.subject), str(error), None)
             raise
         return requester, replace(call, client_certificate=requester.id_nat)
 
@@ -148,7 +148,7 @@ class _AuditEvents:
         try:
             origin = self._door.sender(request.environ)
         except UnknownNodeError as error:
-            self._door.refused(_call(ITI_20), str(error), None)
+            self._door.refused(replace(_call(ITI_20), client_certificate=error.subject), str(error), None)
             raise
         return Arrival(origin, self._door.now()), self._door.keep
 

@@ -26,4 +26,11 @@ class ContentError(UnexpectedError):
 
 
 class UnknownNodeError(Exception):
-    """Nobody whom this door serves. The message is technical, for the audit log."""
+    """Nobody whom this door serves. The message is technical, for the audit log.
+
+    `subject` is that of the certificate that was shown and is believed, '' without one.
+    """
+
+    def __init__(self, reason: str, subject: str = "") -> None:
+        super().__init__(reason)
+        self.subject = subject
