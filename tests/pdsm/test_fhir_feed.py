@@ -6,6 +6,7 @@ import copy
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,6 +21,7 @@ from pdsm.errors import ContentError
 from pdsm.iti20 import MAX_ENTRIES, Arrival, read_batch, read_event, write_batch
 from schemas import strict_json
 from schemas.strict_json import JsonError
+from tests.audit.test_audit_event import every_row, written
 
 ARRIVAL = Arrival("CN=node", datetime(2026, 11, 29, 8, 0, tzinfo=UTC))
 EVENT: dict[str, Any] = {
@@ -53,6 +55,12 @@ def test_an_event_is_kept_as_it_came() -> None:
 def test_the_official_examples_are_taken(reference: Path) -> None:
     for file in sorted((reference / "fhir" / "balp" / "examples").glob("AuditEvent-*.json")):
         assert read_event(file.read_bytes(), ARRIVAL).format == FHIR
+
+
+def test_what_one_server_writes_another_takes() -> None:
+    for event in islice(every_row(), 0, None, 3):
+        body = json.dumps(written(event)).encode()
+        assert read_event(body, ARRIVAL).message == body
 
 
 @pytest.mark.parametrize(
