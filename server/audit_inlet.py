@@ -111,7 +111,7 @@ class Inlet:
 
     def _attend(self, plain: socket.socket, context: Callable[[], ssl.SSLContext]) -> None:
         try:
-            _prepare(plain)
+            _watch_over(plain)
             connection = context().wrap_socket(plain, server_side=True, suppress_ragged_eofs=False)
         except (OSError, ValueError):
             plain.close()
@@ -124,6 +124,7 @@ class Inlet:
             self._free.release()
 
     def _take(self, connection: ssl.SSLSocket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)  # unless it ends in order; at a kill, too
         origin = _subject(connection)
         frames = Frames(most_bytes=self._limits.syslog_bytes, newline=self._limits.syslog_newline)
         give_up = time.monotonic() + IDLE_SECONDS
@@ -212,9 +213,8 @@ def _messages_in(datagrams: socket.socket) -> list[Received]:
     return found
 
 
-def _prepare(connection: socket.socket) -> None:
-    """Has the kernel find out when the other machine is gone, and reset what is not ended in order: at a kill, too."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+def _watch_over(connection: socket.socket) -> None:
+    """Has the kernel find out when the other machine is gone."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, DEAD_SECONDS)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, DEAD_SECONDS // 4)

@@ -1,4 +1,4 @@
-"""One server's outlets lead into another's inlet: by syslog over TLS and by datagrams."""
+"""One server's outlets lead into another's inlets: syslog over TLS, datagrams, and a FHIR feed."""
 
 from __future__ import annotations
 
@@ -49,13 +49,14 @@ def wait_until_delivered(settings: Settings) -> None:
 
 @pytest.mark.proves("transaction/ITI-20")
 def test_what_one_server_records_another_has_byte_by_byte_and_a_crash_loses_nothing(tmp_path: Path) -> None:
-    pki, secure, plain = tmp_path / "pki", free_port(), free_port()
+    pki, secure, plain, fhir = tmp_path / "pki", free_port(), free_port(), free_port()
     Pki.create(pki, key_maker=reused(ec_key))
     for name in ("sender", "repository"):
         shutil.copytree(pki, tmp_path / name / "home")
-    inlet = {"audit_syslog_tls": f"127.0.0.1:{secure}", "audit_syslog_udp": f"127.0.0.1:{plain}"}
-    with connectathon(tmp_path / "repository", **inlet) as there:
-        ways = [f"tls://localhost:{secure}", f"udp://127.0.0.1:{plain}"]
+    inlets = {"audit_syslog_tls": f"127.0.0.1:{secure}", "audit_syslog_udp": f"127.0.0.1:{plain}"}
+    feed = {"https": f"127.0.0.1:{fhir}", "audit_feed": "true"}
+    with connectathon(tmp_path / "repository", **inlets, **feed) as there:
+        ways = [f"tls://localhost:{secure}", f"udp://127.0.0.1:{plain}", f"https://localhost:{fhir}/fhir"]
         with connectathon(tmp_path / "sender", audit_repositories=ways) as here:
             for number in range(4):
                 patient = new_patient()
@@ -69,14 +70,23 @@ def test_what_one_server_records_another_has_byte_by_byte_and_a_crash_loses_noth
             assert 'dmp_audit_outlet_lag{destination="tls://localhost' in get(here.port, "/metrics")[1].decode()
             written = events(here.settings)
             stored = events(there.settings)
-        by_tls = [record.message for record in stored if record.origin == SUBJECT]
+        syslog = [record for record in stored if record.format == "dicom"]
+        by_tls = [record.message for record in syslog if record.origin == SUBJECT]
         assert list(dict.fromkeys(by_tls)) == [record.message for record in written]
-        by_udp = [record.message for record in stored if record.origin == "127.0.0.1"]
+        by_udp = [record.message for record in syslog if record.origin == "127.0.0.1"]
         assert by_udp
         assert set(by_udp) <= set(by_tls)
-        received = {record.message: record for record in stored if record.origin}
-        assert {record.format for record in received.values()} == {"dicom"}
+        by_fhir = [record for record in stored if record.format == "fhir"]
+        posted = [json.loads(record.message)["id"] for record in by_fhir]
+        assert list(dict.fromkeys(posted)) == [record.id for record in written]
+        assert {record.origin for record in by_fhir} == {SUBJECT}
+        copies = {record.message: record for record in syslog}
+        resources = dict(zip(posted, by_fhir, strict=True))
         for record in written:
-            copy = received[record.message]
-            assert (copy.event_code, copy.outcome, copy.patient) == (record.event_code, record.outcome, record.patient)
+            for copy in (copies[record.message], resources[record.id]):
+                assert (copy.event_code, copy.outcome, copy.patient) == (
+                    record.event_code,
+                    record.outcome,
+                    record.patient,
+                )
         assert 'dmp_audit_received_total{result="dicom",transport="tls"}' in get(there.port, "/metrics")[1].decode()

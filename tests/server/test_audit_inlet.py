@@ -6,39 +6,29 @@ import contextlib
 import random
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import structlog
+from taking import LIMITS, Kept, audit_message, connected, cut_off, framed, inlet, refused, until
 
-from audit.errors import AuditUnavailable
-from audit.message import write_message
-from audit.received import Received
 from audit.store import AuditStore
 from audit.syslog import write_frame, write_syslog
 from conformance.pki import Pki, ec_key, reused
 from ihe.reply import read_address
 from server import audit_inlet as module
-from server.audit_inlet import Inlet, read_frame
+from server.audit_inlet import read_frame
 from server.audit_links import LinkError, TlsLink, end
-from server.audit_settings import AuditSettings
 from server.database import connect
-from server.house import now, own_event
+from server.house import now
 from server.migrations import METADATA
-from server.settings import load
-from server.tls import syslog_context
-from server.tls_failures import Failure
 from tests.audit_peers import SITE, all_events, client_context, write_events
 
 pytest_plugins = ["databases"]
-
-LIMITS = AuditSettings(syslog_bytes=64 * 1024, syslog_connections=4)
-SENDER = "CN=899700000017,2.5.4.42=Anne,2.5.4.4=MARTIN,OU=Médecin,O=TEST,C=FR"
 
 
 @pytest.fixture(scope="module")
@@ -48,60 +38,6 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
         made.person(name, "899700000017", "MARTIN", "Anne", "10", "SM26")
     made.revoke("revoked")
     return made
-
-
-@dataclass
-class Kept:
-    """What the inlet stored; it cannot while `broken`."""
-
-    port: int = 0
-    datagrams: int = 0
-    messages: list[Received] = field(default_factory=list)
-    batches: list[int] = field(default_factory=list)
-    broken: bool = False
-    stop: threading.Event = field(default_factory=threading.Event)
-    refused: list[Failure] = field(default_factory=list)
-
-    def keep(self, messages: Sequence[Received]) -> None:
-        if self.broken:
-            raise AuditUnavailable("a log", "none")
-        self.messages += messages
-        self.batches.append(len(messages))
-
-    def wait(self, count: int) -> list[bytes]:
-        until(lambda: len(self.messages) >= count)
-        return [each.message for each in self.messages]
-
-
-def until(true: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def inlet(pki: Pki, limits: AuditSettings = LIMITS) -> Iterator[Kept]:
-    kept = Kept()
-    settings = load({"home": pki.folder}, {})
-    listener = socket.create_server(("127.0.0.1", 0))
-    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    datagrams.bind(("127.0.0.1", 0))
-    kept.port, kept.datagrams = listener.getsockname()[1], datagrams.getsockname()[1]
-    made = Inlet(kept.keep, limits, kept.stop)
-    threads = [
-        threading.Thread(target=made.listen, args=(listener, lambda: syslog_context(settings, kept.refused.append))),
-        threading.Thread(target=made.collect, args=(datagrams,)),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield kept
-    finally:
-        kept.stop.set()
-        for thread in threads:
-            thread.join(30)
-            assert not thread.is_alive()
 
 
 @pytest.fixture(autouse=True)
@@ -114,39 +50,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def kept(pki: Pki) -> Iterator[Kept]:
     with inlet(pki) as there:
         yield there
-
-
-def connected(pki: Pki, port: int, name: str | None = "somebody") -> ssl.SSLSocket:
-    plain = socket.create_connection(("127.0.0.1", port), 10)
-    return client_context(pki.folder, name).wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
-
-
-def audit_message(number: int = 0) -> bytes:
-    """A message as one of our own kind would send it."""
-    event = own_event("application-start", "application-start", f"operator {number}")
-    return write_message(event, site=SITE)
-
-
-def framed(message: bytes) -> bytes:
-    return write_frame(write_syslog(message, instant=now(), host="h", app="a"))
-
-
-def cut_off(connection: ssl.SSLSocket) -> bool:
-    """Whether the other end resets the connection, or ends it without an answer to our end."""
-    try:
-        end(connection)
-    except (OSError, LinkError):
-        return True
-    return False
-
-
-def refused(connection: ssl.SSLSocket, data: bytes) -> bool:
-    """Whether whoever sends that is cut off, while sending it or after."""
-    try:
-        connection.sendall(data)
-    except OSError:
-        return True
-    return cut_off(connection)
 
 
 # --- In order ---------------------------------------------------------------------------------------------------------
@@ -215,10 +118,10 @@ def test_who_shows_no_certificate_or_one_that_is_revoked_sends_nothing(kept: Kep
     anonymous = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anonymous.load_verify_locations(pki.folder / "ca.pem")
     for context in (anonymous, client_context(pki.folder, "revoked")):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", kept.port), 10) as plain:  # noqa: SIM117
-            with context.wrap_socket(plain, server_hostname="localhost") as connection:
-                connection.sendall(framed(audit_message()))
-                connection.recv(1)
+        with socket.create_connection(("127.0.0.1", kept.port), 10) as plain, pytest.raises(OSError):
+            connection = context.wrap_socket(plain, server_hostname="localhost")
+            connection.sendall(framed(audit_message()))
+            connection.recv(1)
     until(lambda: len(kept.refused) == 2)
     assert kept.messages == []
     assert {each.address for each in kept.refused} == {"127.0.0.1"}
