@@ -197,7 +197,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
             Thing(MEDIUM_SET, MEDIUM, "{set}"),
             document(),
             who=DOCTOR,
-            rule=granted("TD2.1", "medecin_non_MT:normal"),
+            rule=granted("TD2.1"),
         ),
     ),
     "start": (own(dcm("110120", "Application Start")),),

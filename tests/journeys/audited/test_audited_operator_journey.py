@@ -280,7 +280,7 @@ def _(audited: Audited) -> Names:
 def _(audited: Audited) -> Names:
     somebody = audited.somebody()
     audited.lps("medecin-traitant").provide([somebody.paper("medecin-traitant")], somebody.patient)
-    medium = _exported(audited, somebody, "--for", "exploitant")
+    medium = _exported(audited, somebody, "--for", "exploitant", "--apart")
     somebody.says(Close(), RequestDestruction())
     _type(audited, "patients", "due", "--do")
     _type(audited, *_opening(somebody.patient.ins))
