@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 import audited_dmp_table
+import audited_fhir_table
 import audited_ihe_table
 import audited_operator_table
 import audited_pages_table
@@ -15,7 +16,14 @@ from audit.event import Outcome
 from audit.transactions import OPERATOR_ACTS, TRANSACTIONS, Transaction
 from habilitations.action import Action
 
-TABLES = (audited_ihe_table, audited_dmp_table, audited_pages_table, audited_patient_table, audited_operator_table)
+TABLES = (
+    audited_ihe_table,
+    audited_dmp_table,
+    audited_fhir_table,
+    audited_pages_table,
+    audited_patient_table,
+    audited_operator_table,
+)
 ROWS: list[Row] = [row for table in TABLES for row in chain.from_iterable(table.ROWS.values())]
 SAID = {(row.event[0], kind[0]) for row in ROWS for kind in row.types}
 # What the sheets of the DMP have a row for, and nobody asks for by itself: it decides about a document, or a header.
