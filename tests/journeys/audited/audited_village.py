@@ -58,7 +58,7 @@ class Audited:
         signers = {
             f"subject of {name}": _subject(pki / name / "sign.pem") for name in EVERYBODY if (pki / name).is_dir()
         }
-        self.log.names = {"repository": REPOSITORY, "operator": "root", **signers}
+        self.log.names = {"repository": REPOSITORY, **signers}
         self._clients: dict[str, Software] = {}
 
     def lps(self, name: str) -> Software:

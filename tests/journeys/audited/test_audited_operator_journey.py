@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from identities.demographics import Telecom
 from identities.representation import Representative
 from schemas import oids
 from server.cli import build
+from server.commands import operator
 from server.demo.people import invented_nir
 from tests.somebody import Somebody, number
 
@@ -28,7 +28,7 @@ RUNNER = CliRunner()
 
 @pytest.mark.parametrize("title", [title for title in ROWS if title not in SERVER_ROWS])
 def test_each_row_is_what_its_command_leaves(audited: Audited, title: str) -> None:
-    audited.log.names["operator"] = getpass.getuser()
+    audited.log.names["operator"] = operator()
     audited.watch()
     names = CASES[title](audited)
     audited.log.holds(ROWS[title], names)

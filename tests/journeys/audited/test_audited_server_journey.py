@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from conformance.pki import Pki, ec_key, reused
 from server.cli import build
+from server.commands import operator
 from server.settings import load
 from tests.conftest import reference_folder
 from tests.server.servers import Running, free_port, get, prepare, running
@@ -113,7 +114,7 @@ def test_a_migration_is_recorded(home: Home, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     with log_of(load({"home": tmp_path / "new"}, {}), reference_folder()) as log:
         log.seen = 0
-        log.holds(ROWS["migrate"], {"operator": getpass.getuser(), "endpoint": "unknown"})
+        log.holds(ROWS["migrate"], {"operator": operator(), "endpoint": "unknown"})
 
 
 def _stop(server: Running) -> None:
