@@ -138,7 +138,8 @@ def _agents(
 ) -> Iterable[dict[str, Any]]:
     """Every participant. Who stands behind the exchange is the person that the claims speak of, where there are any."""
     for each in message.participants:
-        person = each.requestor and each.party is None and not each.address
+        alone = each.requestor and not each.address
+        person = each.party is None and (alone or (claims is not None and not each.alternative_id))
         if person and claims is not None and said.get("Authentification_mode") in _BY_ASSERTION:
             yield _named_by_assertion(each, claims, said, message.purposes)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit.event import Call
+from audit.event import AuditObject, Call, ObjectKind
 from dmp.gate import Gate
 from habilitations.action import Action
 from identities.requester import PatientId, Requester
@@ -37,7 +37,7 @@ class Outlook:
 
 def enter(gate: Gate, requester: Requester, call: Call, patient: PatientId | None) -> Outlook:
     """Opens a page, about `patient` or nobody. Raises AccessRefused."""
-    with gate.passage(requester, Action.TD0_9, patient, call) as passage:
+    with gate.passage(requester, Action.TD0_9, patient, call, asked=[_page(call)]) as passage:
         foreseen = {action: passage.foresees(action) for action in SHOWN}
         offered = (action for action, would in foreseen.items() if would.granted or not would.concerns_requester_only)
         undeclared = foreseen[Action.TD3_1].rule in _UNDECLARED
@@ -49,5 +49,10 @@ def create(gate: Gate, requester: Requester, call: Call, patient: PatientId | No
 
     Source: GIE SESAM-Vitale, PDT-INF-527 v1.7, 2.9.
     """
-    with gate.passage(requester, Action.TD0_9, patient, call):
+    with gate.passage(requester, Action.TD0_9, patient, call, asked=[_page(call)]):
         raise RegistryError([CREATION_REFUSED])
+
+
+def _page(call: Call) -> AuditObject:
+    """What was asked: an address. Source: DICOM PS3.15 A.5.3.10 (the query)."""
+    return AuditObject(ObjectKind.QUERY, call.endpoint)

@@ -55,8 +55,8 @@ class Found:
 def search_audit(gate: Gate, requester: Requester, call: Call, question: Question) -> Found:
     """The page that answers `question`. Raises AccessRefused."""
     patients = question.selection.patients or frozenset()
-    with gate.passage(requester, Action.ITI_81, _named(patients), call) as passage:
-        passage.objects.append(AuditObject(ObjectKind.QUERY, call.endpoint, content=question.raw))
+    asked = AuditObject(ObjectKind.QUERY, call.endpoint, content=question.raw)
+    with gate.passage(requester, Action.ITI_81, _named(patients), call, asked=[asked]) as passage:
         dossiers = frozenset(_dossiers(passage.rooms, patients))
         return _page(passage.rooms, replace(question, selection=replace(question.selection, dossiers=dossiers)))
 

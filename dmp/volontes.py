@@ -112,7 +112,8 @@ def standing(gate: Gate, requester: Requester, call: Call) -> Wishes:
 
     A legal representative does not learn of whom a minor let in by a secret connection.
     """
-    with gate.passage(requester, Action.TD1_6, None, call) as passage:
+    asked = AuditObject(ObjectKind.QUERY, call.request_id)
+    with gate.passage(requester, Action.TD1_6, None, call, asked=[asked]) as passage:
         wishes = passage.rooms.rights.wishes(passage.opened.key)
         represents = requester.authentication is Authentication.REPRESENTANT
         return wishes.for_representative() if represents else wishes

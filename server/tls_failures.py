@@ -48,7 +48,7 @@ class Failure:
         """What was wrong, in OpenSSL's words."""
         if isinstance(self.error, ssl.SSLCertVerificationError):
             return f"client certificate: {self.error.verify_message}"
-        return (self.error.reason or type(self.error).__name__).replace("_", " ").lower()
+        return (getattr(self.error, "reason", None) or type(self.error).__name__).replace("_", " ").lower()
 
 
 class Quota:

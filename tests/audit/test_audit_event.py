@@ -21,7 +21,7 @@ from audit.message import write_message
 from audit.message_reading import read_message
 from audit.profiles import DISCLOSURE_RECIPIENT, DISCLOSURE_SOURCE, SAML_COMPREHENSIVE
 from audit.received import FHIR, OTHER, read_received
-from audit.transactions import APPLICATION_START, APPLICATION_STOP, OPERATOR_ACTS, TRANSACTIONS
+from audit.transactions import APPLICATION_START, APPLICATION_STOP, CONNEXION, OPERATOR_ACTS, SECRETS, TRANSACTIONS
 from identities.requester import Authentication, Requester
 from schemas import oids
 from tests.audit.events import (
@@ -200,7 +200,7 @@ def test_an_opening_is_a_disclosure_by_its_source() -> None:
     assert patient["what"]["identifier"]["value"] == PATIENT.value
     (document,) = entities(resource, "2", "3")
     assert document["what"]["identifier"]["value"] == LETTER.id
-    assert [each["valueString"] for each in document["detail"]] == [LETTER.repository_unique_id]
+    assert document["detail"] == [{"type": "Repository Unique Id", "valueString": LETTER.repository_unique_id}]
 
 
 def test_who_acts_by_an_assertion_is_known_by_it() -> None:
@@ -221,11 +221,19 @@ def test_who_acts_by_an_assertion_is_known_by_it() -> None:
     assert user["purposeOfUse"][0]["coding"][0]["code"] == "TREAT"
 
 
-@pytest.mark.parametrize(("requester", "people"), [(NODE, (0, 1)), (SUBJECT, (1,)), (URGENTIST, (1,)), (None, (0,))])
-def test_who_has_no_assertion_claims_none(requester: Requester | None, people: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("requester", "people"), [(NODE, 0), (SUBJECT, 1), (URGENTIST, 1)])
+def test_who_has_no_assertion_claims_none(requester: Requester, people: int) -> None:
     resource = written(replace(SEARCH, requester=requester))
     assert "meta" not in resource
-    assert len(agents(resource, "IRCP")) in people
+    assert len(agents(resource, "IRCP")) == people
+
+
+@pytest.mark.parametrize("transaction", [CONNEXION, SECRETS])
+def test_who_proves_who_they_are_is_a_person(transaction: str) -> None:
+    """Where a person is somewhere (A.5.3.12), and where it is them that an alert is about (A.5.3.11)."""
+    call = replace(SEARCH.call, transaction=transaction)
+    (person,) = agents(written(replace(SEARCH, call=call, requester=SUBJECT)), "IRCP")
+    assert (person["who"]["identifier"]["value"], person["requestor"]) == (PATIENT.value, transaction == CONNEXION)
 
 
 def test_a_refusal_tells_what_was_refused_and_by_which_rule() -> None:

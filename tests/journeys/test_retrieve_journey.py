@@ -33,10 +33,11 @@ def test_the_audit_event_names_the_patient_and_whether_anything_was_disclosed(no
     provided = document(patient)
     assert node.provide(submission(provided), {provided.entry_uuid: b"hello"}).success
     assert node.retrieve(provided.unique_id).success
-    assert node.retrieve(new_oid()).status == "Failure"
+    absent = new_oid()
+    assert node.retrieve(absent).status == "Failure"
     nothing, disclosed = node.audit(2)
     assert (disclosed.transaction, disclosed.outcome, str(disclosed.patient)) == ("ITI-43", Outcome.SUCCESS, patient)
-    assert (nothing.transaction, nothing.outcome, nothing.documents) == ("ITI-43", Outcome.MINOR_FAILURE, ())
+    assert (nothing.transaction, nothing.outcome, nothing.documents) == ("ITI-43", Outcome.MINOR_FAILURE, (absent,))
 
 
 def provided(node: Node, content: bytes = b"hello", patient: str = "") -> DocumentEntry:

@@ -124,7 +124,7 @@ def test_the_user_is_recorded_as_xua_says(place: Place) -> None:
     assert user.register(submission(document(new_patient()))).success
     assert human(place.node) == ("John.Doe", "JD<John.Doe@https://sts.example.org>", ["46255001"], ["12"])
     assert place.user(name_id="Jane", issuer="urn:sts", role=None, purpose=None).find_documents(new_patient()).success
-    assert human(place.node) == ("Jane", "<Jane@urn:sts>", [], ["normal"])
+    assert human(place.node) == ("Jane", "<Jane@urn:sts>", [], [])
 
 
 def test_an_assertion_serves_the_patient_that_it_names(place: Place) -> None:

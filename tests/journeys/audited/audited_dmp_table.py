@@ -44,7 +44,7 @@ ALERT = dmp("alerte", "Alerte")
 TREATING, DOCTOR, NURSE = by_software("medecin-traitant"), by_software("medecin"), by_software("infirmier")
 SECRETARY, PODIATRIST = by_software("secretaire"), by_software("podologue")
 CPS, GESTION = "droits_fonctionnels/CPS_CPE_ES", "droits_fonctionnels/GESTION"
-MANAGING = {"TD1.1", "TD1.2", "TD1.3b", "TD1.4", "TD1.5a", "TD1.5b", "TD1.5d"}
+MANAGING = {"TD1.1", "TD1.2", "TD1.3b", "TD1.4", "TD1.5a", "TD1.5b", "TD1.5d", "HA"}
 Rule = tuple[str, str, str]
 WRONG = ("demande", "", "")
 

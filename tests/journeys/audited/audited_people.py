@@ -44,10 +44,22 @@ def by_software(name: str) -> Person:
     return _holder(name, lps=LPS)
 
 
+def in_air(name: str, structure: str) -> Person:
+    """With the assertion of a structure that authenticated its user."""
+    return _holder(name, lps=LPS, mode="INDIRECTE_RENFORCEE", signer=structure)
+
+
 def by_card(name: str) -> Person:
-    """With a card at a browser: nobody makes an assertion."""
+    """With a card at a browser: nobody makes an assertion, and no card names a sector."""
     found = _holder(name, lps="")
-    return replace(found, assertion=found.user)
+    claims = tuple(each for each in found.claims if each[0] != "Secteur_Activite")
+    return replace(found, assertion=found.user, claims=claims)
+
+
+def named(name: str) -> Person:
+    """By the operator, who stands for them: nobody vouches for it with a certificate."""
+    found = by_card(name)
+    return replace(found, name=found.display)
 
 
 PATIENT = Person(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 from audited_stage import Log, Names
 from cryptography import x509
@@ -20,10 +21,12 @@ from identities.requester import PatientId
 from schemas import oids
 from schemas.domain import load
 from server.demo.people import EVERYBODY, invented_nir
+from tests.journeys.patients import Someone
 from tests.mailbox import Mailbox
 from tests.somebody import ADULT, Somebody, call, number
 from tests.village import Village
 
+FIND_DOCUMENTS = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
 REPOSITORY = load("fr-dmp").repository_unique_id
 
 Case = Callable[["Audited"], Names]
@@ -48,13 +51,14 @@ class Audited:
     log: Log
     folder: Path
     newcomers: int = 0
+    at_home: list[tuple[Somebody, Someone]] = field(default_factory=list)  # a patient who is connected
 
     def __post_init__(self) -> None:
         pki = self.village.folder / "pki"
         signers = {
             f"subject of {name}": _subject(pki / name / "sign.pem") for name in EVERYBODY if (pki / name).is_dir()
         }
-        self.log.names = {"repository": REPOSITORY, "operator": "root", **signers}
+        self.log.names = {"repository": REPOSITORY, **signers}
         self._clients: dict[str, Software] = {}
 
     def lps(self, name: str) -> Software:
@@ -103,6 +107,16 @@ class Cases(dict[str, Case]):
             return perform
 
         return note
+
+
+def found_by(
+    patient: PatientId, *types: str, status: str = "('urn:oasis:names:tc:ebxml-regrep:StatusType:Approved')"
+) -> Names:
+    """The search of a page, as the log has it: FindDocuments of that patient. Source: ITI TF-2 3.18.4.1.2.3.7.1."""
+    slots = [("$XDSDocumentEntryPatientId", f"'{patient}^NH'")]
+    slots += [("$XDSDocumentEntryTypeCode", f"('{each}')") for each in types]
+    slots += [("$XDSDocumentEntryStatus", status)]
+    return {"query_id": FIND_DOCUMENTS, "query": urlencode(slots)}
 
 
 def _subject(file: Path) -> str:

@@ -9,6 +9,7 @@ from audited_stage import log_of
 from audited_village import Audited
 
 from tests.conftest import reference_folder
+from tests.journeys.audit_nodes import open_to_nodes
 from tests.journeys.patients import posted
 from tests.village import Village
 
@@ -16,6 +17,7 @@ from tests.village import Village
 @pytest.fixture(scope="session")
 def audited(new_village: Callable[[], Village], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     village = new_village()
+    open_to_nodes(village)
     with posted(village) as box:
         village.start()
         with log_of(village.settings, reference_folder()) as log:

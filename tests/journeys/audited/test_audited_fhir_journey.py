@@ -1,86 +1,69 @@
-"""ITI-81 over the wire, and the whole of what each request leaves in the audit log; what ITI-20 leaves is nothing.
-
-Source: RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2 (Audit Log Used) and A.5.3.11; ITI TF-2 3.20.
-"""
+"""Auditors and nodes at the FHIR door over the wire, and the whole of what they leave in the audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
-from audited_event import AUDIT_LOG_USED, SECURITY_ALERT, Code, Person, Row, ihe
-from audited_parts import ASKED_WITH_CARD, GIVEN_TO_CARD, NODE_AUTHENTICATION, patient, query, reported
-from audited_stage import Log, log_of
+from audited_fhir_table import ROWS
+from audited_stage import Names
+from audited_village import Audited, Cases
 
 from schemas import oids
-from tests.conftest import reference_folder
-from tests.journeys.acces_direct import SUZANNE
-from tests.journeys.audit_nodes import AUDIT_EVENT, AUDITOR, STRANGER, ask, subject
-from tests.village import Village
+from tests.journeys.audit_nodes import AUDIT_EVENT, AUDITOR, ask, post
 
-ITI_81 = ihe("ITI-81", "Retrieve ATNA Audit Event")
-NORMAL: Code = ("normal", "1.2.250.1.213.1.1.4.248", "normal")  # TRE_R248
-WHO = Person(
-    user="{certificate}",
-    name="{certificate}",
-    display="{certificate}",
-    roles=(),
-    claims=(("Authentification_mode", "AUDITEUR"), ("Mode_Acces", "normal")),
-    purpose=(NORMAL,),
-    assertion="{certificate}",
-)
-ABOUT_NOBODY = Row(
-    AUDIT_LOG_USED,
-    "R",
-    (ITI_81,),
-    GIVEN_TO_CARD,
-    (query(ITI_81, "{endpoint}"),),
-    who=WHO,
-    rule=("droit_fonctionnel", "droits_fonctionnels/PATIENT", "ITI-81 × auditeur:normal"),
-)
-ABOUT_ONE = replace(ABOUT_NOBODY, things=(patient(), *ABOUT_NOBODY.things))
-NOT_UNDERSTOOD = replace(
-    ABOUT_NOBODY,
-    things=(),
-    outcome=4,
-    rule=("message", "", ""),
-    told="date: expected at least one, got none",
-)
-NOT_KNOWN = Row(
-    SECURITY_ALERT,
-    "E",
-    (NODE_AUTHENTICATION, ihe("ITI-81", "ITI-81")),
-    reported(ASKED_WITH_CARD),
-    outcome=8,
-    rule=("authentification", "", ""),
-    told="expected the certificate of an auditor, got another",
-)
+CASES = Cases()
 
 
-@pytest.fixture
-def log(open_village: Village) -> Iterator[Log]:
-    with log_of(open_village.settings, reference_folder()) as log:
-        yield log
+@pytest.mark.parametrize("title", ROWS)
+def test_each_row_is_what_its_request_leaves(audited: Audited, title: str) -> None:
+    audited.watch()
+    names = CASES[title](audited)
+    audited.log.holds(ROWS[title], names)
 
 
-@pytest.mark.parametrize(
-    ("name", "search", "row"),
-    [
-        (AUDITOR, "?date=ge2020&_count=1", ABOUT_NOBODY),
-        (AUDITOR, f"?date=ge2020&patient.identifier=urn:oid:{oids.INS_NIR_TEST}%7C{SUZANNE}", ABOUT_ONE),
-        (AUDITOR, "/an-event", ABOUT_NOBODY),
-        (AUDITOR, "?type=110112", NOT_UNDERSTOOD),
-        (STRANGER, "?date=ge2020", NOT_KNOWN),
-    ],
-)
-def test_each_row_is_what_its_request_leaves(open_village: Village, log: Log, name: str, search: str, row: Row) -> None:
-    url = f"https://{open_village.settings.https}{AUDIT_EVENT}{search}"
-    ask(open_village, name, f"{AUDIT_EVENT}{search}")
-    names = {
-        "certificate": subject(open_village, name),
-        "endpoint": url.partition("?")[0],
-        "query": url,
-        "patient": f"{SUZANNE}^^^&{oids.INS_NIR_TEST}&ISO",
-    }
-    log.holds([row], names)
+def test_each_case_has_its_row() -> None:
+    assert CASES.keys() == ROWS.keys()
+
+
+def _read(audited: Audited, path: str, query: str = "", status: int = 200, **more: str) -> Names:
+    audited.watch()
+    whole = f"{path}?{query}" if query else path
+    answer = ask(audited.village, AUDITOR, whole)
+    assert answer.status == status, answer.content
+    return {"certificate": audited.card(AUDITOR), "endpoint": audited.at(path), "url": audited.at(whole), **more}
+
+
+@CASES("ITI-81")
+def _(audited: Audited) -> Names:
+    return _read(audited, AUDIT_EVENT, "date=ge2020&_count=1")
+
+
+@CASES("ITI-81 about a patient")
+def _(audited: Audited) -> Names:
+    somebody = audited.somebody()
+    identifier = f"urn:oid:{oids.INS_NIR_TEST}|{somebody.patient.ins}"
+    query = urlencode({"date": "ge2020", "patient.identifier": identifier, "_count": "1"})
+    return _read(audited, AUDIT_EVENT, query, patient=str(somebody.identifier))
+
+
+@CASES("ITI-81 of one event")
+def _(audited: Audited) -> Names:
+    return _read(audited, f"{AUDIT_EVENT}/{audited.village.audit(1)[0].id}")
+
+
+@CASES("ITI-81, wrong")
+def _(audited: Audited) -> Names:
+    return _read(audited, AUDIT_EVENT, "date=hier", 400)
+
+
+@CASES("ITI-81, nobody known")
+def _(audited: Audited) -> Names:
+    assert ask(audited.village, None, f"{AUDIT_EVENT}?date=ge2020").status == 403
+    return {"endpoint": audited.at(AUDIT_EVENT)}
+
+
+@CASES("ITI-20, nobody known")
+def _(audited: Audited) -> Names:
+    assert post(audited.village, b"{}", name=None).status == 403
+    return {"endpoint": audited.at(AUDIT_EVENT)}

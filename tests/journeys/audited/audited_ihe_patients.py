@@ -1,0 +1,123 @@
+"""Identities of patients, fed and asked for, performed."""
+
+from __future__ import annotations
+
+import uuid
+
+from audited_ihe_stage import Stage, case
+from audited_stage import Names
+from lxml import etree
+
+from schemas.xml import parse
+from tests.hl7v3 import HL7, PATIENTS_PATH, by_name, cx, name, new_authority
+
+
+def _fed(stage: Stage, patient: tuple[str, str], **more: str) -> Names:
+    return {"patient": cx(patient), "message": stage.message, "endpoint": stage.there(PATIENTS_PATH), **more}
+
+
+@case("ITI-44, added")
+def _(stage: Stage) -> Names:
+    return _fed(stage, stage.fed())
+
+
+@case("ITI-44, revised, and told")
+def _(stage: Stage) -> Names:
+    known, new = (uuid.uuid4().hex[:12], "1.2.3.4.5"), (uuid.uuid4().hex[:12], "1.2.3.4.5")
+    patient = stage.fed(known)
+    stage.consumer.wait()
+    stage.watch()
+    assert stage.patients.revise([patient, known, new]).acknowledged == "CA"
+    notice = parse(stage.consumer.wait()).find(f".//{{{HL7}}}id")
+    assert notice is not None
+    more = {"receiver": stage.consumer.url, "notice": notice.get("root", "")}
+    return _fed(stage, patient, told=cx(known), also_told=cx(new), **more)
+
+
+@case("ITI-44, merged")
+def _(stage: Stage) -> Names:
+    surviving = stage.fed()
+    subsumed = (uuid.uuid4().hex[:12], surviving[1])
+    assert stage.patients.add([subsumed]).acknowledged == "CA"
+    stage.watch()
+    assert stage.patients.merge(surviving, subsumed).acknowledged == "CA"
+    return _fed(stage, surviving, subsumed=cx(subsumed))
+
+
+@case("ITI-44, wrong")
+def _(stage: Stage) -> Names:
+    authority = stage.fed()[1]
+    unknown = ("nobody", authority)
+    stage.watch()
+    assert stage.patients.merge(unknown, ("nobody either", authority)).acknowledged == "CE"
+    return _fed(stage, unknown)
+
+
+def _pix(stage: Stage, patient: tuple[str, str], **more: str) -> Names:
+    sent = parse(stage.patients.sent[-1].encode())
+    (query,) = [each for tag in ("queryByParameter", "queryContinuation") for each in sent.iter(f"{{{HL7}}}{tag}")]
+    query_id = query.find(f"{{{HL7}}}queryId")
+    assert query_id is not None
+    text = etree.tostring(query, with_tail=False).decode()
+    named = f"{query_id.get('extension')}@{query_id.get('root')}"
+    return {**_fed(stage, patient, **more), "query": text, "query_id": named}
+
+
+@case("ITI-45")
+def _(stage: Stage) -> Names:
+    alias = (uuid.uuid4().hex[:12], new_authority())
+    patient = stage.fed(alias)
+    stage.watch()
+    assert stage.patients.identifiers_of(patient).answered == "OK"
+    return _pix(stage, patient, alias=cx(alias))
+
+
+@case("ITI-45, unknown")
+def _(stage: Stage) -> Names:
+    unknown = ("nobody", stage.fed()[1])
+    stage.watch()
+    assert stage.patients.identifiers_of(unknown).answered == "AE"
+    return _pix(stage, unknown)
+
+
+def _two_of(stage: Stage, family: str) -> list[tuple[str, str]]:
+    pair = [(uuid.uuid4().hex[:12], new_authority()) for _ in range(2)]
+    for each in pair:
+        assert stage.patients.add([each], name(family, "Maja")).acknowledged == "CA"
+    return pair
+
+
+@case("ITI-47")
+def _(stage: Stage) -> Names:
+    family, patient = f"Z{uuid.uuid4().hex}", (uuid.uuid4().hex[:12], new_authority())
+    assert stage.patients.add([patient], name(family, "Maja")).acknowledged == "CA"
+    stage.watch()
+    assert len(stage.patients.find(by_name(family)).patients) == 1
+    return _pix(stage, patient, found=cx(patient))
+
+
+@case("ITI-47, continued")
+def _(stage: Stage) -> Names:
+    family, query_id = f"Z{uuid.uuid4().hex}", uuid.uuid4().hex
+    pair = _two_of(stage, family)
+    first = stage.patients.find(by_name(family), quantity=1, query_id=query_id).identifiers[0][0]
+    stage.watch()
+    assert len(stage.patients.proceed(query_id, quantity=1).patients) == 1
+    (second,) = [each for each in pair if each != first]
+    return _pix(stage, second, found=cx(second))
+
+
+@case("ITI-47, cancelled")
+def _(stage: Stage) -> Names:
+    family, query_id = f"Z{uuid.uuid4().hex}", uuid.uuid4().hex
+    pair = _two_of(stage, family)
+    stage.patients.find(by_name(family), quantity=1, query_id=query_id)
+    stage.watch()
+    assert stage.patients.proceed(query_id, cancel=True).acknowledged == "CA"
+    return _pix(stage, pair[0])
+
+
+@case("ITI-47, wrong")
+def _(stage: Stage) -> Names:
+    assert stage.patients.find("<livingSubjectName><value/></livingSubjectName>").answered == "AE"
+    return _pix(stage, ("", ""))
