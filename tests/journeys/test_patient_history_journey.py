@@ -85,9 +85,10 @@ def test_the_history_is_narrowed_and_taken_away(suzanne: Someone, tmp_path: Path
     village = suzanne.village
     provide(village, tmp_path, SUZANNE, 9005)
     with pytest.raises(LpsError):
-        village.lps("medecin-du-travail").find(village.patient(SUZANNE))
+        repository = village.settings.domain.repository_unique_id
+        village.lps("medecin").open("2.25.1", tmp_path / "none.xml", village.patient(SUZANNE), repository=repository)
     refused = suzanne.ask("/historique?resultat=refusé")
-    assert "a tenté de rechercher des documents" in refused.text and "s'est connecté" not in refused.text
+    assert "a tenté d'accéder au DMP" in refused.text and "s'est connecté" not in refused.text
     added = suzanne.ask("/historique?nature=alimentation")
     assert "a ajouté un document" in added.text and "a tenté" not in added.text
     assert "Aucune action." in suzanne.ask("/historique?au=2020-01-01").text
