@@ -14,11 +14,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-
-from lxml import etree
+from functools import lru_cache
 
 from audit.errors import AuditMessageError
 from audit.event import AuditObject, Event, ObjectKind
+from audit.markup import Element
 from audit.participants import UNKNOWN, Participant, participants_of
 from audit.transactions import (
     ACCESS_CONTROL_DECISION,
@@ -93,7 +93,7 @@ def write_message(event: Event, *, site: AuditSource) -> bytes:
     if event.instant.utcoffset() is None:
         raise AuditMessageError("an instant with a time zone", "one without")
     transaction = transaction_of(event)
-    message = etree.Element("AuditMessage")
+    message = Element("AuditMessage")
     _event_identification(message, event, transaction)
     for participant in participants_of(event, transaction, site):
         _active_participant(message, participant)
@@ -104,10 +104,10 @@ def write_message(event: Event, *, site: AuditSource) -> bytes:
     )
     _coded(source, "AuditSourceTypeCode", APPLICATION_SERVER)
     _participant_objects(message, event, transaction, site)
-    return etree.tostring(message, encoding="UTF-8", xml_declaration=True)
+    return message.document()
 
 
-def _event_identification(message: etree._Element, event: Event, transaction: Transaction) -> None:
+def _event_identification(message: Element, event: Event, transaction: Transaction) -> None:
     """Source: DICOM PS3.15 A.5.2.1; PurposeOfUse: ITI TF-2 3.20.7.1.2."""
     identification = _element(
         message,
@@ -122,7 +122,7 @@ def _event_identification(message: etree._Element, event: Event, transaction: Tr
     for type_code in _event_types(event, transaction):
         _coded(identification, "EventTypeCode", type_code)
     if event.explanation:
-        etree.SubElement(identification, "EventOutcomeDescription").text = printable(event.explanation)
+        identification.child("EventOutcomeDescription").say(printable(event.explanation))
     if event.requester is not None and (purpose := _purpose(event.requester)):
         _coded(identification, "PurposeOfUse", purpose)
 
@@ -151,7 +151,7 @@ def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]
         yield EMERGENCY_OVERRIDE_STARTED
 
 
-def _active_participant(message: etree._Element, participant: Participant) -> None:
+def _active_participant(message: Element, participant: Participant) -> None:
     """Source: DICOM PS3.15 A.5.1 and A.5.2.2."""
     attributes = {
         "UserID": participant.user_id,
@@ -166,7 +166,7 @@ def _active_participant(message: etree._Element, participant: Participant) -> No
     for role in participant.roles:
         _coded(element, "RoleIDCode", role)
     if participant.medium is not None:
-        _coded(etree.SubElement(element, "MediaIdentifier"), "MediaType", participant.medium)
+        _coded(element.child("MediaIdentifier"), "MediaType", participant.medium)
 
 
 def _is_ip_address(address: str) -> bool:
@@ -177,7 +177,7 @@ def _is_ip_address(address: str) -> bool:
     return True
 
 
-def _participant_objects(message: etree._Element, event: Event, transaction: Transaction, site: AuditSource) -> None:
+def _participant_objects(message: Element, event: Event, transaction: Transaction, site: AuditSource) -> None:
     """Source: DICOM PS3.15 A.5.2.5; ITI TF-2 3.18.5.1.2, 3.41.5.1.2 and 3.43.6.1.2."""
     if event.patient is not None:
         fed_by = [("II", each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2
@@ -199,7 +199,7 @@ def _participant_objects(message: etree._Element, event: Event, transaction: Tra
         _object(message, OTHER_PROCESSING_ELEMENT, REQUEST_ID, event.call.request_id, details=ids)
 
 
-def _audit_object(message: etree._Element, subject: AuditObject, transaction: Transaction) -> None:
+def _audit_object(message: Element, subject: AuditObject, transaction: Transaction) -> None:
     match subject.kind:
         case ObjectKind.DOCUMENT:
             where, community = subject.repository_unique_id, subject.home_community_id
@@ -225,7 +225,7 @@ def _audit_object(message: etree._Element, subject: AuditObject, transaction: Tr
             _object(message, SYSTEM_SECURITY_RESOURCE, CONFIGURATION_KEY, subject.id, details=subject.details)
 
 
-def _claims(message: etree._Element, requester: Requester) -> None:
+def _claims(message: Element, requester: Requester) -> None:
     """What the assertion said of the requester, in the words of the VIHF."""
     details = [
         ("Authentification_mode", requester.authentication.value),
@@ -241,7 +241,7 @@ def _claims(message: etree._Element, requester: Requester) -> None:
 
 
 def _object(
-    message: etree._Element,
+    message: Element,
     kind: tuple[str, str],
     id_type: CodedValue,
     identifier: str,
@@ -265,27 +265,32 @@ def _object(
     )
     _coded(subject, "ParticipantObjectIDTypeCode", id_type)
     if query:
-        etree.SubElement(subject, "ParticipantObjectQuery").text = _base64(query)
+        subject.child("ParticipantObjectQuery").say(_base64(query))
     elif name:
-        etree.SubElement(subject, "ParticipantObjectName").text = printable(name)
+        subject.child("ParticipantObjectName").say(printable(name))
     for detail, value in details:
         if value:
             encoded = _base64(printable(value).encode())
             _element(subject, "ParticipantObjectDetail", {"type": detail, "value": encoded})
 
 
-def _coded(parent: etree._Element, name: str, value: CodedValue) -> None:
+def _coded(parent: Element, name: str, value: CodedValue) -> None:
+    parent.hold(_coded_element(name, value))
+
+
+@lru_cache(maxsize=1024)  # nearly all are constants, or codes of few tables
+def _coded_element(name: str, value: CodedValue) -> str:
     attributes = {"csd-code": value.code, "codeSystemName": value.system or UNKNOWN, "originalText": value.text}
-    _element(parent, name, attributes)
+    return str(Element(name, _said(attributes)))
 
 
-def _element(parent: etree._Element, name: str, attributes: Mapping[str, str]) -> etree._Element:
+def _element(parent: Element, name: str, attributes: Mapping[str, str]) -> Element:
     """A child with the attributes that have a value."""
-    element = etree.SubElement(parent, name)
-    for attribute, value in attributes.items():
-        if value:
-            element.set(attribute, printable(value))
-    return element
+    return parent.child(name, _said(attributes))
+
+
+def _said(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {attribute: printable(value) for attribute, value in attributes.items() if value}
 
 
 def _base64(data: bytes) -> str:

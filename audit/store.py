@@ -32,10 +32,12 @@ from identities.requester import PatientId
 OWN, DICOM = "", "dicom"  # origin and format of this server's own events
 BATCH = 500  # dossiers asked for at once
 
-_SELECT_HEAD = sa.select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1)
+_ONE = HEAD.c.id == sa.literal_column("1")
+_SELECT_HEAD = sa.select(HEAD.c.size, HEAD.c.frontier).where(_ONE)
 _LOCK_HEAD = _SELECT_HEAD.with_for_update()  # PostgreSQL: one appender at a time; SQLite has BEGIN IMMEDIATE
 _FIRST_HEAD = sa.text("INSERT INTO audit_head (id, size, frontier) VALUES (1, 0, :frontier) ON CONFLICT DO NOTHING")
-_MOVE_HEAD = sa.update(HEAD).where(HEAD.c.id == 1).values(size=sa.bindparam("moved"), frontier=sa.bindparam("hashes"))
+_MOVE_HEAD = sa.update(HEAD).where(_ONE).values(size=sa.bindparam("moved"), frontier=sa.bindparam("hashes"))
+_INSERT = sa.insert(EVENT).values({column.name: sa.bindparam(column.name) for column in EVENT.columns})
 _INSERT_NODE = sa.insert(NODE)
 _DONE = sa.and_(EVENT.c.outcome == Outcome.SUCCESS.value, EVENT.c.origin == OWN)
 
@@ -102,7 +104,7 @@ class AuditStore:
         """The tree over all events, as the last append left it; of size 0 while there is no event."""
         with unavailable_on_failure():
             row = self._connection.execute(_SELECT_HEAD).one_or_none()
-            return _frontier(row) if row else Frontier()
+            return _frontier(row.size, row.frontier) if row else Frontier()
 
     def get(self, event_id: str) -> AuditRecord | None:
         """The event of that id."""
@@ -182,35 +184,35 @@ class AuditStore:
             row = {"sequence": head.size + 1, **columns}
             leaf = record_leaf([row[name] for name in NUMBERS], [row[name] for name in TEXTS], message)
             moved, ended = head.grown(leaf)
-            self._insert({**row, "message": message, "leaf": leaf})
+            self._driven(_INSERT, {**row, "message": message, "leaf": leaf})
             for level in LEVELS[: sum(level < len(ended) for level in LEVELS)]:
                 node = {"level": level, "index": (moved.size >> level) - 1, "hash": ended[level]}
                 self._connection.execute(_INSERT_NODE, node)
-            self._connection.execute(_MOVE_HEAD, {"moved": moved.size, "hashes": moved.joined()})
+            self._driven(_MOVE_HEAD, {"moved": moved.size, "hashes": moved.joined()})
 
-    def _insert(self, row: Mapping[str, Any]) -> None:
-        """The one statement of every request with many values: compiled once, given to the driver as it is."""
-        sql, order = _insert_of(self._connection.dialect)
-        self._connection.exec_driver_sql(sql, tuple(row[name] for name in order) if order else dict(row))
+    def _driven(self, statement: sa.ClauseElement, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
+        """A statement of every request: compiled once, given to the driver as it is."""
+        sql, order = _compiled(statement, self._connection.dialect)
+        return self._connection.exec_driver_sql(sql, tuple(values[name] for name in order) if order else dict(values))
 
     def _locked_head(self) -> Frontier:
-        row = self._connection.execute(_LOCK_HEAD).one_or_none()
-        if row is None:
-            self._connection.execute(_FIRST_HEAD, {"frontier": b""})
-            row = self._connection.execute(_LOCK_HEAD).one()
-        return _frontier(row)
+        if row := self._driven(_LOCK_HEAD, {}).one_or_none():
+            return _frontier(row.size, row.frontier)
+        self._connection.execute(_FIRST_HEAD, {"frontier": b""})
+        row = self._driven(_LOCK_HEAD, {}).one()  # another may have been the first
+        return _frontier(row.size, row.frontier)
 
 
-@lru_cache(maxsize=8)
-def _insert_of(dialect: sa.Dialect) -> tuple[str, Sequence[str]]:
-    """The insertion of an event as a database's driver takes it, and the order of values where it goes by place."""
-    compiled = sa.insert(EVENT).compile(dialect=dialect, column_keys=[column.name for column in EVENT.columns])
+@lru_cache(maxsize=32)
+def _compiled(statement: sa.ClauseElement, dialect: sa.Dialect) -> tuple[str, Sequence[str]]:
+    """A statement as a database's driver takes it, and the order of its values where they go by place."""
+    compiled = statement.compile(dialect=dialect)
     return str(compiled), getattr(compiled, "positiontup", None) or ()
 
 
-def _frontier(row: sa.Row[int, bytes]) -> Frontier:
+def _frontier(size: int, frontier: bytes) -> Frontier:
     try:
-        return Frontier.read(row.size, row.frontier)
+        return Frontier.read(size, frontier)
     except ValueError as error:
         raise AuditUnavailable("the hashes of a tree in audit_head", str(error)) from error
 

@@ -12,7 +12,7 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
-from dmp.errors import AccessRefused
+from dmp.errors import AccessRefused, ServiceUnavailable
 from pdsm.errors import ContentError, ParameterError, UnknownNodeError
 from registry.errors import RegistryError
 from schemas.strict_json import JsonError
@@ -66,7 +66,7 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             return 403, (Issue("forbidden", NOT_SERVED),)
         case AccessRefused():
             return 403, (Issue("forbidden", str(error)),)
-        case AuditUnavailable() | RegistryError():
+        case AuditUnavailable() | ServiceUnavailable() | RegistryError():
             return 503, (Issue("transient", "the audit log cannot be reached now: try again"),)
         case HTTPException():
             status = error.code or 500

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from audit.event import Call
-from audit.selecting import Selection
+from audit.listing import Listing
 from audit.store import AuditStore
 from audit.verification import Verification, verify
 from server.commands import (
@@ -64,7 +64,7 @@ def list_events(
     """List the events of a patient's DMP, or of all, newest first. Exit code 3 when there are none."""
     with answering(as_json), opened(home) as house:
         call = Call(transaction="operator", request_id=uuid.uuid4().hex)
-        wanted = narrowed(Selection(None, requester, structure, transaction, rule=rule), since, until, outcome)
+        wanted = narrowed(Listing(None, requester, structure, transaction, rule=rule), since, until, outcome)
         whose = patient_ids(house, patient, ins_oid) if patient is not None else (None,)
         for identifier in whose:
             with house.gate.operator(operator(), ACT, identifier, call):

@@ -16,8 +16,9 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from audit.audit_event import Record, audit_event
 from audit.event import Call
-from audit.selecting import Selection
+from audit.listing import Listing
 from audit.store import AuditRecord
 from dmp.historique_export import as_cell
 from server.commands import Home, InsOid, answering, opened, operator, patient_id
@@ -41,6 +42,7 @@ class Format(Enum):
     """How an event is written."""
 
     NDJSON = "ndjson"  # the audit message, exactly, in a JSON object
+    FHIR = "fhir"  # the AuditEvent of the same record, in a line
     CSV = "csv"  # what lists show
 
 
@@ -54,7 +56,7 @@ def export_events(
     until: Until = None,
     rule: OfRule = "",
     form: Annotated[
-        Format, typer.Option("--format", help="ndjson: audit messages (DICOM PS3.15); csv.")
+        Format, typer.Option("--format", help="ndjson: audit messages (DICOM PS3.15); fhir: AuditEvents; csv.")
     ] = Format.NDJSON,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write to that file. Default: standard output.", metavar="FILE")
@@ -65,7 +67,7 @@ def export_events(
     """Write the events of a patient's DMP, or of all, oldest first, one a line."""
     with answering(False), opened(home) as house:
         call = Call(transaction="operator", request_id=uuid.uuid4().hex)
-        wanted = narrowed(Selection(None, requester, structure, transaction, rule=rule), since, until, outcome)
+        wanted = narrowed(Listing(None, requester, structure, transaction, rule=rule), since, until, outcome)
         identifier = patient_id(house, patient, ins_oid) if patient is not None else None
         with house.gate.operator(operator(), ACT, identifier, call):
             pass  # recorded first: who reads the log stands in it
@@ -93,6 +95,13 @@ def as_ndjson(records: Iterable[AuditRecord]) -> Iterator[str]:
         yield json.dumps(said, ensure_ascii=False) + "\n"
 
 
+def as_fhir(records: Iterable[AuditRecord]) -> Iterator[str]:
+    """The AuditEvent of each, as ITI-81 gives it. Source: IHE BALP."""
+    for each in records:
+        event = audit_event(Record(each.id, each.message, each.format, each.origin, each.recorded))
+        yield json.dumps(event, ensure_ascii=False) + "\n"
+
+
 def as_csv(records: Iterable[AuditRecord]) -> Iterator[str]:
     """What lists show of each event; no cell is taken for a formula."""
     headed = False
@@ -116,6 +125,7 @@ def _text(value: object) -> str:
 
 WRITERS: dict[Format, Callable[[Iterable[AuditRecord]], Iterator[str]]] = {
     Format.NDJSON: as_ndjson,
+    Format.FHIR: as_fhir,
     Format.CSV: as_csv,
 }
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from audit.event import Outcome
-from audit.selecting import AuditSelection, Selection
+from audit.listing import AuditListings, Listing
 from audit.store import AuditRecord, AuditStore
 from audit.trace import About
 from identities.requester import PatientId
@@ -47,27 +47,27 @@ def about(house: House, patient: PatientId) -> About:
         return About(rooms.identities.lineage(dossier.key), tuple({patient, *dossier.identifiers}))
 
 
-def newest(house: House, selection: Selection, *, limit: int) -> tuple[AuditRecord, ...]:
+def newest(house: House, selection: Listing, *, limit: int) -> tuple[AuditRecord, ...]:
     """The last `limit` events, newest first."""
     with house.database.transaction() as connection:
-        return AuditSelection(connection).newest(selection, limit=limit)
+        return AuditListings(connection).newest(selection, limit=limit)
 
 
-def stream(house: House, selection: Selection) -> Iterator[AuditRecord]:
+def stream(house: House, selection: Listing) -> Iterator[AuditRecord]:
     """The events that there are now, oldest first, whatever is written meanwhile."""
     with house.database.transaction() as connection:
         last = AuditStore(connection).head().size
     after = 0
     while True:
         with house.database.transaction() as connection:
-            batch = AuditSelection(connection).following(selection, after=after, last=last, limit=BATCH)
+            batch = AuditListings(connection).following(selection, after=after, last=last, limit=BATCH)
         yield from batch
         if len(batch) < BATCH:
             return
         after = batch[-1].sequence
 
 
-def narrowed(selection: Selection, since: str | None, until: str | None, outcome: str | None) -> Selection:
+def narrowed(selection: Listing, since: str | None, until: str | None, outcome: str | None) -> Listing:
     """`selection` with what was typed of period and outcome. Raises UsageError."""
     return replace(selection, since=_instant(since), until=_instant(until), outcome=_outcome(outcome))
 

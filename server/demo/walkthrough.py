@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from audit.selecting import Selection
+from audit.listing import Listing
 from conformance.lps import LpsNotFoundError, people
 from conformance.lps.client import Lps
 from conformance.lps.metadata import Entry, Visibility
@@ -86,7 +86,7 @@ def walk(console: Console, folder: Path, settings: Settings) -> None:
         _step(console, 6, "Pourquoi ? La règle, la table et la ligne qui ont décidé :")
         _explain(console, house, folder)
         _step(console, 7, "Tout est dans le journal d'audit, refus compris :")
-        print_events(newest(house, Selection(about(house, patient.identifier)), limit=9))
+        print_events(newest(house, Listing(about(house, patient.identifier)), limit=9))
     finally:
         house.database.dispose()
     _farewell(console, folder, settings, patient.ins)

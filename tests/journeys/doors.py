@@ -75,6 +75,7 @@ class Doors:
         for form in FORMS:
             yield f"page {form}", partial(_of_page, doctor.get, f"/AccesDirect/HistoriqueAcces/{ins}/{form}")
         yield "page document", partial(_of_page, doctor.get, f"/AccesDirect/Documents/{ins}/{self.document}")
+        yield "fhir AuditEvent", partial(_of_page, doctor.get, "/fhir/AuditEvent?date=ge2020-01-01")
         mine = self.someone.browser
         paths = ("", "/documents", "/autorisations", "/urgence", "/historique", "/alertes", "/informations", "/etat")
         one = f"/documents/{self.document}"

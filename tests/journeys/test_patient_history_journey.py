@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from patients import Someone, new_address, posted, provide
@@ -85,13 +86,14 @@ def test_the_history_is_narrowed_and_taken_away(suzanne: Someone, tmp_path: Path
     village = suzanne.village
     provide(village, tmp_path, SUZANNE, 9005)
     with pytest.raises(LpsError):
-        village.lps("medecin-du-travail").find(village.patient(SUZANNE))
-    refused = suzanne.ask("/historique?resultat=refusé")
-    assert "a tenté de rechercher des documents" in refused.text and "s'est connecté" not in refused.text
+        repository = village.settings.domain.repository_unique_id
+        village.lps("medecin").open("2.25.1", tmp_path / "none.xml", village.patient(SUZANNE), repository=repository)
+    refused = suzanne.ask(f"/historique?resultat={quote('refusé')}")
+    assert "a tenté d'accéder au DMP" in refused.text and "s'est connecté" not in refused.text
     added = suzanne.ask("/historique?nature=alimentation")
     assert "a ajouté un document" in added.text and "a tenté" not in added.text
     assert "Aucune action." in suzanne.ask("/historique?au=2020-01-01").text
-    for wrong in ("du=hier", "nature=rien", "resultat=peut-être", "du=2026-02-02&au=2026-01-01"):
+    for wrong in ("du=hier", "nature=rien", "resultat=rien", "du=2026-02-02&au=2026-01-01"):
         page = suzanne.ask(f"/historique?{wrong}")
         assert (page.status, "Aucune action." in page.text) == (400, True), wrong
     narrowed = "nature=alimentation&du=2020-01-01"

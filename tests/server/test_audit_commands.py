@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from audit.event import Outcome
+from audit.listing import Listing
 from audit.received import Received
-from audit.selecting import Selection
 from audit.store import AuditStore
 from dmp.errors import AccessRefused
 from dmp.historique import read_history
@@ -76,7 +76,8 @@ def taken(house: Desk, *arguments: str) -> list[Any]:
         (("--transaction", "ITI-41"), ["TD2.1"]),
         (("--transaction", "TD3.1"), ["TD3.1", "TD3.1"]),
         (("--transaction", "TD3.1", "--outcome", "refused"), ["TD3.1"]),
-        (("--rule", "non_autorise"), ["TD3.1"]),
+        (("--rule", "autorisation_absente"), ["TD3.1"]),
+        (("--rule", "droit_fonctionnel"), ["TD2.1", "TD3.1"]),
         (("--since", "2026-03-01T12:30"), ["TD3.1", "TD3.1"]),
         (("--until", "2026-03-01T12:30", "--requester", DOCTOR.id_nat), ["TD2.1"]),
     ],
@@ -103,6 +104,12 @@ def test_messages_are_taken_away_exactly_as_they_are(house: Desk, anne: Life, tm
     dmp(house, "export", "--output", str(file))
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(file.read_text().splitlines()) == len(everything) + 1, "and the export before"
+
+
+def test_events_are_taken_away_as_fhir(house: Desk, anne: Life) -> None:
+    events = taken(house, "--format", "fhir", "--patient", ANNE.value)
+    assert {each["resourceType"] for each in events} == {"AuditEvent"}
+    assert {each["id"] for each in events} <= {record.id for record in house.records()}
 
 
 def test_reading_is_recorded_before_it_is_done(house: Desk, anne: Life) -> None:
@@ -153,12 +160,12 @@ def test_what_cannot_be_read_is_said(house: Desk, anne: Life) -> None:
 
 def test_an_export_holds_a_batch_at_a_time_while_others_write(house: Desk, anne: Life) -> None:
     with house.rooms() as rooms:
-        for _ in range(BATCH * 3):
+        for _ in range(BATCH * 8):
             rooms.trail.append(own_event("ITI-18", "TD3.1", "alice"))
     before = len(house.records(10_000))
     tracemalloc.start()
     count = size = 0
-    for text in as_ndjson(stream(house.house, Selection())):
+    for text in as_ndjson(stream(house.house, Listing())):
         if count == 0:
             anne.acts(OTHER, Action.TD3_1)  # a writer does not wait for the export, nor does it end up in it
         count, size = count + 1, size + len(text)

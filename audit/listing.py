@@ -17,7 +17,7 @@ from audit.trace import About
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Listing:
     """Which events: those that match everything that is said; `since` belongs, `until` does not.
 
     `transaction` is a transaction or an action, `requester` an identifier, `structure` a Struct_IdNat, `rule` the name
@@ -34,26 +34,26 @@ class Selection:
     rule: str = ""
     own_request: str = ""
 
-    def of(self, about: About) -> Selection:
+    def of(self, about: About) -> Listing:
         """The same, of one patient."""
         return replace(self, about=about)
 
-    def but(self, request_id: str) -> Selection:
+    def but(self, request_id: str) -> Listing:
         """The same, without the events of that request."""
         return replace(self, own_request=request_id)
 
 
-class AuditSelection:
+class AuditListings:
     """Reads in the transaction of `connection`. Every method raises AuditUnavailable when the database fails."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def newest(self, selection: Selection, *, limit: int) -> tuple[AuditRecord, ...]:
+    def newest(self, selection: Listing, *, limit: int) -> tuple[AuditRecord, ...]:
         """The last `limit` events, newest first."""
         return self._records(_where(selection).order_by(EVENT.c.sequence.desc()).limit(limit))
 
-    def following(self, selection: Selection, *, after: int, last: int, limit: int) -> tuple[AuditRecord, ...]:
+    def following(self, selection: Listing, *, after: int, last: int, limit: int) -> tuple[AuditRecord, ...]:
         """The first `limit` events behind the one of sequence number `after`, up to that of `last`, oldest first."""
         query = _where(selection).where(EVENT.c.sequence > after, EVENT.c.sequence <= last)
         return self._records(query.order_by(EVENT.c.sequence).limit(limit))
@@ -63,7 +63,7 @@ class AuditSelection:
             return tuple(record_of(row) for row in self._connection.execute(query))
 
 
-def _where(selection: Selection) -> sa.Select[tuple[object, ...]]:
+def _where(selection: Listing) -> sa.Select[tuple[object, ...]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if selection.about is not None:
         patients = [(each.value, each.authority) for each in selection.about.patients]
