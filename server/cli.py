@@ -26,6 +26,7 @@ COMMANDS = {
     "audit": ("server.commands.audit", "app"),
     "documents": ("server.commands.documents", "app"),
     "habilitations": ("server.commands.habilitations", "app"),
+    "cda": ("server.commands.cda", "app"),
     "xdm": ("server.commands.xdm", "app"),
     "lps": ("conformance.lps.commands", "app"),
 }
