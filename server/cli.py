@@ -27,6 +27,7 @@ COMMANDS = {
     "documents": ("server.commands.documents", "app"),
     "habilitations": ("server.commands.habilitations", "app"),
     "cda": ("server.commands.cda", "app"),
+    "schemas": ("server.commands.schemas", "app"),
     "xdm": ("server.commands.xdm", "app"),
     "lps": ("conformance.lps.commands", "app"),
 }

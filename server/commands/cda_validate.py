@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cda.validation.check import Report, validate
+from cda.official.installing import installed
+from cda.official.saxon import SaxonError
+from cda.official.verdicts import Official
+from cda.validation.check import Check, Report, validate
 from cda.validation.page import page
 from cda.validation.report import json_value, svrl, text_lines
-from server.commands import FAILED, Json, UsageError, answering, show
+from server.commands import FAILED, Home, Json, UsageError, answering, settings_of, show
 
 _CHUNK = 256 * 1024
 
@@ -32,6 +36,10 @@ def validate_files(
         bool, typer.Option("--svrl", help="SVRL (ISO 19757-3) on standard output; of one file.")
     ] = False,
     as_html: Annotated[bool, typer.Option("--html", help="One HTML page on standard output.")] = False,
+    official: Annotated[
+        bool, typer.Option("--official", help="The verdicts of the installed package, too (dmp schemas install).")
+    ] = False,
+    home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Validate documents against our XSD of CDA R2 and the rules of the CI-SIS.
@@ -41,7 +49,8 @@ def validate_files(
     """
     with answering(as_json):
         form = _form(as_svrl, as_html, as_json, len(files))
-        reports = [(str(path), _validated(path)) for path in files]
+        with _checks(official, home) as more:
+            reports = [(str(path), _validated(path, more)) for path in files]
         if form is _Form.SVRL:
             sys.stdout.write(svrl(*reports[0]).decode())
         elif form is _Form.HTML:
@@ -61,11 +70,31 @@ def _form(as_svrl: bool, as_html: bool, as_json: bool, files: int) -> _Form:
     return _Form.SVRL if as_svrl else _Form.HTML if as_html else _Form.TEXT
 
 
-def _validated(path: Path) -> Report:
-    if str(path) == "-":
-        return validate(iter(lambda: sys.stdin.buffer.read(_CHUNK), b""))
+@contextmanager
+def _checks(official: bool, home: Path | None) -> Iterator[dict[str, Check]]:
+    """The checks of the installed package, by name; none unless asked for."""
+    if not official:
+        yield {}
+        return
+    folder = settings_of(home).home / "schemas"
+    package = installed(folder)
+    if package is None:
+        raise UsageError("paquet officiel : attendu un paquet installé (dmp schemas install), il n'y en a pas")
     try:
-        return validate(_chunks(path))
+        verdicts = Official(package, folder / "compiled")
+    except SaxonError as error:
+        raise UsageError(str(error)) from None
+    try:
+        yield {"XSD officiel": verdicts.schema_findings, "schématrons officiels": verdicts.rule_findings}
+    finally:
+        verdicts.close()
+
+
+def _validated(path: Path, more: dict[str, Check]) -> Report:
+    if str(path) == "-":
+        return validate(iter(lambda: sys.stdin.buffer.read(_CHUNK), b""), more=more)
+    try:
+        return validate(_chunks(path), more=more)
     except OSError as error:
         raise UsageError(f"{path} : attendu un fichier lisible ; {error.strerror}") from None
 

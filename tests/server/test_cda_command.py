@@ -92,3 +92,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = dmp("validate", "--json", tmp_path / "none.xml")
     assert result.exit_code == 2
     assert "attendu un fichier lisible" in json.loads(result.stdout)["error"]["context"]
+
+
+def test_official_without_a_package(tmp_path: Path) -> None:
+    result = dmp("validate", "--official", "--home", tmp_path, LETTER)
+    assert result.exit_code == 2
+    assert "dmp schemas install" in result.stderr
