@@ -23,6 +23,10 @@ from schemas import xml
 MAX_PARSED = 4 * 1024 * 1024
 MAX_BYTES = 150 * 1024 * 1024  # 100 MB of file are 134 MB of base64
 _MAX_LINE = 65_000  # a tree counts no further
+MAX_ATTRIBUTE = 100_000  # characters of a value: lists of codes are judged item by item
+MAX_WIDTH = 100_000_000  # see `is_wide`
+_FEW_ELEMENTS = 5_000
+_LONG_ATTRIBUTE = etree.XPath(f"(//@*[string-length() > {MAX_ATTRIBUTE}])[1]/..")
 
 
 class UnreadableError(ValueError):
@@ -44,6 +48,22 @@ class Whole:
     _steps: dict[etree._Element, str] = field(
         default_factory=dict
     )  # names of elements among their siblings, once known
+
+    def is_wide(self) -> bool:
+        """Whether telling the place of every element would take too long: each counts what stands before it.
+
+        A validation by libxml2 tells the place of each violation so, on every level, and anything may be one.
+        """
+        elements = list(self.clinical_document.iter(etree.Element))
+        if len(elements) <= _FEW_ELEMENTS:
+            return False
+        before: dict[etree._Element, int] = {}
+        places = Counter[etree._Element | None]()
+        for element in elements:
+            parent = element.getparent()
+            places[parent] += 1
+            before[element] = places[parent] + (before.get(parent, 0) if parent is not None else 0)
+        return sum(before.values()) > MAX_WIDTH
 
     def line(self, element: etree._Element) -> int:
         """Where the element begins, in the bytes that were read."""
@@ -83,10 +103,15 @@ def read_whole(chunks: Iterable[bytes]) -> Whole:
             break
     try:
         if len(beginning) <= MAX_PARSED and beginning.count(b"\n") < _MAX_LINE:
-            return _parsed(bytes(beginning))
-        return _streamed(_limited(chain((bytes(beginning),), stream)))
+            whole = _parsed(bytes(beginning))
+        else:
+            whole = _streamed(_limited(chain((bytes(beginning),), stream)))
     except xml.XmlError as error:
         raise UnreadableError(error.expected, error.got, error.line) from None
+    for element in _LONG_ATTRIBUTE(whole.clinical_document):
+        expected = f"des attributs d'au plus {MAX_ATTRIBUTE} caractères"
+        raise UnreadableError(expected, "un plus long", whole.line(element), whole.path(element))
+    return whole
 
 
 def _parsed(data: bytes) -> Whole:

@@ -24,7 +24,7 @@ from cda.official.saxon import Asked, SaxonError, SaxonProcess
 from cda.official.schematron import OWN, Stylesheet, compile_schema
 from cda.validation.finding import Finding, Severity, Source, quoted
 from cda.validation.models import model_of
-from cda.validation.schema import MAX_TOLD, findings_of
+from cda.validation.schema import violations
 from cda.whole import Whole
 from schemas import xml
 
@@ -50,9 +50,7 @@ class Official:
     def schema_findings(self, whole: Whole) -> tuple[Finding, ...]:
         """What the package's XSD does not allow."""
         schema = self._xsd
-        if schema is None or schema.validate(whole.clinical_document):
-            return ()
-        return tuple(islice(findings_of(schema.error_log, whole, Source.OFFICIAL_SCHEMA), MAX_TOLD))
+        return () if schema is None else violations(schema, whole, Source.OFFICIAL_SCHEMA)
 
     def rule_findings(self, whole: Whole) -> Iterator[Finding]:
         """What the Schematrons that the document must obey do not hold of it; one finding where Saxon fails."""

@@ -16,6 +16,7 @@ from lxml import etree
 import schemas
 from cda.validation.finding import Finding, Severity, Source, quoted
 from cda.whole import Whole
+from schemas import xml
 
 CDA = Path(schemas.__file__).parent / "cda" / "cda.xsd"
 MAX_TOLD = 500  # violations of one document
@@ -55,10 +56,16 @@ def schema() -> etree.XMLSchema:
 
 def schema_findings(whole: Whole) -> tuple[Finding, ...]:
     """Every violation of our XSD, in the order of the document."""
-    own = schema()
-    if own.validate(whole.clinical_document):
-        return ()
-    return tuple(islice(findings_of(own.error_log, whole, Source.SCHEMA), MAX_TOLD))
+    return violations(schema(), whole, Source.SCHEMA)
+
+
+def violations(own: etree.XMLSchema, whole: Whole, source: Source) -> tuple[Finding, ...]:
+    """Every violation of an XSD; of a document that is too wide for places, the place is the document."""
+    if whole.is_wide():
+        log = xml.violations(etree.tostring(whole.clinical_document, with_tail=False), own)
+    else:
+        log = None if own.validate(whole.clinical_document) else own.error_log
+    return () if log is None else tuple(islice(findings_of(log, whole, source), MAX_TOLD))
 
 
 def findings_of(log: etree._ListErrorLog, whole: Whole, source: Source) -> Iterator[Finding]:
@@ -125,7 +132,7 @@ def _told(said: str, name: str, attribute: str | None) -> tuple[str, str, str]:
     """What was expected, what came, how to mend it: in French, of what libxml2 says in English."""
     facet = _FACET.match(said)
     value = _VALUE.search(said) or _VALUE_FIRST.match(said)
-    got = value[1] if value else ""
+    got = (value[1] or "une valeur vide") if value else "une autre valeur"
     if "This element is not expected" in said:
         return _names(said, "aucun élément ici"), f"élément {name}", "Retirer l'élément, ou le mettre à sa place."
     if "Missing child element" in said:
@@ -170,7 +177,7 @@ def _facet(facet: str, said: str) -> str:
         return f"un code parmi {listed if len(listed) < 400 else listed[:400] + '…'}"
     if facet == "pattern":
         pattern = re.search(r"pattern '(.*)'", said, re.DOTALL)
-        return f"une valeur de la forme {pattern[1] if pattern else ''}"
+        return f"une valeur de la forme {pattern[1]}" if pattern else "une valeur d'une autre forme"
     return {"minLength": "un texte qui n'est pas vide"}.get(facet, "une valeur dans les limites du type")
 
 
