@@ -22,6 +22,7 @@ from lxml import etree
 from cda.official.package import Package, PackageError
 from cda.official.saxon import Asked, SaxonError, SaxonProcess
 from cda.official.schematron import OWN, Stylesheet, compile_schema
+from cda.validation.check import Check
 from cda.validation.finding import Finding, Severity, Source, quoted
 from cda.validation.models import model_of
 from cda.validation.schema import violations
@@ -69,6 +70,11 @@ class Official:
         for (schema, _, stylesheet), report in zip(compiled, reports, strict=True):
             for element in xml.parse(report.encode()):
                 yield _finding(element, stylesheet, schema, whole)
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """Both, by the names under which a report has them."""
+        return {"XSD officiel": self.schema_findings, "schématrons officiels": self.rule_findings}
 
     def applicable(self, whole: Whole) -> tuple[Path, ...]:
         """The Schematrons of the package that a document must obey: all documents', the profiles', its model's."""

@@ -85,7 +85,7 @@ def _checks(official: bool, home: Path | None) -> Iterator[dict[str, Check]]:
     except SaxonError as error:
         raise UsageError(str(error)) from None
     try:
-        yield {"XSD officiel": verdicts.schema_findings, "schématrons officiels": verdicts.rule_findings}
+        yield verdicts.checks
     finally:
         verdicts.close()
 
