@@ -38,9 +38,8 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-STREAMING = frozenset(
-    {"ihe", cda_endpoint.NAME}
-)  # doors that read their own bodies, count them, and refuse in their own words
+# Those that read their own bodies, count them, and refuse in their own words.
+STREAMING = frozenset({"ihe", cda_endpoint.NAME})
 STRICT_TRANSPORT = "max-age=63072000"  # RFC 6797: two years, where TLS is what we speak
 
 
