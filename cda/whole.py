@@ -18,6 +18,7 @@ from lxml import etree
 
 from cda.document import CLINICAL_DOCUMENT, HL7_V3, Wrapper
 from cda.enclosed import EnclosedFile
+from cda.reading_errors import in_french
 from schemas import xml
 
 MAX_PARSED = 4 * 1024 * 1024
@@ -107,7 +108,7 @@ def read_whole(chunks: Iterable[bytes]) -> Whole:
         else:
             whole = _streamed(_limited(chain((bytes(beginning),), stream)))
     except xml.XmlError as error:
-        raise UnreadableError(error.expected, error.got, error.line) from None
+        raise UnreadableError(*in_french(error), error.line) from None
     for element in _LONG_ATTRIBUTE(whole.clinical_document):
         expected = f"des attributs d'au plus {MAX_ATTRIBUTE} caractères"
         raise UnreadableError(expected, "un plus long", whole.line(element), whole.path(element))
