@@ -20,7 +20,7 @@ from schemas import xml
 HL7_V3 = "urn:hl7-org:v3"
 MAX_HEADER_BYTES = 2 * 1024 * 1024
 
-_CLINICAL_DOCUMENT = f"{{{HL7_V3}}}ClinicalDocument"
+CLINICAL_DOCUMENT = f"{{{HL7_V3}}}ClinicalDocument"
 _NON_XML_BODY = f"{{{HL7_V3}}}component/{{{HL7_V3}}}nonXMLBody"
 _STRUCTURED_BODY = f"{{{HL7_V3}}}component/{{{HL7_V3}}}structuredBody"
 _ENVELOPES = ("Signature", "stylesheet")
@@ -30,7 +30,7 @@ _MAX_ENVELOPES = 4  # xsl:stylesheet/data/ClinicalDocument, ds:Signature/Object/
 class Wrapper(Enum):
     """The root element of the bytes. Source: CI-SIS, Structuration minimale (documents signés, autoprésentables)."""
 
-    CLINICAL_DOCUMENT = _CLINICAL_DOCUMENT
+    CLINICAL_DOCUMENT = CLINICAL_DOCUMENT
     SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
     STYLESHEET = "{http://www.w3.org/1999/XSL/Transform}stylesheet"
 
@@ -75,7 +75,7 @@ def read_document(chunks: Iterable[bytes]) -> CdaDocument:
     except ValueError:
         expected = "ClinicalDocument of urn:hl7-org:v3, ds:Signature or xsl:stylesheet"
         raise CdaError(expected, _brief(root), "root element") from None
-    found = list(root.iter(_CLINICAL_DOCUMENT))
+    found = list(root.iter(CLINICAL_DOCUMENT))
     if len(found) != 1:
         raise CdaError("one ClinicalDocument", str(len(found)), "document")
     return CdaDocument(wrapper, _body(found[0]), found[0])

@@ -43,7 +43,9 @@ def drop(_text: str) -> None:
 
 
 class XmlError(UnexpectedError):
-    """The bytes are not XML that this house reads."""
+    """The bytes are not XML that this house reads. `line` is where, 1 for what is wrong with the whole."""
+
+    line = 1
 
 
 def local_name(tag: object) -> str:
@@ -62,8 +64,7 @@ def parse(data: bytes, *, max_bytes: int = MAX_TREE_BYTES) -> etree._Element:
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
-        line, column = error.position
-        raise XmlError("well-formed XML", f"a syntax error at line {line}, column {column}") from None
+        raise _syntax_error(*error.position) from None
     except (ValueError, LookupError):
         raise XmlError("XML in a known encoding", "bytes that cannot be decoded") from None
     info = root.getroottree().docinfo
@@ -71,6 +72,25 @@ def parse(data: bytes, *, max_bytes: int = MAX_TREE_BYTES) -> etree._Element:
         raise XmlError("XML without a document type declaration", "a DOCTYPE")
     _check_encoding(info.encoding)
     return root
+
+
+def violations(data: bytes, schema: etree.XMLSchema) -> etree._ListErrorLog | None:
+    """What in `data`, which `parse` accepts, a schema does not allow, without places; None when it allows everything.
+
+    The time that it takes grows with the document alone, however many violations there are.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, schema=schema)
+    try:
+        etree.fromstring(data, parser)
+    except etree.XMLSyntaxError:
+        return parser.error_log
+    return None
+
+
+def _syntax_error(line: int, column: int) -> XmlError:
+    error = XmlError("well-formed XML", f"a syntax error at line {line}, column {column}")
+    error.line = line
+    return error
 
 
 def _check_encoding(encoding: str | None) -> None:
@@ -93,15 +113,17 @@ def condense(
     keep: Callable[[Path], bool],
     text_sink: Callable[[Path, dict[str, str]], TextSink | None] = lambda _path, _attributes: None,
     max_kept: int = MAX_TREE_BYTES,
+    lines: list[int] | None = None,
 ) -> bytes:
     """What is left of a long document when only the elements whose path `keep` accepts are kept, as UTF-8 bytes.
 
     A path is the local names from the root. Where `text_sink` returns a sink for an element, the text directly in it
     goes there, chunk by chunk, and the element stays without. The whole stream is checked for well-formedness.
+    `lines` receives the line of each element that is left, in their order.
 
     Raises XmlError.
     """
-    condenser = _Condenser(keep, text_sink, max_kept)
+    condenser = _Condenser(keep, text_sink, max_kept, [] if lines is None else lines)
     for chunk in chunks:
         condenser.feed(chunk)
     condenser.close()
@@ -141,8 +163,10 @@ class _Checker:
         try:
             self._expat.Parse(chunk, final)
         except expat.ExpatError as error:
-            got = f"a syntax error at line {error.lineno}, column {error.offset}"
-            raise XmlError("well-formed XML", got) from None
+            raise _syntax_error(error.lineno, error.offset) from None
+        except XmlError as error:  # of a handler
+            error.line = self._expat.CurrentLineNumber
+            raise
         except (ValueError, LookupError):
             raise XmlError("XML in a known encoding", "bytes that cannot be decoded") from None
 
@@ -210,9 +234,10 @@ class _Condenser(_Checker):
         keep: Callable[[Path], bool],
         text_sink: Callable[[Path, dict[str, str]], TextSink | None],
         max_kept: int,
+        lines: list[int],
     ) -> None:
         super().__init__()
-        self._keep, self._text_sink, self._max_kept = keep, text_sink, max_kept
+        self._keep, self._text_sink, self._max_kept, self._lines = keep, text_sink, max_kept, lines
         self._path: Path = ()
         self._skipped = 0
         self._sinks: list[TextSink | None] = []  # of the open elements
@@ -241,6 +266,7 @@ class _Condenser(_Checker):
             self._expat.CharacterDataHandler = None
             return
         self._count(attributes)
+        self._lines.append(self._expat.CurrentLineNumber)
         self._path = path
         self._sinks.append(self._text_sink(path, attributes))
         self._listen()

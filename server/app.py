@@ -17,12 +17,12 @@ from pdsm.endpoint import blueprint as fhir_blueprint
 from portal.endpoint import blueprints as portal_blueprints
 from portal.patient_endpoint import patient_blueprints
 from schemas.domain import Profile
-from server import metrics
+from server import cda_endpoint, metrics
 from server.fhir_wiring import fhir_door
 from server.health import OK, Health
 from server.house import House
 from server.patient_wiring import patient_door
-from server.peer import mark
+from server.peer import mark, peer
 from server.portal_wiring import portal_door
 from server.settings import Exposure, Settings
 from server.wiring import ihe_door
@@ -38,7 +38,8 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-STREAMING = frozenset({"ihe"})  # doors that read their own bodies, count them, and refuse in their own words
+# Those that read their own bodies, count them, and refuse in their own words.
+STREAMING = frozenset({"ihe", cda_endpoint.NAME})
 STRICT_TRANSPORT = "max-age=63072000"  # RFC 6797: two years, where TLS is what we speak
 
 
@@ -52,6 +53,7 @@ def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK, table
     if house.domain.assertion.profile is Profile.VIHF:  # the DMP's professionals and patients
         for pages in (*portal_blueprints(portal_door(house)), *patient_blueprints(patient_door(house))):
             app.register_blueprint(pages)
+    app.register_blueprint(cda_endpoint.validation(settings, peer))
     _operator_routes(app, Health(house))
     _every_request(app, exposure)
     app.wsgi_app = mark(app.wsgi_app, exposure)  # type: ignore[assignment,method-assign]

@@ -26,6 +26,8 @@ COMMANDS = {
     "audit": ("server.commands.audit", "app"),
     "documents": ("server.commands.documents", "app"),
     "habilitations": ("server.commands.habilitations", "app"),
+    "cda": ("server.commands.cda", "app"),
+    "schemas": ("server.commands.schemas", "app"),
     "xdm": ("server.commands.xdm", "app"),
     "lps": ("conformance.lps.commands", "app"),
 }
