@@ -27,6 +27,7 @@ COMMANDS = {
     "documents": ("server.commands.documents", "app"),
     "habilitations": ("server.commands.habilitations", "app"),
     "xdm": ("server.commands.xdm", "app"),
+    "cda": ("server.commands.cda", "app"),
     "lps": ("conformance.lps.commands", "app"),
 }
 
