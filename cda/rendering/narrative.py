@@ -40,6 +40,7 @@ _STYLES = {  # styleCode, in lower case: CDA R2 §4.3.5.11, and those of the CI-
 }
 _ALIGNED = {"left": "a-gauche", "center": "a-centre", "right": "a-droite", "justify": "a-justifie"}
 _VALIGNED = {"top": "v-haut", "middle": "v-milieu", "bottom": "v-bas"}
+_MANY_COLUMNS = 7
 _SPAN = re.compile("[1-9][0-9]{0,2}")
 _OUTSIDE = re.compile(r"(?:https?://|mailto:)[^\x00-\x20\x7f<>\"'`\\]+", re.IGNORECASE)
 _LANGUAGE = re.compile("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -138,8 +139,6 @@ class Narrative:
         self._tables += 1
         made = tag("table")
         self._mark(made, element)
-        if element.get("border") not in (None, "", "0"):
-            made.set("class", f"{made.get('class', '')} borde".strip())
         caption = text_of(element, "caption") or f"Tableau {self._tables}"
         append(parent, tag("div", made, class_="defile", role="group", tabindex="0", aria_label=caption[:120]))
         for each in children(element, "caption"):
@@ -147,6 +146,8 @@ class Narrative:
         for each in element:
             if isinstance(each.tag, str) and name_of(each) != "caption":
                 self._add(made, each)
+        if any(len(row) >= _MANY_COLUMNS for row in made.iter("tr")):
+            made.set("class", f"{made.get('class', '')} large".strip())
         _link_headers(made)
 
     def _cell(self, parent: etree._Element, element: etree._Element, name: str) -> None:

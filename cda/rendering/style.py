@@ -14,7 +14,7 @@ STYLE = """
 * { box-sizing: border-box; }
 html { font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Noto Sans", Arial, sans-serif; color: var(--encre); }
 body { margin: 0; background: var(--fond); }
-.page { max-width: 64rem; margin: 0 auto; background: #fff; min-height: 100vh; padding: 0 2rem 3rem;
+.page { max-width: 72rem; margin: 0 auto; background: #fff; min-height: 100vh; padding: 0 2rem 3rem;
   box-shadow: 0 0 0 1px var(--trait); }
 h1 { font-size: 1.75rem; line-height: 1.25; margin: 0 0 1rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 2.2rem 0 .8rem; padding-bottom: .3rem; color: var(--bleu);
@@ -52,6 +52,8 @@ td, th { border: 1px solid var(--trait); padding: .4rem .6rem; text-align: left;
   overflow-wrap: break-word; }
 td:has(.media) { border: 0; padding: 0; }
 th { background: #e8eef3; font-weight: 600; }
+.large { font-size: .88rem; }
+.large td, .large th { padding: .3rem .4rem; }
 tfoot td, tfoot th { background: var(--fond); }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 .legende { font-weight: 600; }
@@ -140,10 +142,13 @@ figcaption { font-weight: 600; margin: .3rem 0; }
   .sommaire, .codes, .aller, .pdf, .garder { display: none; }
   .imprime { display: block; font-style: italic; }
   .defile { overflow: visible; }
+  .large { font-size: 7pt; }
+  .large td, .large th { padding: .15rem .25rem; hyphens: auto; }
   h1, h2, h3, h4, h5, h6 { break-after: avoid; }
   tr, .bloc, figure { break-inside: avoid; }
   thead { display: table-header-group; }
   .texte a[href^=http]::after { content: " (" attr(href) ")"; overflow-wrap: anywhere; }
+  .large a[href^=http]::after { content: none; }
 }
 """
 
