@@ -7,10 +7,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cda.builders import document as cda
 from registry.metadata import Code
 from schemas import oids
 from schemas.value_sets import ValueSets
-from server.demo import clinical_document as cda
 from server.demo.pdf import write_pdf
 from server.demo.people import DemoPatient, inhabitant
 

@@ -27,6 +27,7 @@ VACCINATION = frozenset({"11369-6", "87273-9"})  # JDV_J66: Historique des vacci
 VOLONTES = frozenset({"EXPPAT_1", "EXPPAT_3"})  # JDV_J66: Volontés et droits du patient, Directives anticipées
 STEPS = {"annee": 4, "mois": 6, "jour": 8}  # of the care pathway: how many digits of a date make a period
 PAGE_LENGTH = 50
+CDA_FORMATS = frozenset({"text/xml", "application/xslt+xml"})  # CI-SIS, Partage de documents de santé (mimeType)
 _OF_SIGNATURES = frozenset({"ASTM", "URN"})  # code systems of the signature document: GIE SESAM-Vitale, TD2.1
 _STATUSES = {
     AvailabilityStatus.APPROVED: "",
@@ -72,6 +73,11 @@ class Line:
     format: str
     size: str
     comments: str
+
+    @property
+    def readable(self) -> bool:
+        """Whether it can be shown as a page."""
+        return self.format in CDA_FORMATS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,17 @@ from portal.door import Door
 from portal.errors import notice
 from portal.history import FORMS
 from portal.pages import REQUEST_ID, error_page, new_blueprint, site
-from portal.professional import ABOUT_NOBODY, ABOUT_SOMEBODY, AUTHORISATION, CREATION, DOCUMENTS, HISTORY, HOME, Pages
+from portal.professional import (
+    ABOUT_NOBODY,
+    ABOUT_SOMEBODY,
+    AUTHORISATION,
+    CREATION,
+    DOCUMENTS,
+    HISTORY,
+    HOME,
+    READING,
+    Pages,
+)
 from portal.visit import ACCES_DIRECT, VIHF, Asked, arrive
 
 METHODS = ["GET", "POST"]
@@ -48,6 +58,9 @@ def acces_direct(door: Door) -> Blueprint:
     def document(ins: str, unique_id: str) -> Response:
         return pages.document(arrive(door, _asked(ins)), unique_id)
 
+    def reading(ins: str, unique_id: str) -> Response:
+        return pages.document(arrive(door, _asked(ins)), unique_id, read=True)
+
     def home() -> Redirection:
         return redirect(f"{ACCES_DIRECT}/{HOME}")
 
@@ -62,6 +75,7 @@ def acces_direct(door: Door) -> Blueprint:
     taken = f"<any({HISTORY}):page>/<ins>/<any({', '.join(FORMS)}):form>"
     routes.add_url_rule(f"{ACCES_DIRECT}/{taken}", "taken", show, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{DOCUMENTS}/<ins>/<path:unique_id>", "document", document, methods=METHODS)
+    routes.add_url_rule(f"{ACCES_DIRECT}/{READING}/<ins>/<path:unique_id>", "reading", reading, methods=METHODS)
     routes.add_url_rule(f"{ACCES_DIRECT}/{AUTHORISATION}/<ins>", "declare", declare, methods=["POST"])
     routes.add_url_rule(f"{ACCES_DIRECT}/<path:_path>", "nowhere", nowhere, methods=METHODS)
     return routes

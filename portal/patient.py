@@ -27,6 +27,7 @@ from portal.download import download, reading
 from portal.errors import of_finding
 from portal.patient_door import PatientDoor
 from portal.patient_visit import Visit
+from portal.reading import as_page
 from registry.errors import RegistryError
 from registry.metadata import AvailabilityStatus, DocumentEntry
 from registry.stored_query import GetDocuments, ReturnType
@@ -112,6 +113,10 @@ class DocumentPages:
     def one(self, visit: Visit, unique_id: str) -> Response:
         """One document, and what can be done with it."""
         return visit.show("document.html", document=self._document(visit, unique_id))
+
+    def read(self, visit: Visit, unique_id: str) -> Response:
+        """The document as a page."""
+        return as_page(self._opened(visit, unique_id), unique_id)
 
     def stored(self, visit: Visit, unique_id: str) -> Response:
         """The document as it is kept."""

@@ -61,6 +61,7 @@ def _pages(door: PatientDoor) -> Blueprint:
         "documents": (documents.list, GET),
         "documents/<unique_id>": (documents.one, GET),
         "documents/<unique_id>/fichier": (documents.file, GET),
+        "documents/<unique_id>/lecture": (documents.read, GET),
         "documents/<unique_id>/cda": (documents.stored, GET),
         "documents/<unique_id>/suppression": (documents.delete, BOTH),
         "documents/<unique_id>/rectification": (documents.rectify, BOTH),

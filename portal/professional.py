@@ -42,10 +42,12 @@ from portal.download import download
 from portal.errors import notice, of_finding
 from portal.history import FORMS, KINDS, OUTCOMES, tell
 from portal.pages import page
+from portal.reading import as_page
 from portal.visit import Visit
 from registry.errors import ErrorCode, RegistryError
 
 HOME, DOSSIER, DOCUMENTS, SETTINGS = "TableauDeBord", "DossierPatient", "Documents", "Parametrages"
+READING = "Lecture"  # one document as a page
 MANAGEMENT, PATHWAY, HISTORY = "GestionDMPPatient", "ParcoursDeSoins", "HistoriqueAcces"
 VACCINES, WISHES = "CarnetVaccination", "VolontesEtDroits"
 # No text prints the addresses of the creation that is no longer possible, and of the confirmation: our own choice.
@@ -115,8 +117,8 @@ class Pages:
             told = of_finding(wrong.findings[0])
         return shown.render("refused.html", told.status, told=told)
 
-    def document(self, visit: Visit, unique_id: str) -> Response:
-        """The bytes of one document, to be kept and not to be run."""
+    def document(self, visit: Visit, unique_id: str, *, read: bool = False) -> Response:
+        """One document: its bytes, to be kept and not to be run, or a page to `read`."""
         if not visit.chosen:
             return self.show(DOCUMENTS, visit, {})
         call = replace(visit.call, transaction="TD3.2")
@@ -124,6 +126,8 @@ class Pages:
         if not isinstance(opened, Opened):
             told = notice(404, "Ce document n'existe pas, ou ne vous est pas ouvert.")
             return page("error.html", 404, told=told, request_id=call.request_id)
+        if read:
+            return as_page(opened, unique_id)
         return download(opened.chunks, opened.size, opened.mime_type, unique_id)
 
     def declare(self, visit: Visit, given: Mapping[str, str]) -> Redirection:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from audit.errors import AuditError
+from cda.errors import CdaError
 from dmp.errors import GestionError, PrintingError, ServiceUnavailable
 from dmp.gestion import IdentifierError
 from habilitations.store import RightsError
@@ -87,7 +88,7 @@ def answering(as_json: bool) -> Iterator[None]:
         _fail(as_json, FAILED, error.french)
     except (GestionError, RightsError, IdentityError, RepositoryError) as error:
         _fail(as_json, FAILED, str(error))
-    except (ServeError, RevisionError, BusyError, AuditError, ServiceUnavailable, PrintingError) as error:
+    except (ServeError, RevisionError, BusyError, AuditError, CdaError, ServiceUnavailable, PrintingError) as error:
         _fail(as_json, FAILED, str(error))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from server.commands.cda_render import render
 from server.commands.cda_validate import validate_files
+from server.commands.cda_wrap import wrap
 
-app = typer.Typer(help="CDA R2 documents: validate.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="CDA documents in files, without a server.")
 app.command("validate")(validate_files)
-
-
-@app.callback()
-def documents() -> None:
-    """CDA R2 documents, in files."""
+app.command("render")(render)
+app.command("wrap")(wrap)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from cda.builders.document import Context, Kind, clinical_document, non_xml_body
+from cda.builders.laboratory import Chapter, Result, laboratory_report
 from registry.metadata import Code
 from schemas import oids
-from server.demo.clinical_document import Context, Kind, clinical_document, non_xml_body
 from server.demo.pdf import write_pdf
-from server.demo.structured_bodies import Result, Vaccination, lab_results, vaccination
+from server.demo.structured_bodies import Vaccination, vaccination
 
 _UCUM_MMOL, _UCUM_UMOL, _UCUM_G_DL = "mmol/L", "umol/L", "g/dL"
 _BIOCHIMIE = Code("18719-5", oids.LOINC, "Biochimie")
@@ -167,16 +168,10 @@ def lab_report(context: Context) -> bytes:
         Result(_loinc("14682-9", "Créatinine"), "118", "59", "104", _UCUM_UMOL, "µmol/l"),
         Result(_loinc("718-7", "Hémoglobine"), "13.6", "13.0", "17.0", _UCUM_G_DL, "g/dl"),
     ]
-    kind = Kind(
-        type=Code("11502-2", oids.LOINC, "CR d'examens biologiques"),
-        title="Compte rendu d'examens biologiques",
-        act=_BIOCHIMIE,
-        templates=((oids.TEMPLATE_XD_LAB, ""), (oids.TEMPLATE_CR_BIO, "2024.01")),
-    )
+    title = "Compte rendu d'examens biologiques"
     paragraphs = [f"{row.code.display} : {row.value} {row.shown} ({row.low} - {row.high})" for row in results]
-    copy = write_pdf(kind.title, [*_heading(context), *paragraphs, _signature(context)])
-    body = lab_results(_BIOCHIMIE, results, context.start, copy, context.identification.oid)
-    return clinical_document(context, kind, body)
+    copy = write_pdf(title, [*_heading(context), *paragraphs, _signature(context)])
+    return laboratory_report(context, [Chapter(_BIOCHIMIE, tuple(results))], context.start, copy)
 
 
 def vaccination_note(context: Context) -> bytes:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cda.builders import document as cda
 from registry.metadata import Code
 from schemas import oids
 from schemas.value_sets import ValueSets
-from server.demo import clinical_document as cda
 from server.demo.documents import BUILDERS
 from server.demo.people import PATIENTS, STRUCTURES, Inhabitant, inhabitant
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
+from cda.builders.document import Address, Author, Context, Identification, Patient, Structure
 from identities.dossier import Traits
 from identities.requester import PatientId
 from registry.metadata import Code
 from schemas import oids
-from server.demo.clinical_document import Address, Author, Context, Identification, Patient, Structure
 from server.demo.documents import BUILDERS
 
 FOLDER = Path(__file__).parent.parent / "vectors" / "cda"

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from lxml import etree
 from schematron import check
 
+from cda.builders.laboratory import HIGH, LOW, NORMAL, Result
 from cda.document import read_document
 from cda.header import read_header
 from cda.metadata import document_entry
 from schemas import xml
 from server.demo.documents import BUILDERS
 from server.demo.pdf import write_pdf
-from server.demo.structured_bodies import HIGH, LOW, NORMAL, Result
 
 NAMES = sorted(BUILDERS)
 MODELS = {

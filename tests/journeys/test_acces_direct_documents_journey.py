@@ -46,6 +46,21 @@ def test_a_document_is_listed_and_opened(village: Village, provide: Provide) -> 
     assert opened.headers["Cache-Control"] == "no-store"
 
 
+def test_a_document_is_read_as_a_page(village: Village, provide: Provide) -> None:
+    unique_id = provide("vaccination_note", SUZANNE, by="medecin-traitant")
+    browser = Browser.of(village, "infirmier")
+    listed = browser.get(f"/AccesDirect/Documents/{SUZANNE}")
+    read, (event,) = events(village, lambda: browser.get(listed.leading(f"/AccesDirect/Lecture/{SUZANNE}/{unique_id}")))
+    assert read.status == 200 and read.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "Note de vaccination" in read.title and "CORBEAU" in read.text
+    assert (event.transaction, event.action, event.outcome) == ("TD3.2", "TD3.2", 0)
+    policy = read.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'") and "frame-ancestors 'none'" in policy and "script" not in policy
+    assert read.headers["Cache-Control"] == "no-store" and "Content-Disposition" not in read.headers
+    elsewhere = browser.get(f"/AccesDirect/Lecture/{SUZANNE}/1.2.3.4")
+    assert elsewhere.status == 404 and ELSEWHERE in elsewhere.text
+
+
 def test_lists_are_filtered(village: Village, provide: Provide) -> None:
     unique_id = provide("vaccination_note", LAETITIA, by="medecin-traitant")
 

@@ -62,7 +62,7 @@ def test_the_patient_sees_what_is_masked_and_not_what_must_be_announced(suzanne:
     found = listed(suzanne)
     assert {plain, masked, secret} <= set(found) and hidden not in found
     assert "Masqué" in suzanne.ask(f"/documents/{masked}").text
-    for path in ("", "/fichier", "/cda", "/remplacement"):
+    for path in ("", "/lecture", "/fichier", "/cda", "/remplacement"):
         there, not_there = (suzanne.ask(f"/documents/{each}{path}") for each in (hidden, "1.2.3"))
         assert (there.status, there.text.replace("demande", "")[:60]) == (
             404,
@@ -100,6 +100,16 @@ def test_a_document_is_opened_as_the_file_that_it_encloses_or_as_it_is_kept(suza
         assert each.headers["Content-Security-Policy"].startswith("sandbox")
         assert each.headers["X-Content-Type-Options"] == "nosniff"
     assert [each.action for each in suzanne.village.audit(2)] == ["TD3.2", "TD3.2"]
+
+
+def test_a_document_is_read_as_a_page(suzanne: Someone, tmp_path: Path) -> None:
+    document = provide(suzanne.village, tmp_path, SUZANNE, 8015)
+    assert "Lire le document" in suzanne.ask(f"/documents/{document}").text
+    read = suzanne.ask(f"/documents/{document}/lecture")
+    assert read.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"data:application/pdf;base64," in read.content
+    assert read.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert [each.action for each in suzanne.village.audit(1)] == ["TD3.2"]
 
 
 def test_a_structured_document_encloses_no_file(suzanne: Someone, tmp_path: Path) -> None:
@@ -185,7 +195,7 @@ def test_filters(suzanne: Someone) -> None:
 
 def test_one_patient_reaches_nothing_of_another(suzanne: Someone, tmp_path: Path) -> None:
     theirs = provide(suzanne.village, tmp_path, MARCEL, 8040)
-    for path in ("", "/fichier", "/cda", "/remplacement"):
+    for path in ("", "/lecture", "/fichier", "/cda", "/remplacement"):
         assert suzanne.ask(f"/documents/{theirs}{path}").status == 404
 
 

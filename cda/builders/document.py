@@ -13,12 +13,14 @@ from datetime import datetime
 from lxml import etree
 from lxml.builder import ElementMaker
 
+from cda.document import HL7_V3
+from cda.errors import CdaError
+from cda.header import Header
 from identities.dossier import Traits
 from identities.requester import PatientId
 from registry.metadata import Code
 from schemas import oids
 
-HL7_V3 = "urn:hl7-org:v3"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 E = ElementMaker(namespace=HL7_V3, nsmap={None: HL7_V3, "xsi": XSI})
 
@@ -74,13 +76,24 @@ class Structure:
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """What names a version of a document. `replaces` is the OID of the version before, '' for the first."""
+    """What names a version of a document. `replaces` is the version before, '' for the first.
+
+    `set_oid` and `replaces` are an OID or a UUID, or such a root and an extension: `root^extension`.
+    """
 
     oid: str
     set_oid: str
     created: datetime
     version: int = 1
     replaces: str = ""
+
+    @classmethod
+    def after(cls, header: Header, oid: str, created: datetime) -> Identification:
+        """The version that takes the place of that document. Raises CdaError where it does not say which one it is."""
+        if header.set_id is None or header.version_number is None:
+            raise CdaError("setId and versionNumber", "none", "the document to be replaced")
+        names = (f"{found.root}^{found.extension}".rstrip("^") for found in (header.set_id, header.id))
+        return cls(oid, next(names), created, header.version_number + 1, next(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +107,21 @@ class Context:
     start: datetime
     stop: datetime | None = None
     inpatient: bool = False
+    medecin_traitant: Author | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a document is: its type, title, templates with their version, and the act it documents."""
+    """What a document is: its type, title, templates with their version, and the act it documents.
+
+    `act_system` is the name of the act's code system, where a model wants it said.
+    """
 
     type: Code
     title: str
     act: Code
     templates: tuple[tuple[str, str], ...] = ((oids.TEMPLATE_XDS_SD, ""),)
+    act_system: str = ""
 
 
 def clinical_document(context: Context, kind: Kind, body: etree._Element) -> bytes:
@@ -121,13 +139,14 @@ def clinical_document(context: Context, kind: Kind, body: etree._Element) -> byt
         E.effectiveTime(value=timestamp(identification.created)),
         coded("confidentialityCode", Code("N", oids.HL7_CONFIDENTIALITY, "Normal")),
         E.languageCode(code="fr-FR"),
-        E.setId(root=identification.set_oid),
+        _instance("setId", identification.set_oid),
         E.versionNumber(value=str(identification.version)),
         _record_target(context.patient),
         _author(context),
         _custodian(context.structure),
         _legal_authenticator(context),
-        _documentation(context, kind.act),
+        *([_medecin_traitant(context.medecin_traitant)] if context.medecin_traitant else []),
+        _documentation(context, kind),
         *related,
         _encounter(context),
         E.component(body),
@@ -159,11 +178,13 @@ def assigned(name: str, context: Context, *, setting: bool = False) -> etree._El
         coded("code", author.specialty),
         _address(structure.address),
         E.telecom(value=f"tel:{structure.phone}", use="WP"),
-        E.assignedPerson(
-            E.name(E.prefix(author.civility), E.given(author.given), E.family(author.family), E.suffix(author.title))
-        ),
+        E.assignedPerson(_person_name(author)),
         _organization("representedOrganization", structure, setting=setting),
     )
+
+
+def _person_name(author: Author) -> etree._Element:
+    return E.name(E.prefix(author.civility), E.given(author.given), E.family(author.family), E.suffix(author.title))
 
 
 def _organization(name: str, structure: Structure, *, setting: bool = False) -> etree._Element:
@@ -228,10 +249,30 @@ def _legal_authenticator(context: Context) -> etree._Element:
     return E.legalAuthenticator(time, E.signatureCode(code="S"), assigned("assignedEntity", context))
 
 
-def _documentation(context: Context, act: Code) -> etree._Element:
+def _medecin_traitant(doctor: Author) -> etree._Element:
+    """The patient's own doctor, to be informed. Source: CI-SIS, Structuration minimale (participant INF, PCP)."""
+    return E.participant(
+        coded("functionCode", Code("PCP", oids.HL7_PARTICIPATION_FUNCTION, "Médecin Traitant")),
+        E.time(nullFlavor="NA"),
+        E.associatedEntity(
+            E.id(root=oids.PS_ID_NAT, extension=doctor.id_nat),
+            coded("code", doctor.specialty),
+            E.addr(nullFlavor="NAV"),
+            E.telecom(nullFlavor="NAV"),
+            E.associatedPerson(_person_name(doctor)),
+            classCode="PROV",
+        ),
+        typeCode="INF",
+    )
+
+
+def _documentation(context: Context, kind: Kind) -> etree._Element:
+    act = coded("code", kind.act)
+    if kind.act_system:
+        act.set("codeSystemName", kind.act_system)
     return E.documentationOf(
         E.serviceEvent(
-            coded("code", act),
+            act,
             _interval(context.start, context.stop),
             E.performer(
                 E.time(E.high(value=timestamp(context.stop or context.start))),
@@ -271,4 +312,9 @@ def _interval(start: datetime, stop: datetime | None) -> etree._Element:
 
 
 def _replaced(identification: Identification) -> etree._Element:
-    return E.relatedDocument(E.parentDocument(E.id(root=identification.replaces)), typeCode="RPLC")
+    return E.relatedDocument(E.parentDocument(_instance("id", identification.replaces)), typeCode="RPLC")
+
+
+def _instance(name: str, identifier: str) -> etree._Element:
+    root, _, extension = identifier.partition("^")
+    return E(name, root=root, **({"extension": extension} if extension else {}))
