@@ -19,6 +19,7 @@ from audit.transactions import (
     CONNEXION,
     DECONNEXION,
     SECRETS,
+    TAMPERED,
 )
 from dmp.alertes import DOCUMENT, URGENCE
 from habilitations.action import Action
@@ -131,6 +132,9 @@ _OTHERS = {
     "fusion": Sentence(Kind.GESTION, "a fusionné deux DMP du patient"),
     "xdm.export": Sentence(Kind.CONSULTATION, "a copié le DMP sur un support"),
     "audit": Sentence(Kind.CONSULTATION, "a consulté les traces du DMP"),
+    "audit/archivage": Sentence(Kind.GESTION, "a archivé des traces anciennes"),
+    "audit/reprise": Sentence(Kind.GESTION, "a repris le scellement des traces"),
+    TAMPERED: Sentence(Kind.GESTION, "a constaté une atteinte à l'intégrité des traces"),
     "habilitations": Sentence(Kind.CONSULTATION, "a vérifié des droits d'accès au DMP"),
     "connexion/mot-de-passe": Sentence(Kind.ACCES, "a saisi son mot de passe"),
     "connexion/code": Sentence(Kind.ACCES, "s'est connecté(e) au DMP"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from server.commands import Json, ServerHome, answering, show
-from server.home_key import home_key
+from server.home_key import audit_key, home_key
 from server.migrations import upgrade
 from server.settings import load
 
@@ -17,6 +17,7 @@ def migrate(home: ServerHome = None, as_json: Json = False) -> None:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         before, after = upgrade(settings)
         home_key(settings.home)
+        audit_key(settings.home)
         show(as_json, {"before": before, "after": after}, lambda: print_revisions(before, after))
 
 
