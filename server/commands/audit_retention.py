@@ -20,6 +20,7 @@ from audit.store import AuditStore, instant_text
 from audit.trail import AuditTrail
 from identities.requester import PatientId
 from identities.store import IdentitiesStore
+from server.audit_cursors import everywhere
 from server.commands import Home, Json, UsageError, answering, opened, operator, show
 from server.commands.audit_integrity import signer_of
 from server.durable import flush_folder
@@ -49,7 +50,8 @@ def prune(
 ) -> None:
     """Seal old records into files, and take them out of the database.
 
-    The log, its heads and proofs stay verifiable; the last hundred events of each DMP stay readable.
+    The log, its heads and proofs stay verifiable; the last hundred events of each DMP stay readable. What an audit
+    repository of the settings does not have yet stays whole.
     """
     with answering(as_json), opened(home) as house:
         limit = _limit(house, before)
@@ -80,7 +82,8 @@ def _prune(house: House, limit: datetime, folder: Path) -> Iterator[dict[str, An
         with house.database.snapshot() as connection:
             last = HeadStore(connection).covering(0)
             sealed = read_head(last, signer.verifier).size if last else 0
-            segment = next_segment(connection, limit, None, sealed)
+            arrived = everywhere(connection, [str(each) for each in house.settings.audit.repositories])
+            segment = next_segment(connection, limit, arrived, sealed)
             if segment is None:
                 return
             try:
