@@ -54,7 +54,7 @@ class Verified:
 
 
 def measure_verification(folder: Path, events: int = EVENTS) -> Verified:
-    """Writes such a log into `folder` and verifies it."""
+    """Writes such a log into `folder`, verifies it, and takes it away."""
     file = folder / "audit.db"
     signer = Signer.make("benchmark/audit")
     size = _write(file, events, signer)
@@ -66,6 +66,8 @@ def measure_verification(folder: Path, events: int = EVENTS) -> Verified:
         seconds = time.perf_counter() - start
     finally:
         database.dispose()
+        for each in folder.glob("audit.db*"):
+            each.unlink()
     if not found.intact or found.size != events:
         raise RuntimeError(f"expected a log of {events} events, got {found}")
     return Verified(events, size, seconds, _hashing(size, events))
