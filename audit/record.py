@@ -69,3 +69,16 @@ def record_bytes(numbers: Sequence[int], texts: Sequence[str], message: bytes) -
 def record_leaf(numbers: Sequence[int], texts: Sequence[str], message: bytes) -> bytes:
     """The leaf of the record of those values. Raises RecordError."""
     return leaf_hash(record_bytes(numbers, texts, message))
+
+
+def read_record(record: bytes) -> tuple[dict[str, int | str], bytes]:
+    """The columns and the message of a record. Raises RecordError."""
+    joined, separator, message = record.partition(RECORD.encode())
+    try:
+        values = joined.decode().split(UNIT)
+        numbers = [int(value) for value in values[: len(NUMBERS)]]
+    except ValueError:
+        raise RecordError("record: expected columns in UTF-8, numbers first") from None
+    if not separator or len(values) != len(COLUMNS):
+        raise RecordError(f"record: expected {len(COLUMNS)} columns and a message, got {len(values)}")
+    return dict(zip(COLUMNS, (*numbers, *values[len(NUMBERS) :]), strict=True)), message

@@ -2,6 +2,8 @@
 
 `audit_event` has the records, each with its leaf; `audit_head` the frontier of the tree over all of them;
 `audit_node` the roots of complete subtrees of 2^8, 2^16 and 2^24 leaves, so that a proof reads few rows.
+`audit_tree_head` has the signed heads. Of records that retention took away, `audit_segment` says what was sealed, and
+`audit_pruned` keeps the leaves, so that what stays can be proved as before.
 """
 
 from __future__ import annotations
@@ -73,4 +75,26 @@ NODE = sa.Table(
     sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("hash", sa.LargeBinary(32), nullable=False),
+)
+
+TREE_HEAD = sa.Table(
+    "audit_tree_head",
+    METADATA,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.LargeBinary, nullable=False),  # audit.heads, signed
+)
+
+SEGMENT = sa.Table(
+    "audit_segment",
+    METADATA,
+    sa.Column("last", sa.BigInteger, primary_key=True, autoincrement=False),  # sequence number
+    sa.Column("note", sa.LargeBinary, nullable=False),  # audit.segment, signed
+)
+
+PRUNED = sa.Table(
+    "audit_pruned",
+    METADATA,
+    sa.Column("run", sa.BigInteger, primary_key=True, autoincrement=False),  # index of its node
+    sa.Column("leaves", sa.LargeBinary, nullable=False),  # one behind another
 )

@@ -129,6 +129,7 @@ ALERTE = "alerte"  # of a message that tells somebody what happened
 CONFIGURATION = "configuration"  # Event.action: the server starts with something else than it last ran with
 RESEAU = "configuration/reseau"  # of which its addresses
 MIGRATION = "migration"  # the database brought to another revision
+TAMPERED = "integrite"  # of an audit log found tampered with
 
 # What a patient decides: habilitations.action.Action, with a name for people.
 _WISHES = {
@@ -224,7 +225,10 @@ OPERATOR_ACTS = {
     # DICOM PS3.15 A.5.3.2
     "HA": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("HA", "Historique des accès")),
     "audit": _here(AUDIT_LOG_USED, EventAction.READ, _dmp("audit", "Consultation des traces")),
+    "audit/archivage": _here(AUDIT_LOG_USED, EventAction.DELETE, _dmp("audit/archivage", "Archivage des traces")),
     # DICOM PS3.15 A.5.3.11
+    TAMPERED: _here(SECURITY_ALERT, EventAction.EXECUTE, _dmp(TAMPERED, "Intégrité des traces")),
+    "audit/reprise": _here(SECURITY_ALERT, EventAction.EXECUTE, _dmp("audit/reprise", "Reprise du scellement")),
     "habilitations": _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
     CONFIGURATION: _here(SECURITY_ALERT, EventAction.EXECUTE, SECURITY_CONFIGURATION),
     RESEAU: _here(SECURITY_ALERT, EventAction.EXECUTE, NETWORK_CONFIGURATION),

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from benchmarks.audit_log import EVENTS, measure_verification
 from benchmarks.documents import pdf, write_document
 from benchmarks.growth import SIZES, measure_growth
 from benchmarks.load import PROVIDED, TRANSACTIONS, Clients, LoadError, Plan, clients, measure, seed_searched
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=options.json)
     try:
         with TemporaryDirectory(prefix="dmp-benchmark-", dir=options.folder) as folder:
-            report = _run(Path(folder), options.documents, options.clients, options.sizes, console)
+            report = _run(Path(folder), options, console)
     except (LoadError, seed.DemoError) as error:
         console.print(str(error), markup=False)
         return 1
@@ -48,6 +49,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sizes", type=_positive, nargs="+", default=SIZES, help="documents of a patient, for the growth of queries"
     )
+    parser.add_argument(
+        "--events", type=_positive, default=EVENTS, help=f"events of the audit log that is verified (default {EVENTS})"
+    )
     parser.add_argument("--folder", help="where to put the temporary folder: its disk is measured")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
@@ -60,7 +64,8 @@ def _positive(text: str) -> int:
     return number
 
 
-def _run(folder: Path, documents: int, number: int, sizes: Sequence[int], console: Console) -> Report:
+def _run(folder: Path, options: argparse.Namespace, console: Console) -> Report:
+    documents, number, sizes = options.documents, options.clients, options.sizes
     machine = facts(folder)
     demo, disk = folder / "demo", folder / "disk"
     disk.mkdir()
@@ -82,8 +87,10 @@ def _run(folder: Path, documents: int, number: int, sizes: Sequence[int], consol
         core, examples = Core(settings), Clients(Plan(demo, 0, 1)).exchanges
     with console.status(f"a patient with {max(sizes)} documents"):
         growth = measure_growth(folder / "growth", sizes)
+    with console.status(f"an audit log of {options.events} events"):
+        verified = measure_verification(folder, options.events)
     rows = (Row(each, core.rate(each.transaction, examples[each.transaction][0])) for each in measured)
-    return Report(machine, number, documents, len(sample), on_disk[0], on_disk[1], tuple(rows), growth)
+    return Report(machine, number, documents, len(sample), on_disk[0], on_disk[1], tuple(rows), growth, verified)
 
 
 @contextmanager

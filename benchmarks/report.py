@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.audit_log import Verified
 from benchmarks.documents import PDF_BYTES
 from benchmarks.growth import Growth
 from benchmarks.load import Measured
@@ -33,6 +34,7 @@ class Report:
     record_writes: float
     rows: tuple[Row, ...]
     growth: tuple[Growth, ...] = ()
+    verified: Verified | None = None
 
     def json(self) -> dict[str, object]:
         """For programs; latencies in milliseconds."""
@@ -56,6 +58,18 @@ class Report:
                 }
                 for each in self.growth
             ],
+            "audit_verify": self._verified(),
+        }
+
+    def _verified(self) -> dict[str, float]:
+        if self.verified is None:
+            return {}
+        return {
+            "events": self.verified.events,
+            "record_bytes": self.verified.record_bytes,
+            "seconds": round(self.verified.seconds, 2),
+            "rate": round(self.verified.per_second, 1),
+            "of_hashing": round(self.verified.hashing_seconds / self.verified.seconds, 3),
         }
 
     def _figures(self, row: Row) -> dict[str, float]:
@@ -95,6 +109,13 @@ class Report:
             console.print(f"  one core: {name}  {row.core:8.1f} requests parsed, hashed and verified per second")
         if self.growth:
             self._show_growth(console)
+        if self.verified is not None:
+            found = self._verified()
+            console.print(
+                f"dmp audit verify: {found['events']} events in {found['seconds']:.1f} s, {found['rate']:.0f} a second; "
+                f"hashing the same bytes would be {found['of_hashing']:.0%} of it",
+                highlight=False,
+            )
 
     def _show_growth(self, console: Console) -> None:
         """One row for each query, one column for each number of documents, and what an added document costs."""

@@ -23,6 +23,7 @@ from audit.transactions import (
     MIGRATION,
     RESEAU,
     SECRETS,
+    TAMPERED,
 )
 from dmp.alertes import DOCUMENT, URGENCE
 from habilitations.action import Action
@@ -179,6 +180,9 @@ _OTHERS = {
     "fusion": _did(Kind.GESTION, "fusionné", "fusionner", "deux DMP du patient"),
     "xdm.export": _did(Kind.CONSULTATION, "copié", "copier", "le DMP sur un support"),
     "audit": _did(Kind.CONSULTATION, "consulté", "consulter", "les traces du DMP"),
+    "audit/archivage": _did(Kind.GESTION, "archivé", "archiver", "des traces anciennes"),
+    "audit/reprise": _did(Kind.GESTION, "repris", "reprendre", "le scellement des traces"),
+    TAMPERED: _did(Kind.GESTION, "constaté", "constater", "une atteinte à l'intégrité des traces"),
     "habilitations": _did(Kind.CONSULTATION, "vérifié", "vérifier", "des droits d'accès au DMP"),
     "connexion/mot-de-passe": _did(Kind.ACCES, "saisi", "saisir", "son mot de passe"),
     "connexion/code": Sentence(Kind.ACCES, "s'est connecté(e) au DMP", _CONNECTING),

@@ -36,6 +36,7 @@ SQLITE_PRAGMAS = (
 )
 # Source: PostgreSQL 20.5.1, synchronous_commit; what is stricter (remote_apply) stays.
 SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+SNAPSHOT = "dmp_snapshot"  # an execution option of a connection that only reads
 # Source: PostgreSQL, Appendix A: serialization_failure, deadlock_detected, lock_not_available.
 CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
 
@@ -73,6 +74,17 @@ class Database:
         except sa.exc.TimeoutError as error:  # no connection came free
             raise ServiceUnavailable(WORKING, type(error).__name__) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads, sees one moment, and holds up nobody who writes, however long it takes."""
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execution_options(**{SNAPSHOT: True})
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
+
     def dispose(self) -> None:
         """Closes what is open."""
         self.engine.dispose()
@@ -101,7 +113,7 @@ def _durable(connection: Any, _record: object) -> None:
 
 
 def sqlite_engine(url: str, threads: int) -> sa.Engine:
-    """An engine on a SQLite file whose every transaction is BEGIN IMMEDIATE."""
+    """An engine on a SQLite file whose every transaction is BEGIN IMMEDIATE, but for snapshots."""
     engine = sa.create_engine(url, pool_size=threads, max_overflow=threads)
 
     @sa.event.listens_for(engine, "connect")
@@ -112,7 +124,8 @@ def sqlite_engine(url: str, threads: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reading = connection.get_execution_options().get(SNAPSHOT)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -1,4 +1,5 @@
-"""Whether this server can do its work: write the database, append to the audit log, write documents.
+"""Whether this server can do its work: write the database, append to the audit log, write documents; and whether that
+log still is what was sealed.
 
 Each is tried for real and leaves nothing behind but when that was. The answer is kept for a second, so that whoever
 asks too often costs nothing.
@@ -17,10 +18,11 @@ from audit.store import AuditStore
 from audit.trail import AuditTrail
 from dmp.errors import ServiceUnavailable
 from repository.errors import RepositoryError
+from server.alarm import raised
 from server.database import BusyError
 from server.house import House, now, own_event
 
-OK, UNKNOWN = "ok", "unknown"
+OK, UNKNOWN, TAMPERED = "ok", "unknown", "tampered"
 KEPT_SECONDS = 1.0
 PROBE = "health"
 
@@ -40,6 +42,8 @@ class Health:
         with self._lock:
             if time.monotonic() >= self._until:
                 self._found = {**self._rows(), "documents": self._documents()}
+                if raised(self._house.settings.home):
+                    self._found["audit"] = TAMPERED
                 self._until = time.monotonic() + KEPT_SECONDS
             return dict(self._found)
 

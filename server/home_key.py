@@ -1,29 +1,59 @@
-"""The key of a home: codes that were sent or handed out are kept under it, so that the database alone tells none.
+"""The keys of a home, each a file of its own, for the server's account alone: a copy of the database has none.
 
-It is a file of its own, for the server's account alone: a copy of the database has no key. Servers that share a
-database share this file.
+Under the one, codes that were sent or handed out are kept, so that the database alone tells none. With the other, the
+heads of the audit log are signed. Servers that share a database share these files.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from audit.notes import NoteError, Signer
+
 FILE = "account.key"
 BYTES = 32
+AUDIT_FILE = "audit.key"
+
+
+class KeyFileError(ValueError):
+    """A file of a key that holds none."""
 
 
 def home_key(home: Path) -> bytes:
-    """The key of that home, made the first time. Of those who make it at once, one makes it for all."""
-    file = home / FILE
+    """The key of that home, made the first time."""
+    return _kept(home, FILE, lambda: secrets.token_bytes(BYTES))
+
+
+def audit_key(home: Path) -> Signer:
+    """The key that signs the audit log of that home, made the first time, under the name of this machine.
+
+    Raises KeyFileError.
+    """
+    written = _kept(home, AUDIT_FILE, _new_audit_key)
+    try:
+        return Signer.read(written.decode("ascii", "replace"))
+    except NoteError as error:
+        raise KeyFileError(f"{home / AUDIT_FILE}: {error}") from None
+
+
+def _new_audit_key() -> bytes:
+    return Signer.make(f"{socket.gethostname()}/audit").written.encode()
+
+
+def _kept(home: Path, name: str, make: Callable[[], bytes]) -> bytes:
+    """What that file of a home holds. Of those who make it at once, one makes it for all."""
+    file = home / name
     if not file.exists():
-        descriptor, made = tempfile.mkstemp(prefix=f"{FILE}.", dir=home)  # mode 0600
+        descriptor, made = tempfile.mkstemp(prefix=f"{name}.", dir=home)  # mode 0600
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(secrets.token_bytes(BYTES))
+                stream.write(make())
                 stream.flush()
                 os.fsync(stream.fileno())
             with suppress(FileExistsError):

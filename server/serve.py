@@ -31,10 +31,11 @@ from server import logging as technical
 from server.configuration import record_changes
 from server.courier import courier_needed, deliver
 from server.home_domain import claim
-from server.home_key import home_key
+from server.home_key import KeyFileError, audit_key, home_key
 from server.house import House, now, tables_of
 from server.lifeline import die_with
 from server.migrations import check_revision
+from server.sealer import seal
 from server.settings import Address, Exposure, Settings
 from server.tls import Contexts, context
 from server.tls_failures import Failures
@@ -56,6 +57,10 @@ def serve(settings: Settings) -> None:
     check_revision(settings)
     claim(settings)
     home_key(settings.home)
+    try:
+        audit_key(settings.home)
+    except KeyFileError as error:
+        raise ServeError(str(error)) from None
     tables = tables_of(settings)  # once for every worker, one that replaces another too: what is dropped in later waits
     technical.configure(settings.log_level)
     _prepare_metrics(settings)
@@ -79,6 +84,7 @@ def serve(settings: Settings) -> None:
             children[_spawn(partial(_courier, settings, listening))] = "courier"
         if settings.audit.repositories:
             children[_spawn(partial(_audit_outlets, settings, listening))] = "audit outlets"
+        children[_spawn(partial(_sealer, settings, listening))] = "sealer"
         _close(listening)
         addresses = {exposure.value: str(_address(settings, exposure)) for exposure, _ in listeners}
         log.info("serving", pid=os.getpid(), unix=str(settings.unix or ""), **addresses)
@@ -301,6 +307,11 @@ def _gunicorn(settings: Settings, exposure: Exposure, listener: socket.socket, t
 def _courier(settings: Settings, others: list[socket.socket]) -> None:
     _close(others)
     deliver(settings)
+
+
+def _sealer(settings: Settings, others: list[socket.socket]) -> None:
+    _close(others)
+    seal(settings)
 
 
 def _audit_outlets(settings: Settings, others: list[socket.socket]) -> None:

@@ -20,6 +20,7 @@ from schemas.domain import Domain, DomainError, Profile
 from schemas.domain import load as load_domain
 from server.address import Address as Address
 from server.address import read_listening
+from server.audit_keeping import DEFAULT, KEEPING_KEYS, Keeping, read_keeping
 from server.audit_settings import AUDIT_KEYS, AuditSettings, read_audit
 from server.channels import (
     SMS_KEYS,
@@ -78,7 +79,7 @@ class Settings:
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
     people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none. `audit` is what is done with the audit log beside keeping it.
+    address of the portal; '' for none. `audit` is what is done with the audit log, `keeping` how it is kept.
     """
 
     home: Path
@@ -107,6 +108,7 @@ class Settings:
     sms_gateway: SmsGateway | None = None
     portal_address: str = ""
     audit: AuditSettings = field(default_factory=AuditSettings)
+    keeping: Keeping = DEFAULT
 
     @property
     def sqlite(self) -> bool:
@@ -188,7 +190,9 @@ def _file(home: Path, named: object) -> dict[str, Any]:
     return values
 
 
-_NAMES = {each.name for each in fields(Settings)} - {"audit"} | AUDIT_KEYS | SMTP_KEYS | SMS_KEYS | {"settings"}
+_OF_ONE_PREFIX = {"audit", "keeping"}  # fields made of several settings
+_NAMES = {each.name for each in fields(Settings)} - _OF_ONE_PREFIX | AUDIT_KEYS | KEEPING_KEYS | SMTP_KEYS | SMS_KEYS
+_NAMES |= {"settings"}
 
 
 class _Reader:
@@ -225,6 +229,7 @@ class _Reader:
             "sms_gateway": read_sms_gateway(self._values, self._home, self._problems),
             "portal_address": self._read("portal_address", "", _web_address),
             "audit": read_audit(self._values, self._problems),
+            "keeping": read_keeping(self._values, self._home, self._problems),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)

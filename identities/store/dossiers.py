@@ -75,6 +75,10 @@ class Dossiers:
         found = read_dossiers(self._connection.execute(EVERY_DOSSIER.where(DOSSIERS.c.key == key)))
         return found[0] if found else None
 
+    def stands(self, key: str) -> bool:
+        """Whether there is a dossier of that internal key, or was one that was merged into another."""
+        return self._connection.execute(sa.select(DOSSIERS.c.key).where(DOSSIERS.c.key == key)).first() is not None
+
     def fed(self, authority: str) -> bool:
         """Whether an identity source tells us the patients of that issuing authority."""
         row = sa.select(FED_AUTHORITIES.c.authority).where(FED_AUTHORITIES.c.authority == authority)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from typing import Annotated, Any
 
@@ -11,7 +10,6 @@ import typer
 from audit.event import Call
 from audit.listing import Listing
 from audit.store import AuditStore
-from audit.verification import Verification, verify
 from server.commands import (
     NOTHING_FOUND,
     Home,
@@ -19,6 +17,9 @@ from server.commands import (
     Json,
     NotFoundError,
     answering,
+    audit_integrity,
+    audit_proofs,
+    audit_retention,
     opened,
     operator,
     patient_ids,
@@ -44,6 +45,8 @@ from server.commands.audit_selection import (
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
 app.command("export")(export_events)
 app.command()(outlets)
+for group in (audit_integrity, audit_proofs, audit_retention):
+    group.add_to(app)
 
 
 @app.command("list")
@@ -94,31 +97,6 @@ def show_event(
             raise NotFoundError(f"event: expected the id of an event, got {event_id}")
         value = {**line(record), "message": record.message.decode(errors="replace"), "leaf": record.leaf.hex()}
         show(as_json, value, lambda: _print_whole(value))
-
-
-@app.command("verify")
-def verify_log(home: Home = None, as_json: Json = False) -> None:
-    """Make the tree of the whole log again. Exit code 1 when an event was changed or is missing."""
-    with answering(as_json), opened(home) as house:
-        house.record("operator", ACT, operator())
-        with house.database.transaction() as connection:
-            found = verify(connection)
-        value = {
-            "intact": found.intact,
-            "events": found.size,
-            "root": base64.b64encode(found.root).decode(),
-            "findings": [{"kind": each.kind.value, "first": each.first, "last": each.last} for each in found.findings],
-        }
-        show(as_json, value, lambda: _print_verification(found))
-        if not found.intact:
-            raise typer.Exit(1)
-
-
-def _print_verification(found: Verification) -> None:
-    if found.intact:
-        typer.echo(f"{found.size} événements, journal intact.")
-    for each in found.findings:
-        typer.echo(f"{each.kind.value} : événements {each.first} à {each.last}.")
 
 
 def _print_whole(value: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import os
 
 from server.commands import Json, ServerHome, answering, operator, show
 from server.configuration import record_migration
-from server.home_key import home_key
+from server.home_key import audit_key, home_key
 from server.migrations import upgrade
 from server.settings import load
 
@@ -19,6 +19,7 @@ def migrate(home: ServerHome = None, as_json: Json = False) -> None:
         before, after = upgrade(settings)
         record_migration(settings, operator(), before, after)
         home_key(settings.home)
+        audit_key(settings.home)
         show(as_json, {"before": before, "after": after}, lambda: print_revisions(before, after))
 
 

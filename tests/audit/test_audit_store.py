@@ -209,7 +209,7 @@ def _close_gap(connection: sa.Connection) -> None:
         (_swap, 2),
         (lambda connection: connection.execute(sa.delete(EVENT)), 1),
         (lambda connection: connection.execute(sa.delete(HEAD)), 1),
-        (lambda connection: connection.execute(sa.update(HEAD).values(frontier=b"f" * 64)), 1),
+        (lambda connection: connection.execute(sa.update(HEAD).values(frontier=b"f" * 64)), 5),
         (lambda connection: connection.execute(sa.update(HEAD).values(size=9)), 6),
         (lambda connection: connection.execute(sa.update(HEAD).values(size=3)), 4),
     ],

@@ -23,7 +23,20 @@ def test_it_measures_the_three_transactions_and_says_so_in_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(yardsticks, "SECONDS", 0.05)
-    arguments = ["--documents", "3", "--clients", "2", "--json", "--folder", str(tmp_path), "--sizes", "3", "5"]
+    arguments = [
+        "--documents",
+        "3",
+        "--clients",
+        "2",
+        "--json",
+        "--folder",
+        str(tmp_path),
+        "--sizes",
+        "3",
+        "5",
+        "--events",
+        "1200",
+    ]
     assert main(arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["requests"], told["clients"]) == (3, 2)
@@ -42,6 +55,9 @@ def test_it_measures_the_three_transactions_and_says_so_in_json(
         for query in ("FindDocuments, ObjectRef", "FindDocuments, LeafClass", "GetDocuments of up to 1000")
     ]
     assert all(each["ms"] > 0 for each in told["growth"])
+    verified = told["audit_verify"]
+    assert verified["events"] == 1200 and verified["record_bytes"] > 1200 * 1000
+    assert verified["rate"] > 0 and 0 < verified["of_hashing"] < 1
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 

@@ -93,6 +93,7 @@ def test_a_dossier_that_is_united_leads_on_to_the_last_survivor(store: Identitie
     assert found.identifiers == (C, A, B, NATIONAL)
     assert store.lineage("d3") == ("d3", "d1", "d2")
     assert store.dossier_of_key("d1") is store.dossier_of_key("d2") is None
+    assert store.stands("d1") and store.stands("d2") and not store.stands("d9")
     rows = store._connection.execute(sa.select(DOSSIERS.c.key, DOSSIERS.c.status, DOSSIERS.c.merged_into))
     assert {tuple(row) for row in rows} == {
         ("d1", "merged", "d3"),

@@ -21,6 +21,7 @@ from conformance.lps.people import Patient
 from conformance.lps.soap import LpsError
 from server.demo.paper import Paper, write
 from server.demo.people import PATIENTS
+from server.home_key import audit_key
 from tests.village import Village
 
 DOCUMENTS, CLIENTS, KILLS, SEED = 200, 4, 10, 20261122
@@ -101,7 +102,7 @@ def _compare(village: Village, push: Push, files: list[Path], patient: Patient, 
         assert opened == file.read_bytes() if file else opened in contents
     assert len(found) == len(files), "what was not acknowledged was pushed again"
     with village.house() as house, house.database.transaction() as connection:
-        assert verify(connection).findings == ()
+        assert verify(connection, audit_key(village.settings.home).verifier).findings == ()
         sets = {
             submission_set
             for record in AuditStore(connection).list(limit=100_000)

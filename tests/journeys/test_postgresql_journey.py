@@ -10,6 +10,7 @@ from audit.verification import verify
 from conformance.lps.soap import LpsError
 from server.demo.paper import Paper, write
 from server.demo.people import PATIENTS
+from server.home_key import audit_key
 from tests.databases import postgresql_engine
 from tests.village import settle
 
@@ -41,7 +42,8 @@ def test_the_main_job_on_postgresql(postgresql_url: str, tmp_path: Path) -> None
 
             with ThreadPoolExecutor(4) as threads:
                 assert sum(threads.map(replace, others)) == 1, "one of eight parallel replacements wins"
-            with village.house() as house, house.database.transaction() as connection:
-                assert verify(connection).findings == ()
+            with village.house() as house, house.database.snapshot() as connection:
+                found = verify(connection, audit_key(village.settings.home).verifier)
+            assert found.findings == () and found.sealed > 0
         finally:
             village.stop()

@@ -26,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_at_once_it_leaves_nobody_and_restarts_on_the_same_ports(home: Path) -> None:
     with running(home) as first:
         tree = first.tree
-        assert len(tree) == 5  # parent, two gunicorn masters, a worker each
+        assert len(tree) == 6  # parent, two gunicorn masters, a worker each, the sealer
         os.kill(first.process.pid, signal.SIGKILL)
         wait_until_dead(tree)
         https, http = first.https, first.http
