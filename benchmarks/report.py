@@ -112,8 +112,8 @@ class Report:
         if self.verified is not None:
             found = self._verified()
             console.print(
-                f"dmp audit verify: {found['events']} events in {found['seconds']:.1f} s, {found['rate']:.0f} a second; "
-                f"hashing the same bytes would be {found['of_hashing']:.0%} of it",
+                f"dmp audit verify: {found['events']} events in {found['seconds']:.1f} s, {found['rate']:.0f} a "
+                f"second; hashing the same bytes would be {found['of_hashing']:.0%} of it",
                 highlight=False,
             )
 

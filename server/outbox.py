@@ -14,6 +14,7 @@ import os
 import time
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -112,15 +113,17 @@ class Outbox:
 
         Of two that are posted under one key at the same moment, the first one leaves.
         """
-        name = self.spool(outgoing.chunks)
+        name, enlisted = self.spool(outgoing.chunks), False
         try:
-            with self._database.transaction() as connection:
+            with self._database.transaction() as connection, suppress(IntegrityError), connection.begin_nested():
                 self.enlist(connection, name, address, outgoing.content_type, key=key)
-        except IntegrityError:
-            (self.folder / name).unlink(missing_ok=True)
+                enlisted = True
         except BaseException:
-            (self.folder / name).unlink(missing_ok=True)
+            enlisted = False
             raise
+        finally:
+            if not enlisted:
+                (self.folder / name).unlink(missing_ok=True)
         self.ring()
 
     def spool(self, chunks: Iterable[bytes], name: str = "") -> str:

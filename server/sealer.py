@@ -26,7 +26,7 @@ from audit.merkle import Frontier
 from audit.notes import NoteError, Signer
 from audit.sealing import HeadStore, Seal, TamperedError, beginning, check_continued, grown_trees, signed
 from audit.store import instant_text
-from audit.transactions import TAMPERED
+from audit.transactions import OPERATOR, TAMPERED
 from server import logging as technical
 from server.alarm import raise_alarm, raised
 from server.database import BusyError
@@ -185,7 +185,7 @@ def _event(finding: Finding) -> Event:
     return Event(
         id=str(uuid.uuid4()),
         instant=now(),
-        call=Call(transaction=TAMPERED, request_id=uuid.uuid4().hex),
+        call=Call(transaction=OPERATOR, request_id=uuid.uuid4().hex),
         outcome=Outcome.MAJOR_FAILURE,
         action=TAMPERED,
         operator="sealer",

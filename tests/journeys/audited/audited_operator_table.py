@@ -53,6 +53,7 @@ NAMES = {
     "destruction": "Destruction d'un DMP",
     "HA": "Historique des accès",
     "audit": "Consultation des traces",
+    "audit/archivage": "Archivage des traces",
 }
 
 
@@ -62,10 +63,14 @@ def did(act: str, *things: Thing, code: str = "U", event: Code = PATIENT_RECORD,
     return Row(event, code, (dmp(act, NAMES[act]),), OPERATED, things, **said)
 
 
+def alert(kind: Code, *kinds: Code, things: tuple[Thing, ...] = (), **more: Any) -> Row:
+    """This server reports what the operator did, or found."""
+    return Row(SECURITY_ALERT, "E", (kind, dmp("operator"), *kinds), reported(OPERATED), things, **more)
+
+
 def noted(kind: Code, act: str, *things: Thing, **more: Any) -> Row:
-    """A change of what the server runs with, or by: this server reports, the operator did it."""
-    said = {"told": "", **more}
-    return Row(SECURITY_ALERT, "E", (kind, dmp("operator"), dmp(act)), reported(OPERATED), things, **said)
+    """A change of what the server runs with, or by."""
+    return alert(kind, dmp(act), things=things, **{"told": "", **more})
 
 
 def medium(event: Code, code: str, act: str, role: Code, other: Code, *things: Thing, **more: Any) -> Row:
@@ -220,6 +225,17 @@ ROWS: dict[str, tuple[Row, ...]] = {
             told="Configuration changée : ca.",
         ),
     ),
+    "audit prune": (
+        did(
+            "audit/archivage",
+            code="D",
+            event=AUDIT_LOG_USED,
+            rule=("", "", ""),
+            told="Événements 1 à 256 archivés dans 000000000001-000000000256.dmpaudit.",
+        ),
+    ),
+    "tampered": (alert(dmp("integrite", "Intégrité des traces"), outcome=12, rule=("scellement", "", "")),),
+    "audit resume": (alert(dmp("audit/reprise", "Reprise du scellement")),),
     "migrate": (noted(SOFTWARE_CONFIGURATION, "migration", told=None),),
     "TLS, unknown authority": (handshake("TLS: client certificate: unable to get local issuer certificate", *SHOWN),),
     "TLS, revoked": (handshake("TLS: client certificate: certificate revoked", *SHOWN),),

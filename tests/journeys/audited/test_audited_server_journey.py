@@ -8,23 +8,29 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from audited_operator_table import ROWS
 from audited_stage import Log, log_of
 from cryptography import x509
 from typer.testing import CliRunner
 
+from audit.event import Call, Event, Outcome
+from audit.tables import HEAD, RUN
 from conformance.pki import Pki, ec_key, reused
+from server.alarm import raised
 from server.cli import build
 from server.commands import operator
 from server.settings import load
 from tests.conftest import reference_folder
 from tests.server.servers import Running, free_port, get, prepare, running
 
+LONG_AGO = datetime(2010, 1, 1, tzinfo=UTC)
 RUNNER = CliRunner()
 
 
@@ -115,6 +121,44 @@ def test_a_migration_is_recorded(home: Home, tmp_path: Path) -> None:
     with log_of(load({"home": tmp_path / "new"}, {}), reference_folder()) as log:
         log.seen = 0
         log.holds(ROWS["migrate"], {"operator": operator(), "endpoint": "unknown"})
+
+
+def test_what_keeps_the_log_itself_is_recorded(tmp_path: Path) -> None:
+    """Old records put away, a log that somebody tampered with, and an operator who looked into it."""
+    pki = prepare(tmp_path)
+    with log_of(load({"home": tmp_path}, {}), reference_folder()) as log:
+        home = Home(tmp_path, pki, log)
+        for number in range(RUN):
+            call = Call(transaction="ITI-47", request_id=f"request-{number}")
+            log.house.append(Event(f"event-{number}", LONG_AGO, call, Outcome.MINOR_FAILURE))
+        with running(tmp_path) as server:
+            until((tmp_path / "audit.seal").exists)
+            log.watch()
+            _type(tmp_path, "prune")
+            home.holds("audit prune", operator=operator())
+            with log.house.database.transaction() as connection:
+                connection.execute(sa.update(HEAD).values(frontier=sa.func.zeroblob(sa.func.length(HEAD.c.frontier))))
+            log.house.record("operator", "audit", operator())
+            until(lambda: raised(tmp_path))
+            home.wait(2)
+            log.seen += 1  # what was only there to be sealed
+            home.holds("tampered", operator="sealer")
+            _type(tmp_path, "resume", "--reason", "base restaurée")
+            assert log.new()[0].explanation.endswith(": base restaurée")
+            home.holds("audit resume", operator=operator())
+            _stop(server)
+
+
+def _type(home: Path, *arguments: str) -> None:
+    done = RUNNER.invoke(build("audit"), ["audit", *arguments, "--home", str(home)])
+    assert done.exit_code == 0, done.output
+
+
+def until(true: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def _stop(server: Running) -> None:
