@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from audit.listing import Listing
+from audit.verification import verify
 from conformance.lps import LpsNotFoundError, people
 from conformance.lps.client import Lps
 from conformance.lps.metadata import Entry, Visibility
@@ -25,6 +26,7 @@ from server.commands.names import requester_of
 from server.demo import paper
 from server.demo.people import PATIENTS
 from server.demo.seed import OPERATOR, DemoError
+from server.home_key import audit_key
 from server.house import House
 from server.settings import Settings
 
@@ -87,9 +89,18 @@ def walk(console: Console, folder: Path, settings: Settings) -> None:
         _explain(console, house, folder)
         _step(console, 7, "Tout est dans le journal d'audit, refus compris :")
         print_events(newest(house, Listing(about(house, patient.identifier)), limit=9))
+        _step(console, 8, "Et rien n'y change sans que cela se voie :")
+        _verify(console, house)
     finally:
         house.database.dispose()
     _farewell(console, folder, settings, patient.ins)
+
+
+def _verify(console: Console, house: House) -> None:
+    with house.database.snapshot() as connection:
+        found = verify(connection, audit_key(house.settings.home).verifier)
+    _expect(found.intact, "le journal d'audit est tel qu'il a été écrit")
+    console.print(f"     {found.size} événements relus, {found.sealed} scellés : le journal est intact.")
 
 
 def _mode(name: str) -> str | None:
@@ -177,6 +188,7 @@ def _farewell(console: Console, folder: Path, settings: Settings, ins: str) -> N
     for command in (
         f"dmp lps find{demo} --as medecin-traitant --patient {ins}",
         f"dmp audit list{home} --patient {ins}",
+        f"dmp audit verify{home}",
         f"dmp habilitations explain{home} --as podologue --patient {ins} --action TD3.2 --type {CRH}",
     ):
         console.print(f"  .venv/bin/{command}", markup=False)
