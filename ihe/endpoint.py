@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, g, request
 from gunicorn.http.errors import ParseException
@@ -31,6 +32,7 @@ PATIENTS_PATH = "/ihe/patients"
 HABILITATIONS_PATH = "/ihe/habilitations"
 REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
 MAX_DRAINED_BYTES = 4 * 1024 * 1024  # of a refused request, so that its sender gets to read the fault
+PATIENCE_SECONDS = 2.0  # with a sender who may have stopped to read it
 _DOCUMENTS = {REGISTRY_PATH: Actor.DOCUMENT_REGISTRY, REPOSITORY_PATH: Actor.DOCUMENT_REPOSITORY}
 IHE_ACTORS = {**_DOCUMENTS, PATIENTS_PATH: Actor.PIX_MANAGER}  # of an IHE affinity domain
 DMP_ACTORS = {  # of the DMP
@@ -63,8 +65,13 @@ class _Body:
             self._broken = True
             raise PackageError("a body in the transfer coding of HTTP/1.1", "a broken one") from None
 
-    def drain(self) -> None:
-        """Reads and forgets the rest, within limits, as far as it can be read."""
+    def drain(self, connection: Any = None) -> None:
+        """Reads and forgets the rest, within limits, as far as it can be read: an answer may be lost with unread bytes.
+
+        Who waits for that answer sends no more: `connection` is the socket below, where the server tells it.
+        """
+        if connection is not None:
+            connection.settimeout(PATIENCE_SECONDS)
         left = MAX_DRAINED_BYTES
         with suppress(PackageError):
             while left > 0 and (chunk := self.read(CHUNK_BYTES)):
@@ -117,7 +124,7 @@ def _endpoint(door: Door, actor: Actor) -> Callable[[], Response]:
         except TOLD as error:
             if isinstance(error, OURS):
                 _log.error("request %s: %s", g.ihe_request_id, error.diagnostics())
-            body.drain()
+            body.drain(environ.get("gunicorn.socket"))
             return _failed(exchange, error)
         return _sent(exchange, exchange.routes.reply, answered)
 

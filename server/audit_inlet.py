@@ -24,7 +24,6 @@ from functools import partial
 
 import structlog
 from cryptography import x509
-from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import AuditError
 from audit.received import Received, read_received
@@ -35,6 +34,7 @@ from registry.errors import RegistryError
 from server import logging as technical
 from server import metrics
 from server.audit_settings import AuditSettings
+from server.database import TROUBLE
 from server.house import House, now
 from server.settings import Settings
 from server.tls import Contexts, syslog_context
@@ -54,7 +54,7 @@ DEAD_SECONDS = 120  # a peer that says nothing is asked whether it is alive: tcp
 RESET, IN_ORDER = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)  # SO_LINGER: how a close looks to the other end
 
 Keep = Callable[[Sequence[Received]], object]
-_TROUBLE = (AuditError, RegistryError, SQLAlchemyError, OSError)  # RegistryError: XDSRegistryBusy
+_TROUBLE = (*TROUBLE, AuditError, RegistryError, OSError)  # RegistryError: XDSRegistryBusy
 _log = structlog.get_logger("dmp.audit.inlet")
 
 

@@ -21,7 +21,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from audit.audit_event import Record, audit_event
 from audit.errors import AuditError
@@ -30,7 +29,7 @@ from server import logging as technical
 from server import metrics
 from server.audit_cursors import Cursors
 from server.audit_links import Link, LinkError, link_to
-from server.database import BusyError, connect
+from server.database import TROUBLE, connect
 from server.house import now
 from server.settings import Settings
 from server.tls import outgoing_context
@@ -42,7 +41,7 @@ POLL_SECONDS = 1.0
 TURN_SECONDS = 2.0
 RETRY_SECONDS = (1, 5, 15, 60, 300)  # and so on for ever
 
-_OUR_TROUBLE = (BusyError, SQLAlchemyError, AuditError)
+_OUR_TROUBLE = (*TROUBLE, AuditError)
 _THEIR_TROUBLE = (LinkError, OSError, http.client.HTTPException)
 _log = structlog.get_logger("dmp.audit.outlets")
 

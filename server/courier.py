@@ -18,12 +18,10 @@ from functools import partial
 from ssl import SSLContext
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from dmp.errors import ServiceUnavailable
 from server import logging as technical
 from server.channels import SmsGateway, Smtp
-from server.database import BusyError, connect
+from server.database import TROUBLE, connect
 from server.delivery import Attempt, Outcome, post_sms, post_soap
 from server.mail import send_mail
 from server.outbox import FOLDER, Kind, Letter, Outbox
@@ -36,7 +34,7 @@ POLL_SECONDS = 0.1
 LISTEN_SECONDS = 2.0  # after which the database is asked even when nobody rang
 SWEEP_SECONDS = 3600.0
 
-_TROUBLE = (BusyError, ServiceUnavailable, SQLAlchemyError, OSError)  # of our own database and disk
+_TROUBLE = (*TROUBLE, OSError)  # of our own database and disk
 _log = structlog.get_logger("dmp.courier")
 
 

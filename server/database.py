@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dmp.errors import ServiceUnavailable
 
@@ -47,6 +47,10 @@ WORKING = "a database that can be read and written"
 
 class BusyError(Exception):
     """The database gave this transaction up for another one; nothing of it remains. Trying again is right."""
+
+
+# What a transaction of ours can meet that is no fault of its statements: trying again later is right.
+TROUBLE = (BusyError, ServiceUnavailable, SQLAlchemyError)
 
 
 @dataclass(frozen=True, slots=True)

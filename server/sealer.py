@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import AuditError
 from audit.event import Call, Event, Outcome
@@ -29,7 +28,7 @@ from audit.store import instant_text
 from audit.transactions import OPERATOR, TAMPERED
 from server import logging as technical
 from server.alarm import raise_alarm, raised
-from server.database import BusyError
+from server.database import TROUBLE
 from server.durable import replace_file
 from server.home_key import audit_key
 from server.house import House, now
@@ -42,7 +41,7 @@ SECONDS = 1.0
 AT_ONCE = 500  # heads handed to a witness
 LONGEST_PAUSE_SECONDS = 60.0
 
-_TROUBLE = (BusyError, SQLAlchemyError, AuditError, OSError)  # of our own database and disk
+_TROUBLE = (*TROUBLE, AuditError, OSError)  # of our own database and disk
 _log = structlog.get_logger("dmp.sealer")
 
 
@@ -100,7 +99,7 @@ class Sealer:
             _log.warning("audit log not sealed", error=type(error).__name__)
 
     def once(self) -> int:
-        """Signs what was appended; how many heads that took. Raises TamperedError, AuditError, BusyError, OSError."""
+        """Signs what was appended; how many heads that took. Raises TamperedError, and what _TROUBLE has."""
         kept = read_seal(self.home, self.signer)
         with self.house.database.snapshot() as connection:
             if kept is None:

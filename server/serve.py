@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def serve(settings: Settings) -> None:
     tables = tables_of(settings)  # once for every worker, one that replaces another too: what is dropped in later waits
     technical.configure(settings.log_level)
     _prepare_metrics(settings)
+    import_module("server.app")  # once for every worker, and not before its counters have their folder
     listeners = _bind_all(settings)
     syslog = _bind_syslog(settings)
     _record(settings, tables, APPLICATION_START)

@@ -21,7 +21,7 @@ from cryptography import x509
 
 from audit.errors import AuditError
 from audit.event import AuditObject, Call, Event, ObjectKind, Outcome
-from server.database import BusyError
+from server.database import TROUBLE
 from server.settings import SettingsError
 
 AUTHENTICATE_NODE = "ITI-19"  # Call.transaction
@@ -93,7 +93,7 @@ class Failures:
             return
         try:
             self._record(event_of(failure, now, left_out))
-        except (AuditError, BusyError, SettingsError) as error:
+        except (*TROUBLE, AuditError, SettingsError) as error:
             _log.error("handshake not recorded", error=type(error).__name__)
 
 

@@ -40,7 +40,7 @@ from server.house import House
 from server.migrations import upgrade
 from server.settings import Settings, load
 from tests.official import validate_answer
-from tests.village import free_port
+from tests.ports import free_port
 
 AUTHORITY = "1.3.6.1.4.1.21367.2005.13.20.1000"  # a patient domain of IHE Connectathons
 REPOSITORY = "1.3.6.1.4.1.21367.2026.1.2.1"

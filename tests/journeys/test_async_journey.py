@@ -40,8 +40,8 @@ from tests.connectathon import (
     submission,
     submit_objects,
 )
+from tests.ports import free_port
 from tests.receiver import Posted, Receiver, receiving
-from tests.village import free_port
 
 ANONYMOUS, NONE = f"{WSA}/anonymous", f"{WSA}/none"
 ALLOWED = "/replies"

@@ -18,8 +18,8 @@ from server.demo import background
 from server.settings import Settings, load
 from tests.audit_peers import all_events
 from tests.connectathon import connectathon, document, new_patient, submission
+from tests.ports import free_port
 from tests.server.servers import get, kill_tree
-from tests.village import free_port
 
 SUBJECT = "CN=localhost,O=TEST,C=FR"
 

@@ -13,9 +13,9 @@ from server.outbox import OUTBOX
 from server.settings import Settings, load
 from tests.connectathon import connectathon
 from tests.mailbox import mailbox
+from tests.ports import free_port
 from tests.receiver import receiving
 from tests.server.servers import kill_tree
-from tests.village import free_port
 
 ANNE, NUMBER = "anne@patient.example", "+33612345678"
 TEXT = "Un document a été ajouté à votre DMP."

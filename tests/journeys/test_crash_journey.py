@@ -24,7 +24,7 @@ from server.demo.people import PATIENTS
 from server.home_key import audit_key
 from tests.village import Village
 
-DOCUMENTS, CLIENTS, KILLS, SEED = 200, 4, 10, 20261122
+DOCUMENTS, CLIENTS, KILLS, SEED = 100, 4, 5, 20261122
 PATIENT = 9  # index in PATIENTS
 
 
@@ -116,6 +116,7 @@ def _compare(village: Village, push: Push, files: list[Path], patient: Patient, 
 def test_again_with_other_chances(
     new_village: Callable[[], Village], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same, with another series of kills each time it is asked for."""
-    monkeypatch.setitem(globals(), "SEED", time.time_ns())
+    """The same, longer, with another series of kills each time it is asked for."""
+    for name, value in (("DOCUMENTS", 300), ("KILLS", 20), ("SEED", time.time_ns())):
+        monkeypatch.setitem(globals(), name, value)
     test_every_acknowledged_document_survives_and_none_is_half_there(new_village, tmp_path)

@@ -23,7 +23,7 @@ from tests.hl7v3 import (
     new_authority,
 )
 from tests.journeys.fed import Pair
-from tests.village import free_port
+from tests.ports import free_port
 
 
 @dataclass

@@ -35,7 +35,7 @@ from tests.connectathon import (
     submission,
     submit_objects,
 )
-from tests.village import free_port
+from tests.ports import free_port
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 ROLE = "urn:oasis:names:tc:xacml:2.0:subject:role"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -19,15 +18,10 @@ from conformance.pki import Pki, ec_key, reused
 from server.demo import background
 from server.migrations import upgrade
 from server.settings import load
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def prepare(home: Path) -> Pki:

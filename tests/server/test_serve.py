@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from servers import ROOT, alive, free_port, get, prepare, running, wait_until_dead
+from servers import ROOT, alive, get, prepare, running, wait_until_dead
 
 from server.serve import ServeError, check_free
 from server.settings import Address
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def test_metrics_go_by_the_address_that_the_proxy_tells(server: Running, path: P
 
 def test_killed_at_once_it_leaves_nobody_and_its_socket_can_be_taken_again(server: Running, path: Path) -> None:
     tree = server.tree
-    assert len(tree) == 7  # parent, two gunicorn masters and granian's, a worker each
+    assert len(tree) == 8  # parent, sealer, two gunicorn masters and granian's, a worker each
     os.kill(server.process.pid, signal.SIGKILL)
     wait_until_dead(tree)
     with running(server.home, "--unix", str(path)):

@@ -27,7 +27,7 @@ from tests.connectathon import (
     submission,
 )
 from tests.hl7v3 import HL7, Patients, name, new_authority
-from tests.village import free_port
+from tests.ports import free_port
 
 HOME = "urn:oid:1.3.6.1.4.1.21367.2026.8"
 

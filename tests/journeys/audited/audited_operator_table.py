@@ -225,7 +225,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
             told="Configuration changée : ca.",
         ),
     ),
-    "audit prune": (
+    "log pruned": (
         did(
             "audit/archivage",
             code="D",
@@ -234,8 +234,8 @@ ROWS: dict[str, tuple[Row, ...]] = {
             told="Événements 1 à 256 archivés dans 000000000001-000000000256.dmpaudit.",
         ),
     ),
-    "tampered": (alert(dmp("integrite", "Intégrité des traces"), outcome=12, rule=("scellement", "", "")),),
-    "audit resume": (alert(dmp("audit/reprise", "Reprise du scellement")),),
+    "log tampered": (alert(dmp("integrite", "Intégrité des traces"), outcome=12, rule=("scellement", "", "")),),
+    "log resumed": (alert(dmp("audit/reprise", "Reprise du scellement")),),
     "migrate": (noted(SOFTWARE_CONFIGURATION, "migration", told=None),),
     "TLS, unknown authority": (handshake("TLS: client certificate: unable to get local issuer certificate", *SHOWN),),
     "TLS, revoked": (handshake("TLS: client certificate: certificate revoked", *SHOWN),),

@@ -22,7 +22,7 @@ from server.demo.people import invented_nir
 from tests.somebody import Somebody, number
 
 CASES = Cases()
-SERVER_ROWS = [title for title in ROWS if title.startswith(("start", "stop", "TLS", "migrate"))]
+SERVER_ROWS = [title for title in ROWS if title.startswith(("start", "stop", "TLS", "migrate", "log "))]
 RUNNER = CliRunner()
 
 

@@ -28,7 +28,8 @@ from server.cli import build
 from server.commands import operator
 from server.settings import load
 from tests.conftest import reference_folder
-from tests.server.servers import Running, free_port, get, prepare, running
+from tests.ports import free_port
+from tests.server.servers import Running, get, prepare, running
 
 LONG_AGO = datetime(2010, 1, 1, tzinfo=UTC)
 RUNNER = CliRunner()
@@ -135,17 +136,17 @@ def test_what_keeps_the_log_itself_is_recorded(tmp_path: Path) -> None:
             until((tmp_path / "audit.seal").exists)
             log.watch()
             _type(tmp_path, "prune")
-            home.holds("audit prune", operator=operator())
+            home.holds("log pruned", operator=operator())
             with log.house.database.transaction() as connection:
                 connection.execute(sa.update(HEAD).values(frontier=sa.func.zeroblob(sa.func.length(HEAD.c.frontier))))
             log.house.record("operator", "audit", operator())
             until(lambda: raised(tmp_path))
             home.wait(2)
             log.seen += 1  # what was only there to be sealed
-            home.holds("tampered", operator="sealer")
+            home.holds("log tampered", operator="sealer")
             _type(tmp_path, "resume", "--reason", "base restaurée")
             assert log.new()[0].explanation.endswith(": base restaurée")
-            home.holds("audit resume", operator=operator())
+            home.holds("log resumed", operator=operator())
             _stop(server)
 
 
