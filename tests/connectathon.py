@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from audit.store import AuditRecord, AuditStore
+from audit.store import AuditRecord
 from ihe.ebrim import read_objects, write_objects
 from ihe.markup import attribute, text
 from registry.metadata import (
@@ -39,6 +39,7 @@ from server.demo import background
 from server.house import House
 from server.migrations import upgrade
 from server.settings import Settings, load
+from tests.newest import newest
 from tests.official import validate_answer
 from tests.ports import free_port
 
@@ -341,11 +342,10 @@ class Node:
     # --- Behind the wire ----------------------------------------------------------------------------------------------
 
     def audit(self, limit: int = 20) -> tuple[AuditRecord, ...]:
-        """The newest records of the audit log, newest first."""
+        """The newest records of the audit log, newest first, without failed handshakes."""
         house = House.build(self.settings, anchors=False)
         try:
-            with house.database.transaction() as connection:
-                return AuditStore(connection).list(limit=limit)
+            return newest(house, limit)
         finally:
             house.database.dispose()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from audit.store import AuditRecord, AuditStore
+from audit.store import AuditRecord
 from conformance.lps import people
 from conformance.lps.client import Lps
 from conformance.pki import Pki
@@ -21,6 +21,7 @@ from identities.requester import PatientId
 from server.demo import background, seed
 from server.house import House
 from server.settings import Address, Settings, load
+from tests.newest import newest
 from tests.ports import free_port
 
 
@@ -64,9 +65,9 @@ class Village:
         return self.demo.patient(ins)
 
     def audit(self, limit: int = 20) -> tuple[AuditRecord, ...]:
-        """The newest records of the audit log, newest first."""
-        with self.house() as house, house.database.transaction() as connection:
-            return AuditStore(connection).list(limit=limit)
+        """The newest records of the audit log, newest first, without failed handshakes."""
+        with self.house() as house:
+            return newest(house, limit)
 
     @contextmanager
     def house(self) -> Iterator[House]:

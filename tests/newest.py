@@ -1,0 +1,14 @@
+"""The newest events of a house's audit log."""
+
+from __future__ import annotations
+
+from audit.store import AuditRecord, AuditStore
+from server.house import House
+from server.tls_failures import AUTHENTICATE_NODE, OF_ALL
+
+
+def newest(house: House, limit: int) -> tuple[AuditRecord, ...]:
+    """The newest records, newest first, but for those of handshakes that failed: these come when they like."""
+    with house.database.transaction() as connection:
+        records = AuditStore(connection).list(limit=limit + OF_ALL)
+    return tuple(each for each in records if each.transaction != AUTHENTICATE_NODE)[:limit]
