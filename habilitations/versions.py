@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -197,7 +198,7 @@ def _tables_of(folder: Path | None) -> list[Path]:
 
 
 def _together(kind: _Kind[T], shipped: Path, dropped: Sequence[Path]) -> list[_Found[T]]:
-    first = kind.found(shipped)
+    first = _found_shipped(kind, shipped) if shipped.parent == FOLDER else kind.found(shipped)
     found: list[_Found[T]] = []
     for path in dropped:
         each = kind.found(path)
@@ -207,6 +208,12 @@ def _together(kind: _Kind[T], shipped: Path, dropped: Sequence[Path]) -> list[_F
         _distinct(kind, each, [first], date_too=shipped.parent != FOLDER)
     replaced = any(each.table.date == first.table.date for each in found)
     return found if replaced else [first, *found]
+
+
+@cache
+def _found_shipped(kind: _Kind[T], path: Path) -> _Found[T]:
+    """A table that came with this package, and does not change while it is imported: read once in a process."""
+    return kind.found(path)
 
 
 def _distinct(kind: _Kind[T], found: _Found[T], others: Iterable[_Found[T]], *, date_too: bool = True) -> None:

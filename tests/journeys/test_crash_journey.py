@@ -24,7 +24,7 @@ from server.demo.people import PATIENTS
 from server.home_key import audit_key
 from tests.village import Village
 
-DOCUMENTS, CLIENTS, KILLS, SEED = 100, 4, 5, 20261122
+DOCUMENTS, CLIENTS, KILLS, SEED = 60, 4, 3, 20261122
 PATIENT = 9  # index in PATIENTS
 
 
