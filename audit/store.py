@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -206,8 +206,10 @@ class AuditStore:
         except self._connection.dialect.loaded_dbapi.Error as error:
             raise AuditUnavailable(WORKING, type(error).__name__) from error
 
-    @cached_property
+    @property
     def _driver(self) -> Any:
+        if not self._connection.in_transaction():
+            self._connection.begin()  # as a statement of SQLAlchemy's own would
         return self._connection.connection.driver_connection
 
 
