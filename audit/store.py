@@ -121,32 +121,6 @@ class AuditStore:
             rows = self._connection.execute(query.limit(limit)).all()
         return tuple(record_of(row) for row in rows)
 
-    def list(
-        self,
-        *,
-        dossier: str | None = None,
-        patient: PatientId | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        outcome: Outcome | None = None,
-        limit: int = 100,
-    ) -> tuple[AuditRecord, ...]:
-        """The last `limit` events that match everything given, newest first; `since` belongs, `until` does not."""
-        query = sa.select(EVENT).order_by(EVENT.c.sequence.desc()).limit(limit)
-        if dossier is not None:
-            query = query.where(EVENT.c.dossier == dossier)
-        if patient is not None:
-            query = query.where(EVENT.c.patient_value == patient.value, EVENT.c.patient_authority == patient.authority)
-        if since is not None:
-            query = query.where(EVENT.c.instant >= instant_text(since))
-        if until is not None:
-            query = query.where(EVENT.c.instant < instant_text(until))
-        if outcome is not None:
-            query = query.where(EVENT.c.outcome == outcome.value)
-        with unavailable_on_failure():
-            rows = self._connection.execute(query).all()
-        return tuple(record_of(row) for row in rows)
-
     def after(self, sequence: int, *, limit: int) -> tuple[AuditRecord, ...]:
         """The first `limit` events after that sequence number, oldest first."""
         query = sa.select(EVENT).where(EVENT.c.sequence > sequence).order_by(EVENT.c.sequence).limit(limit)

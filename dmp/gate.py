@@ -238,9 +238,7 @@ class Gate:
 
     @contextmanager
     def identification(self, call: Call, requester: Requester | None = None) -> Iterator[Attempt]:
-        """What must be known of whoever asks before anything is asked: nothing is decided or disclosed, and nothing
-        recorded but that it failed.
-        """
+        """What must be known of whoever asks before anything is: no more is recorded than that it failed."""
         try:
             with self._unit_of_work() as rooms:
                 yield Attempt(rooms, self.now())

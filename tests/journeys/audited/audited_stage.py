@@ -10,7 +10,9 @@ from pathlib import Path
 from audited_event import Row, differences, expected, read, sentence, settled
 from lxml import etree
 
-from audit.store import AuditRecord, AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.store import AuditRecord
 from server.house import House
 from server.settings import Settings
 
@@ -62,7 +64,7 @@ class Log:
 
     def _last(self, limit: int) -> tuple[AuditRecord, ...]:
         with self.house.database.transaction() as connection:
-            return AuditStore(connection).list(limit=limit)
+            return AuditListings(connection).newest(Selection(), limit=limit)
 
 
 @contextmanager
