@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.errors import AuditMessageError
-from audit.message import PERSON_PATIENT, REQUEST_ID, SYSTEM_USER_ENTITY, printable
+from audit.markup import printable
+from audit.message import PERSON_PATIENT, REQUEST_ID, SYSTEM_USER_ENTITY
 from audit.message_reading import (
     OID_URI,
     AuditMessage,

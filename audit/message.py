@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
 
 from audit.errors import AuditMessageError
 from audit.event import AuditObject, Event, ObjectKind
-from audit.markup import Element
+from audit.markup import document, element, printable, text
 from audit.participants import UNKNOWN, Participant, participants_of
 from audit.transactions import (
     ACCESS_CONTROL_DECISION,
@@ -62,8 +61,6 @@ PERMANENT_ERASURE = "15"  # ParticipantObjectDataLifeCycle, A.5.1
 HOME_COMMUNITY = "urn:ihe:iti:xca:2010:homeCommunityId"  # ITI TF-2 3.18.5.1.2
 SECURITY_AUDIT_LOG = "Security Audit Log"  # A.5.3.2
 
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2, Char
-
 
 @dataclass(frozen=True, slots=True)
 class AuditSource:
@@ -83,48 +80,40 @@ class AuditSource:
         return f"audit://{self.host}/{self.source_id}"
 
 
-def printable(text: str) -> str:
-    """`text` with what neither XML nor a database can hold replaced by U+FFFD: evidence must not be lost to it."""
-    return text if text.isprintable() else _NOT_XML.sub("\ufffd", text)
-
-
 def write_message(event: Event, *, site: AuditSource) -> bytes:
     """The audit message of `event`, UTF-8. Raises AuditMessageError when `event.instant` has no time zone."""
     if event.instant.utcoffset() is None:
         raise AuditMessageError("an instant with a time zone", "one without")
     transaction = transaction_of(event)
-    message = Element("AuditMessage")
-    _event_identification(message, event, transaction)
-    for participant in participants_of(event, transaction, site):
-        _active_participant(message, participant)
-    source = _element(
-        message,
-        "AuditSourceIdentification",
-        {"AuditEnterpriseSiteID": site.enterprise_site_id, "AuditSourceID": site.source_id},
+    participants = map(_active_participant, participants_of(event, transaction, site))
+    objects = _participant_objects(event, transaction, site)
+    source = _source_identification(site)
+    return document(
+        element("AuditMessage", {}, _event_identification(event, transaction), *participants, source, *objects)
     )
-    _coded(source, "AuditSourceTypeCode", APPLICATION_SERVER)
-    _participant_objects(message, event, transaction, site)
-    return message.document()
 
 
-def _event_identification(message: Element, event: Event, transaction: Transaction) -> None:
+def _event_identification(event: Event, transaction: Transaction) -> str:
     """Source: DICOM PS3.15 A.5.2.1; PurposeOfUse: ITI TF-2 3.20.7.1.2."""
-    identification = _element(
-        message,
-        "EventIdentification",
-        {
-            "EventActionCode": event.event_action or transaction.action.value,
-            "EventDateTime": event.instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "EventOutcomeIndicator": str(event.outcome.value),
-        },
-    )
-    _coded(identification, "EventID", transaction.event_id)
-    for type_code in _event_types(event, transaction):
-        _coded(identification, "EventTypeCode", type_code)
+    said = [_coded("EventID", transaction.event_id)]
+    said += [_coded("EventTypeCode", type_code) for type_code in _event_types(event, transaction)]
     if event.explanation:
-        identification.child("EventOutcomeDescription").say(printable(event.explanation))
+        said.append(element("EventOutcomeDescription", {}, text(event.explanation)))
     if event.requester is not None and (purpose := _purpose(event.requester)):
-        _coded(identification, "PurposeOfUse", purpose)
+        said.append(_coded("PurposeOfUse", purpose))
+    attributes = {
+        "EventActionCode": event.event_action or transaction.action.value,
+        "EventDateTime": event.instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "EventOutcomeIndicator": str(event.outcome.value),
+    }
+    return element("EventIdentification", attributes, *said)
+
+
+@lru_cache(maxsize=8)
+def _source_identification(site: AuditSource) -> str:
+    """Source: DICOM PS3.15 A.5.2.4."""
+    attributes = {"AuditEnterpriseSiteID": site.enterprise_site_id, "AuditSourceID": site.source_id}
+    return element("AuditSourceIdentification", attributes, _coded("AuditSourceTypeCode", APPLICATION_SERVER))
 
 
 def _purpose(requester: Requester) -> CodedValue | None:
@@ -136,7 +125,7 @@ def _purpose(requester: Requester) -> CodedValue | None:
     return CodedValue(requester.mode_acces.value, oids.MODE_ACCES, requester.mode_acces.value)
 
 
-def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]:
+def _event_types(event: Event, transaction: Transaction) -> Iterator[CodedValue]:
     """What the standard calls it, then what this house does, where that says more."""
     yield transaction.type
     said, asked = {transaction.type.code}, event.call.transaction
@@ -151,7 +140,8 @@ def _event_types(event: Event, transaction: Transaction) -> Iterable[CodedValue]
         yield EMERGENCY_OVERRIDE_STARTED
 
 
-def _active_participant(message: Element, participant: Participant) -> None:
+@lru_cache(maxsize=1024)  # this server, and whoever asks more than once
+def _active_participant(participant: Participant) -> str:
     """Source: DICOM PS3.15 A.5.1 and A.5.2.2."""
     attributes = {
         "UserID": participant.user_id,
@@ -162,11 +152,10 @@ def _active_participant(message: Element, participant: Participant) -> None:
     if address := participant.address:
         attributes["NetworkAccessPointID"] = address
         attributes["NetworkAccessPointTypeCode"] = IP_ADDRESS if _is_ip_address(address) else MACHINE_NAME
-    element = _element(message, "ActiveParticipant", attributes)
-    for role in participant.roles:
-        _coded(element, "RoleIDCode", role)
+    said = [_coded("RoleIDCode", role) for role in participant.roles]
     if participant.medium is not None:
-        _coded(element.child("MediaIdentifier"), "MediaType", participant.medium)
+        said.append(element("MediaIdentifier", {}, _coded("MediaType", participant.medium)))
+    return element("ActiveParticipant", attributes, *said)
 
 
 def _is_ip_address(address: str) -> bool:
@@ -177,55 +166,56 @@ def _is_ip_address(address: str) -> bool:
     return True
 
 
-def _participant_objects(message: Element, event: Event, transaction: Transaction, site: AuditSource) -> None:
+def _participant_objects(event: Event, transaction: Transaction, site: AuditSource) -> Iterator[str]:
     """Source: DICOM PS3.15 A.5.2.5; ITI TF-2 3.18.5.1.2, 3.41.5.1.2 and 3.43.6.1.2."""
     if event.patient is not None:
         fed_by = [("II", each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2
-        _object(message, PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=fed_by[:1])
+        yield _object(PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=fed_by[:1])
     for audit_object in event.objects:
-        _audit_object(message, audit_object, transaction)
+        yield from _audit_objects(audit_object, transaction)
     if event.requester is not None and event.requester.authentication is not Authentication.NOEUD_IHE:
-        _claims(message, event.requester)
+        yield _claims(event.requester)
     if transaction.event_id is AUDIT_LOG_USED:  # A.5.3.2
-        _object(message, SYSTEM_SECURITY_RESOURCE, URI, site.log_uri, name=SECURITY_AUDIT_LOG)
+        yield _object(SYSTEM_SECURITY_RESOURCE, URI, site.log_uri, name=SECURITY_AUDIT_LOG)
     if transaction.event_id is SECURITY_ALERT:  # A.5.3.11, Alert Subject
         alert = [("Alert Description", event.explanation or event.outcome.name)]
-        _object(message, SYSTEM_SECURITY_RESOURCE, URI, event.call.endpoint or UNKNOWN, details=alert)
+        yield _object(SYSTEM_SECURITY_RESOURCE, URI, event.call.endpoint or UNKNOWN, details=alert)
     if event.rule:
         decided = [("table", event.table), ("version", event.table_version), ("row", event.row)]
-        _object(message, SYSTEM_SECURITY_RESOURCE, HABILITATION_RULE, event.rule, details=decided)
+        yield _object(SYSTEM_SECURITY_RESOURCE, HABILITATION_RULE, event.rule, details=decided)
     if event.call.request_id:
         ids = [("MessageID", event.call.message_id), ("event", event.id)]
-        _object(message, OTHER_PROCESSING_ELEMENT, REQUEST_ID, event.call.request_id, details=ids)
+        yield _object(OTHER_PROCESSING_ELEMENT, REQUEST_ID, event.call.request_id, details=ids)
 
 
-def _audit_object(message: Element, subject: AuditObject, transaction: Transaction) -> None:
+def _audit_objects(subject: AuditObject, transaction: Transaction) -> Iterator[str]:
     match subject.kind:
         case ObjectKind.DOCUMENT:
             where, community = subject.repository_unique_id, subject.home_community_id
             details = [("Repository Unique Id", where), ("ihe:homeCommunityID", community)]  # 3.43.6.1.2
             erased = PERMANENT_ERASURE if transaction.action is EventAction.DELETE else ""  # 3.86.5.1
-            _object(message, SYSTEM_REPORT, REPORT_NUMBER, subject.id, details=details, life_cycle=erased)
+            yield _object(SYSTEM_REPORT, REPORT_NUMBER, subject.id, details=details, life_cycle=erased)
         case ObjectKind.SUBMISSION_SET:
             id_type = transaction.type if transaction.medium else SUBMISSION_SET_ID  # 3.32.5.1
-            _object(message, SYSTEM_JOB, id_type, subject.id)
+            yield _object(SYSTEM_JOB, id_type, subject.id)
         case ObjectKind.REGISTRY_OBJECT:  # 3.62.5.1
-            _object(message, SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id, life_cycle=PERMANENT_ERASURE)
+            yield _object(SYSTEM_REPORT, REGISTRY_OBJECT_ID, subject.id, life_cycle=PERMANENT_ERASURE)
         case ObjectKind.PATIENT:
-            _object(message, PERSON_PATIENT, PATIENT_NUMBER, subject.id, details=subject.details)
+            yield _object(PERSON_PATIENT, PATIENT_NUMBER, subject.id, details=subject.details)
         case ObjectKind.USER:
-            _object(message, SYSTEM_USER_ENTITY, USER_IDENTIFIER, subject.id)  # A.5.1, role 11
+            yield _object(SYSTEM_USER_ENTITY, USER_IDENTIFIER, subject.id)  # A.5.1, role 11
         case ObjectKind.QUERY:
             encoding, community = "UTF-8" if subject.content else "", subject.home_community_id
             details = [("QueryEncoding", encoding), (HOME_COMMUNITY, community), *subject.details]  # 3.18.5.1.2
-            _object(message, SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)
+            yield _object(SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)
         case ObjectKind.NODE:  # A.5.3.11, Alert Subject
-            _object(message, SYSTEM_SECURITY_RESOURCE, NODE_ID, subject.id, details=subject.details)
+            yield _object(SYSTEM_SECURITY_RESOURCE, NODE_ID, subject.id, details=subject.details)
         case ObjectKind.CONFIGURATION:
-            _object(message, SYSTEM_SECURITY_RESOURCE, CONFIGURATION_KEY, subject.id, details=subject.details)
+            yield _object(SYSTEM_SECURITY_RESOURCE, CONFIGURATION_KEY, subject.id, details=subject.details)
 
 
-def _claims(message: Element, requester: Requester) -> None:
+@lru_cache(maxsize=256)  # of a consultation
+def _claims(requester: Requester) -> str:
     """What the assertion said of the requester, in the words of the VIHF."""
     details = [
         ("Authentification_mode", requester.authentication.value),
@@ -237,11 +227,10 @@ def _claims(message: Element, requester: Requester) -> None:
         ("Connexion_secrete", "true" if requester.secret_connection else ""),
     ]
     identifier = requester.assertion_id or requester.id_nat or UNKNOWN
-    _object(message, SYSTEM_USER_ENTITY, USER_IDENTIFIER, identifier, name=requester.name, details=details)
+    return _object(SYSTEM_USER_ENTITY, USER_IDENTIFIER, identifier, name=requester.name, details=details)
 
 
 def _object(
-    message: Element,
     kind: tuple[str, str],
     id_type: CodedValue,
     identifier: str,
@@ -250,47 +239,32 @@ def _object(
     query: bytes = b"",
     details: Iterable[tuple[str, str]] = (),
     life_cycle: str = "",
-) -> None:
+) -> str:
     """One ParticipantObjectIdentification; empty details are left out, values are base64 of UTF-8 (ValuePair)."""
     type_code, role = kind
-    subject = _element(
-        message,
-        "ParticipantObjectIdentification",
-        {
-            "ParticipantObjectID": identifier,
-            "ParticipantObjectTypeCode": type_code,
-            "ParticipantObjectTypeCodeRole": role,
-            "ParticipantObjectDataLifeCycle": life_cycle,
-        },
-    )
-    _coded(subject, "ParticipantObjectIDTypeCode", id_type)
+    said = [_coded("ParticipantObjectIDTypeCode", id_type)]
     if query:
-        subject.child("ParticipantObjectQuery").say(_base64(query))
+        said.append(element("ParticipantObjectQuery", {}, _base64(query)))
     elif name:
-        subject.child("ParticipantObjectName").say(printable(name))
-    for detail, value in details:
-        if value:
-            encoded = _base64(printable(value).encode())
-            _element(subject, "ParticipantObjectDetail", {"type": detail, "value": encoded})
-
-
-def _coded(parent: Element, name: str, value: CodedValue) -> None:
-    parent.hold(_coded_element(name, value))
+        said.append(element("ParticipantObjectName", {}, text(name)))
+    said += [
+        element("ParticipantObjectDetail", {"type": detail, "value": _base64(printable(value).encode())})
+        for detail, value in details
+        if value
+    ]
+    attributes = {
+        "ParticipantObjectID": identifier,
+        "ParticipantObjectTypeCode": type_code,
+        "ParticipantObjectTypeCodeRole": role,
+        "ParticipantObjectDataLifeCycle": life_cycle,
+    }
+    return element("ParticipantObjectIdentification", attributes, *said)
 
 
 @lru_cache(maxsize=1024)  # nearly all are constants, or codes of few tables
-def _coded_element(name: str, value: CodedValue) -> str:
+def _coded(name: str, value: CodedValue) -> str:
     attributes = {"csd-code": value.code, "codeSystemName": value.system or UNKNOWN, "originalText": value.text}
-    return str(Element(name, _said(attributes)))
-
-
-def _element(parent: Element, name: str, attributes: Mapping[str, str]) -> Element:
-    """A child with the attributes that have a value."""
-    return parent.child(name, _said(attributes))
-
-
-def _said(attributes: Mapping[str, str]) -> dict[str, str]:
-    return {attribute: printable(value) for attribute, value in attributes.items() if value}
+    return element(name, attributes)
 
 
 def _base64(data: bytes) -> str:

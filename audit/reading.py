@@ -16,9 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from audit.audit_event import Record
+from audit.conditions import conditions
 from audit.event import Outcome
-from audit.received import column
-from audit.selection import Period, Placed, Selection
+from audit.selection import Placed, Selection
 from audit.store import OWN, instant_text, unavailable_on_failure
 from audit.tables import EVENT
 from audit.trace import About, Place, Trace
@@ -82,7 +82,7 @@ class AuditReader:
             place = (instant_text(after[0]), after[1])
             query = query.where(sa.tuple_(*_PLACE) < place if newest else sa.tuple_(*_PLACE) > place)
         with unavailable_on_failure():
-            rows = self._connection.execute(query.where(*_conditions(selection))).all()
+            rows = self._connection.execute(query.where(*conditions(selection))).all()
         return tuple(map(_placed, rows))
 
 
@@ -104,30 +104,6 @@ def _trace(row: sa.Row[Any]) -> Trace:
     columns["outcome"] = Outcome(columns["outcome"])
     columns["documents"] = tuple(json.loads(columns["documents"]))
     return Trace(**columns)
-
-
-def _conditions(selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
-    yield from (_within(EVENT.c.instant, period) for period in selection.happened)
-    yield from (_within(EVENT.c.recorded, period) for period in selection.recorded)
-    if selection.ids is not None:
-        yield EVENT.c.id.in_(selection.ids)
-    if selection.event_codes is not None:
-        yield EVENT.c.event_code.in_({"", *map(column, selection.event_codes)})  # '': a message that names none
-    if selection.outcomes is not None:
-        yield EVENT.c.outcome.in_(selection.outcomes)
-    if selection.patients is not None:
-        named = {"", *(each.value for each in selection.patients), *(column(each.value) for each in selection.patients)}
-        yield sa.or_(EVENT.c.patient_value.in_(named), EVENT.c.dossier.in_(selection.dossiers))
-
-
-def _within(instant: sa.Column[str], period: Period) -> sa.ColumnElement[bool]:
-    inside: list[sa.ColumnElement[bool]] = []
-    if period.since is not None:
-        inside.append(instant >= instant_text(period.since))
-    if period.until is not None:
-        inside.append(instant < instant_text(period.until))
-    found = sa.and_(sa.true(), *inside)
-    return sa.not_(found) if period.outside else found
 
 
 def _placed(row: sa.Row[Any]) -> Placed:

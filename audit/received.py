@@ -16,6 +16,7 @@ from typing import Any
 
 from audit.errors import AuditMessageError
 from audit.event import Outcome
+from audit.markup import printable
 from audit.message import (
     PATIENT_NUMBER,
     PERSON_PATIENT,
@@ -23,7 +24,6 @@ from audit.message import (
     SUBMISSION_SET,
     SYSTEM_JOB,
     SYSTEM_REPORT,
-    printable,
 )
 from audit.message_reading import (
     MAX_BYTES,

@@ -21,14 +21,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import AuditUnavailable
 from audit.event import Event, ObjectKind, Outcome
+from audit.markup import printable
 from audit.merkle import Frontier
-from audit.message import printable
 from audit.received import Received
 from audit.record import NUMBERS, TEXTS, record_leaf
 from audit.tables import EVENT, HEAD, LEVELS, NODE
 from audit.transactions import transaction_of
 from identities.requester import PatientId
 
+WORKING = "an audit log that can be read and written"
 OWN, DICOM = "", "dicom"  # origin and format of this server's own events
 BATCH = 500  # dossiers asked for at once
 
@@ -39,6 +40,7 @@ _FIRST_HEAD = sa.text("INSERT INTO audit_head (id, size, frontier) VALUES (1, 0,
 _MOVE_HEAD = sa.update(HEAD).where(_ONE).values(size=sa.bindparam("moved"), frontier=sa.bindparam("hashes"))
 _INSERT = sa.insert(EVENT).values({column.name: sa.bindparam(column.name) for column in EVENT.columns})
 _INSERT_NODE = sa.insert(NODE)
+_IDS = json.JSONEncoder(ensure_ascii=False)
 _DONE = sa.and_(EVENT.c.outcome == Outcome.SUCCESS.value, EVENT.c.origin == OWN)
 
 
@@ -119,32 +121,6 @@ class AuditStore:
             rows = self._connection.execute(query.limit(limit)).all()
         return tuple(record_of(row) for row in rows)
 
-    def list(
-        self,
-        *,
-        dossier: str | None = None,
-        patient: PatientId | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        outcome: Outcome | None = None,
-        limit: int = 100,
-    ) -> tuple[AuditRecord, ...]:
-        """The last `limit` events that match everything given, newest first; `since` belongs, `until` does not."""
-        query = sa.select(EVENT).order_by(EVENT.c.sequence.desc()).limit(limit)
-        if dossier is not None:
-            query = query.where(EVENT.c.dossier == dossier)
-        if patient is not None:
-            query = query.where(EVENT.c.patient_value == patient.value, EVENT.c.patient_authority == patient.authority)
-        if since is not None:
-            query = query.where(EVENT.c.instant >= instant_text(since))
-        if until is not None:
-            query = query.where(EVENT.c.instant < instant_text(until))
-        if outcome is not None:
-            query = query.where(EVENT.c.outcome == outcome.value)
-        with unavailable_on_failure():
-            rows = self._connection.execute(query).all()
-        return tuple(record_of(row) for row in rows)
-
     def after(self, sequence: int, *, limit: int) -> tuple[AuditRecord, ...]:
         """The first `limit` events after that sequence number, oldest first."""
         query = sa.select(EVENT).where(EVENT.c.sequence > sequence).order_by(EVENT.c.sequence).limit(limit)
@@ -190,17 +166,25 @@ class AuditStore:
                 self._connection.execute(_INSERT_NODE, node)
             self._driven(_MOVE_HEAD, {"moved": moved.size, "hashes": moved.joined()})
 
-    def _driven(self, statement: sa.ClauseElement, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
-        """A statement of every request: compiled once, given to the driver as it is."""
-        sql, order = _compiled(statement, self._connection.dialect)
-        return self._connection.exec_driver_sql(sql, tuple(values[name] for name in order) if order else dict(values))
-
     def _locked_head(self) -> Frontier:
-        if row := self._driven(_LOCK_HEAD, {}).one_or_none():
-            return _frontier(row.size, row.frontier)
-        self._connection.execute(_FIRST_HEAD, {"frontier": b""})
-        row = self._driven(_LOCK_HEAD, {}).one()  # another may have been the first
-        return _frontier(row.size, row.frontier)
+        if (found := self._driven(_LOCK_HEAD, {}).fetchone()) is None:
+            self._connection.execute(_FIRST_HEAD, {"frontier": b""})
+            found = self._driven(_LOCK_HEAD, {}).fetchone()  # another may have been the first
+        return _frontier(*found)
+
+    def _driven(self, statement: sa.ClauseElement, values: Mapping[str, Any]) -> Any:
+        """A statement of every request: compiled once, given to the driver itself, whose cursor this is."""
+        sql, order = _compiled(statement, self._connection.dialect)
+        try:
+            return self._driver.execute(sql, [values[name] for name in order] if order else values)
+        except self._connection.dialect.loaded_dbapi.Error as error:
+            raise AuditUnavailable(WORKING, type(error).__name__) from error
+
+    @property
+    def _driver(self) -> Any:
+        if not self._connection.in_transaction():
+            self._connection.begin()  # as a statement of SQLAlchemy's own would
+        return self._connection.connection.driver_connection
 
 
 @lru_cache(maxsize=32)
@@ -223,7 +207,7 @@ def unavailable_on_failure() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise AuditUnavailable("an audit log that can be read and written", type(error).__name__) from error
+        raise AuditUnavailable(WORKING, type(error).__name__) from error
 
 
 def _columns(event: Event) -> dict[str, Any]:
@@ -258,10 +242,11 @@ def _columns(event: Event) -> dict[str, Any]:
         "documents": _ids(event, ObjectKind.DOCUMENT),
         "submission_sets": _ids(event, ObjectKind.SUBMISSION_SET),
     }
+    instant = instant_text(event.instant)
     return {
         **_as_texts(texts),
-        "instant": instant_text(event.instant),
-        "recorded": instant_text(event.instant),
+        "instant": instant,
+        "recorded": instant,
         "outcome": event.outcome.value,
         "secret_connection": requester.secret_connection if requester else False,
     }
@@ -295,7 +280,9 @@ def _received_columns(received: Received) -> dict[str, Any]:
     }
 
 
-def _as_texts(texts: Mapping[str, str]) -> dict[str, str]:
+def _as_texts(texts: dict[str, str]) -> dict[str, str]:
+    if "".join(texts.values()).isprintable():  # nearly always
+        return texts
     return {name: printable(text) for name, text in texts.items()}
 
 
@@ -304,7 +291,7 @@ def _ids(event: Event, kind: ObjectKind) -> str:
 
 
 def _json(ids: Sequence[str]) -> str:
-    return json.dumps(ids, ensure_ascii=False)
+    return _IDS.encode(ids)
 
 
 def instant_text(instant: datetime) -> str:

@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from benchmarks.audit_log import EVENTS, measure_verification
 from benchmarks.documents import pdf, write_document
 from benchmarks.growth import SIZES, measure_growth
 from benchmarks.load import PROVIDED, TRANSACTIONS, Clients, LoadError, Plan, clients, measure, seed_searched
 from benchmarks.machine import facts
 from benchmarks.report import Report, Row
+from benchmarks.verification import EVENTS, measure_verification
 from benchmarks.yardsticks import Core, disk_rates
 from server.demo import background, seed
 from server.demo.people import PATIENTS

@@ -1,17 +1,15 @@
-"""Verifying an audit log of many events: how long it takes, beside the bare hashing of the same bytes.
+"""An audit log of many events, written straight into SQLite, as the store would have: for `benchmarks.verification`.
 
-The log is written straight into SQLite, as the store would have: events of four kinds, in turn, by many people about
-many dossiers, each with a message of its own, and a signed head for every thousand.
+Events of four kinds, in turn, by many people about many dossiers, each with a message of its own, and a signed head for
+every thousand.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,64 +24,18 @@ from audit.notes import Signer
 from audit.record import NUMBERS, TEXTS, record_bytes, record_leaf
 from audit.store import AuditStore, instant_text
 from audit.tables import EVENT, HEAD, LEVELS, METADATA, NODE, TREE_HEAD
-from audit.verification import verify
 from identities.requester import Authentication, PatientId, Requester
 from schemas import oids
 from server.database import connect
 
-EVENTS = 100_000
 HEAD_EVERY = 1000
 BATCH = 10_000
 DOSSIERS, PEOPLE = 5000, 300
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """How many events, bytes of records, and seconds: to verify, and only to read the bytes and hash them."""
-
-    events: int
-    record_bytes: int
-    seconds: float
-    hashing_seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Events verified in a second."""
-        return self.events / self.seconds
-
-
-def measure_verification(folder: Path, events: int = EVENTS) -> Verified:
-    """Writes such a log into `folder`, verifies it, and takes it away."""
-    file = folder / "audit.db"
-    signer = Signer.make("benchmark/audit")
-    size = _write(file, events, signer)
-    database = connect(f"sqlite:///{file}", threads=1)
-    try:
-        start = time.perf_counter()
-        with database.transaction() as connection:
-            found = verify(connection, signer.verifier)
-        seconds = time.perf_counter() - start
-    finally:
-        database.dispose()
-        for each in folder.glob("audit.db*"):
-            each.unlink()
-    if not found.intact or found.size != events:
-        raise RuntimeError(f"expected a log of {events} events, got {found}")
-    return Verified(events, size, seconds, _hashing(size, events))
-
-
-def _hashing(size: int, events: int) -> float:
-    """Seconds to hash as many bytes in as many pieces, and nothing else."""
-    record = bytes(size // events)
-    start = time.perf_counter()
-    for _ in range(events):
-        hashlib.sha256(record).digest()
-    return time.perf_counter() - start
-
-
-def _write(file: Path, events: int, signer: Signer) -> int:
-    """The log, whole; how many bytes its records have."""
+def write_log(file: Path, events: int, signer: Signer) -> int:
+    """Writes the log, whole, and gives how many bytes its records have."""
     database = connect(f"sqlite:///{file}", threads=1)
     with database.transaction() as connection:
         METADATA.create_all(connection)

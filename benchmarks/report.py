@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.audit_log import Verified
 from benchmarks.documents import PDF_BYTES
 from benchmarks.growth import Growth
 from benchmarks.load import Measured
+from benchmarks.verification import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,7 @@ class Report:
                 }
                 for each in self.growth
             ],
-            "audit_verify": self._verified(),
-        }
-
-    def _verified(self) -> dict[str, float]:
-        if self.verified is None:
-            return {}
-        return {
-            "events": self.verified.events,
-            "record_bytes": self.verified.record_bytes,
-            "seconds": round(self.verified.seconds, 2),
-            "rate": round(self.verified.per_second, 1),
-            "of_hashing": round(self.verified.hashing_seconds / self.verified.seconds, 3),
+            "audit_verify": self.verified.json() if self.verified else {},
         }
 
     def _figures(self, row: Row) -> dict[str, float]:
@@ -110,12 +99,7 @@ class Report:
         if self.growth:
             self._show_growth(console)
         if self.verified is not None:
-            found = self._verified()
-            console.print(
-                f"dmp audit verify: {found['events']} events in {found['seconds']:.1f} s, {found['rate']:.0f} a "
-                f"second; hashing the same bytes would be {found['of_hashing']:.0%} of it",
-                highlight=False,
-            )
+            console.print(self.verified.sentence(), highlight=False)
 
     def _show_growth(self, console: Console) -> None:
         """One row for each query, one column for each number of documents, and what an added document costs."""

@@ -97,7 +97,7 @@ class Connexion:
         Raises AuthenticationRefused.
         """
         login = read_login(login)
-        right, hashed = self._verified(login, password)
+        right, hashed = self._verified(call, login, password)
         with self.gate.authentication(CONNEXION, PASSWORD_STEP, call) as attempt:
             account = _proven(attempt, attempt.rooms.accounts.account(login), right, hashed)
             notices = attempt.rooms.notices
@@ -125,9 +125,9 @@ class Connexion:
                 raise AuthenticationRefused("representation_terminee", ENDED)
             return _opened(attempt, account, requester)
 
-    def resume(self, token: str) -> Connected | None:
+    def resume(self, call: Call, token: str) -> Connected | None:
         """Who that session stands for, as things stand now; None when it is over."""
-        with self.gate.identification() as attempt:
+        with self.gate.identification(call) as attempt:
             accounts = attempt.rooms.accounts
             session = accounts.session(session_id(token))
             account = accounts.account(session.login) if session and session.alive(attempt.now) else None
@@ -145,7 +145,7 @@ class Connexion:
         """
         login = connected.login
         check_password(new, former, login)
-        right, hashed = self._verified(login, former)
+        right, hashed = self._verified(call, login, former)
         replacement = hash_password(new)
         with self.gate.authentication(SECRETS, "mot-de-passe", call) as attempt:
             account = _proven(attempt, attempt.rooms.accounts.account(login), right, hashed)
@@ -176,10 +176,10 @@ class Connexion:
             if account is not None:
                 _claimed(attempt, account)
 
-    def _verified(self, login: str, password: str) -> tuple[bool, str]:
+    def _verified(self, call: Call, login: str, password: str) -> tuple[bool, str]:
         """Whether it is that login's password, at the same cost whether the login is known; and the hash it was held
         to. Outside any transaction: nobody waits for a guess."""
-        with self.gate.identification() as attempt:
+        with self.gate.identification(call) as attempt:
             hashed = attempt.rooms.accounts.password(login) or STAND_IN
         return verify_password(hashed, password), hashed
 

@@ -88,7 +88,7 @@ class Depot:
         media_type, content = read_file(upload.name, upload.content)
         type_code = _check(upload, gate.now())
         with gate.preparation(requester, Action.TD2_1, call):
-            dossier = self._dossier(requester)
+            dossier = self._dossier(requester, call)
         if former is not None and not wrote(dossier.identifiers, former):
             raise DepositError("Seul l'auteur d'un document le remplace.")
         with gate.preparation(requester, Action.TD2_1, call):
@@ -122,9 +122,9 @@ class Depot:
             staged.discard()
         return entry.unique_id
 
-    def _dossier(self, requester: Requester) -> Dossier:
+    def _dossier(self, requester: Requester, call: Call) -> Dossier:
         """Whose document it will be. Raises RegistryError when there is nobody any more."""
-        with self.alimentation.gate.identification() as attempt:
+        with self.alimentation.gate.identification(call, requester) as attempt:
             patient = requester.patient
             dossier = attempt.rooms.identities.dossier(patient) if patient else None
         if dossier is None:

@@ -237,10 +237,14 @@ class Gate:
             raise
 
     @contextmanager
-    def identification(self) -> Iterator[Attempt]:
-        """What must be known of whoever asks before anything is asked: nothing is decided, disclosed or recorded."""
-        with self._unit_of_work() as rooms:
-            yield Attempt(rooms, self.now())
+    def identification(self, call: Call, requester: Requester | None = None) -> Iterator[Attempt]:
+        """What must be known of whoever asks before anything is: no more is recorded than that it failed."""
+        try:
+            with self._unit_of_work() as rooms:
+                yield Attempt(rooms, self.now())
+        except Exception as failure:
+            self.failed(call, type(failure).__name__, requester)
+            raise
 
     @contextmanager
     def reception(self) -> Iterator[Rooms]:

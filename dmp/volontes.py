@@ -125,6 +125,13 @@ def own_data(gate: Gate, requester: Requester, call: Call) -> AdministrativeData
         return administrative_data(passage)
 
 
+def own_status(gate: Gate, requester: Requester, call: Call) -> DossierStatus:
+    """Whether the DMP of the requester's patient is open (TD0.2). Raises AccessRefused."""
+    asked = AuditObject(ObjectKind.QUERY, call.request_id)
+    with gate.passage(requester, Action.TD0_2, None, call, asked=[asked]) as passage:
+        return passage.opened.status
+
+
 # --- Who enters -------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """What the portal needs of the house, as ports. The server binds them to the hall.
 
-What the hall raises, the hall has recorded; `refused` is for requests that never reached it.
+What the hall raises, the hall has recorded; `refused` and `failed` are for requests that never reached it.
 """
 
 from __future__ import annotations
@@ -67,3 +67,4 @@ class Door:
     search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
     open: Callable[[Requester, Call, str], Opened | Finding]
     refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]

@@ -5,11 +5,12 @@ Source: public guides of the DMP (connexion, première connexion, mes informatio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from flask import Response
 
-from dmp.errors import AuthenticationRefused
+from dmp.errors import AccessRefused, AuthenticationRefused
 from identities.account import Channel, PasswordError
 from identities.passwords import PasswordsBusyError
 from portal.errors import of_finding
@@ -76,11 +77,23 @@ class AccessPages:
 
     def first_reach(self, visit: Visit) -> Response:
         """First connection: where codes go."""
-        return self._reach(visit, "coordonnees.html", ("premiere-connexion", "urgence"))
+
+        def show(status: int, problem: str) -> Response:
+            return visit.show("coordonnees.html", status, problem=problem)
+
+        return self._reach(visit, show, ("premiere-connexion", "urgence"))
 
     def account(self, visit: Visit) -> Response:
-        """One's account: where codes go."""
-        return self._reach(visit, "informations.html", ("informations",))
+        """Who one is, as an open DMP has it, and one's account: where codes go."""
+
+        def show(status: int, problem: str) -> Response:
+            try:
+                data = self._door.data(visit.requester, visit.asks("TD1.3a"))
+            except AccessRefused:  # of a closed DMP the account alone is shown
+                data = None
+            return visit.show("informations.html", status, problem=problem, data=data)
+
+        return self._reach(visit, show, ("informations",))
 
     def leave(self, visit: Visit) -> Response:
         """Leaves."""
@@ -103,17 +116,17 @@ class AccessPages:
             return visit.show(template, 503, problem=BUSY)
         return replace(visit, token=connected.token, connected=connected).go(*then)
 
-    def _reach(self, visit: Visit, template: str, then: tuple[str, ...]) -> Response:
+    def _reach(self, visit: Visit, show: Callable[[int, str], Response], then: tuple[str, ...]) -> Response:
         if not visit.posted:
-            return visit.show(template, problem="")
+            return show(200, "")
         typed = {Channel.SMS: visit.given.get("sms", ""), Channel.EMAIL: visit.given.get("courriel", "")}
         addresses = {channel: address for channel, address in typed.items() if address.strip()}
         if not addresses:
-            return visit.show(template, 400, problem=NOWHERE)
+            return show(400, NOWHERE)
         try:
             self._door.reach(visit.requester, visit.asks("TD1.5b"), addresses)
         except RegistryError as error:
-            return visit.show(template, 400, problem=of_finding(error.findings[0]).sentence)
+            return show(400, of_finding(error.findings[0]).sentence)
         return visit.go(*then)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from audit.event import Call
+from dmp.administration import AdministrativeData
 from dmp.autorisations import Holder
 from dmp.compte import Access
 from dmp.connexion import Connexion
@@ -20,6 +21,7 @@ from habilitations.action import Action
 from habilitations.wishes import Wishes
 from identities.account import Channel
 from identities.alerts import Alerts
+from identities.dossier import DossierStatus
 from identities.requester import Requester
 from portal.door import Environ
 from registry.errors import Finding
@@ -46,6 +48,8 @@ class PatientDoor:
     rectify: Callable[[Requester, Call, str, str], object]
     holders: Callable[[Requester, Call], tuple[Holder, ...]]
     standing: Callable[[Requester, Call], Wishes]
+    data: Callable[[Requester, Call], AdministrativeData]
+    status: Callable[[Requester, Call], DossierStatus]
     express: Callable[[Requester, Call, Wish], None]
     history: Callable[[Requester, Call, Wanted, str, int | None], Page]
     print_history: Callable[[Page, Wanted], bytes]

@@ -25,6 +25,7 @@ from dmp.volontes import (
     Wish,
 )
 from habilitations.statement import Switches
+from identities.dossier import DossierStatus
 from portal.errors import UnreadableError
 from portal.patient_door import PatientDoor
 from portal.patient_visit import Visit
@@ -82,7 +83,8 @@ class RightsPages:
                 raise UnreadableError("form: expected a confirmed decision about the DMP, got another", _UNREADABLE)
             if not (problem := self._expressed(visit, act())):
                 return visit.go()
-        return visit.show("etat.html", 400 if problem else 200, problem=problem)
+        closed = self._door.status(visit.requester, visit.asks("TD0.2")) is DossierStatus.CLOSED
+        return visit.show("etat.html", 400 if problem else 200, problem=problem, closed=closed)
 
     def _emergencies(self, visit: Visit, template: str, then: tuple[str, ...]) -> Response:
         problem = ""

@@ -101,7 +101,7 @@ def arrive(door: PatientDoor, transaction: str) -> Visit:
         endpoint=request.base_url,
         client_address=request.remote_addr or "",
     )
-    return Visit(shown or new_token(), secure, call, door.connexion.resume(shown) if shown else None)
+    return Visit(shown or new_token(), secure, call, door.connexion.resume(call, shown) if shown else None)
 
 
 def check_form(door: PatientDoor, visit: Visit) -> None:

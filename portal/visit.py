@@ -67,7 +67,7 @@ class Visit:
 
 
 def arrive(door: Door, asked: Asked) -> Visit:
-    """Who asks and about whom. Raises UnknownRequesterError or UnreadableError, which are recorded here."""
+    """Who asks and about whom. Raises UnknownRequesterError or UnreadableError; whatever it raises is recorded here."""
     call, requester = asked.call, None
     try:
         client = door.client(asked.environ)
@@ -82,6 +82,9 @@ def arrive(door: Door, asked: Asked) -> Visit:
         raise
     except UnreadableError as no:
         door.refused(call, no.reason, requester)
+        raise
+    except Exception as failure:
+        door.failed(call, type(failure).__name__, requester)
         raise
     requester = replace(visit.requester, patient=visit.requester.patient or patient)
     return replace(visit, requester=requester, patient=patient, oid=asked.given.get(OID, ""))

@@ -45,6 +45,7 @@ def fhir_door(house: House) -> Door:
         search=partial(search_audit, gate),
         keep=keep if audit.feed else None,
         refused=gate.refused,
+        failed=gate.failed,
         now=now,
         key=hmac.new(home_key(house.settings.home), b"cursor", hashlib.sha256).digest(),
     )

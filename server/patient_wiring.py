@@ -14,7 +14,7 @@ from dmp.gestes import gesture
 from dmp.historique import read_history
 from dmp.preferences import alerts_of, change_alerts
 from dmp.rectification import request_rectification
-from dmp.volontes import express, standing
+from dmp.volontes import express, own_data, own_status, standing
 from habilitations.action import Action
 from identities.account import Channel
 from identities.requester import PatientId, Requester
@@ -58,6 +58,8 @@ def patient_door(house: House) -> PatientDoor:
         rectify=partial(request_rectification, gate),
         holders=partial(holders, gate, mode=Mode.TOUTE),
         standing=partial(standing, gate),
+        data=partial(own_data, gate),
+        status=partial(own_status, gate),
         express=partial(express, gate),
         history=partial(read_history, gate),
         print_history=printed,

@@ -92,6 +92,7 @@ def portal_door(house: House) -> Door:
         search=searching(house),
         open=opening(house),
         refused=gate.refused,
+        failed=gate.failed,
     )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from audit.store import AuditRecord, AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.store import AuditRecord
 from conformance.pki import reused, rsa_key
 from habilitations.wishes import PERSON
 from identities.professional import Professional
@@ -103,7 +105,7 @@ def plant(village: Village, ins: str, documents: Sequence[Planted]) -> tuple[Doc
 def events_since(village: Village, sequence: int) -> tuple[AuditRecord, ...]:
     """The audit records after that sequence number, the oldest first."""
     with village.house() as house, house.database.transaction() as connection:
-        records = AuditStore(connection).list(limit=100_000)
+        records = AuditListings(connection).newest(Selection(), limit=100_000)
     return tuple(reversed([record for record in records if record.sequence > sequence]))
 
 

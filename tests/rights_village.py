@@ -10,7 +10,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from audit.store import AuditRecord, AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.store import AuditRecord
 from conformance.lps.attributes import write_new_status, write_new_version
 from conformance.lps.client import Lps
 from conformance.lps.metadata import Code
@@ -158,7 +160,7 @@ class RightsVillage:
     def last_events(self, number: int = 5) -> tuple[AuditRecord, ...]:
         """The newest events, newest first."""
         with self.house.database.transaction() as connection:
-            return AuditStore(connection).list(limit=number)
+            return AuditListings(connection).newest(Selection(), limit=number)
 
     def received(self, entry: DocumentEntry) -> etree._Element:
         """The newest version of an entry as the médecin traitant, who sees everything, receives it."""

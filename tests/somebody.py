@@ -11,7 +11,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from audit.event import Call
-from audit.store import AuditRecord, AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.store import AuditRecord
+from audit.trace import About
 from conformance.lps.client import Lps
 from conformance.lps.metadata import Visibility
 from conformance.lps.people import Patient
@@ -150,7 +153,7 @@ class Somebody:
         """The newest event of the dossier."""
         dossier = self.dossier
         with self.village.house() as house, house.database.transaction() as connection:
-            return AuditStore(connection).list(dossier=dossier.key, limit=1)[0]
+            return AuditListings(connection).newest(Selection(about=About((dossier.key,), ())), limit=1)[0]
 
     # --- Others, by the doors -----------------------------------------------------------------------------------------
 

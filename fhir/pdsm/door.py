@@ -1,6 +1,6 @@
 """What the FHIR door needs of the house, as ports. The server binds them to the hall.
 
-What the hall raises, the hall has recorded; `refused` is for requests that never reached it.
+What the hall raises, the hall has recorded; `refused` and `failed` are for requests that never reached it.
 """
 
 from __future__ import annotations
@@ -29,5 +29,6 @@ class Door:
     search: Callable[[Requester, Call, Question], Found]
     keep: Callable[[Iterable[Received]], tuple[str, ...]] | None
     refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]
     now: Clock
     key: bytes

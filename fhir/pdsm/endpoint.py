@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import format_datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from audit.message_reading import MAX_BYTES
 from audit.received import Received
 from audit.selection import Selection
 from dmp.audit_query import Question
+from identities.requester import Requester
 from pdsm.cursor import read_cursor, write_cursor
 from pdsm.door import Door
 from pdsm.errors import ParameterError, UnknownNodeError
@@ -93,14 +95,11 @@ class _AuditEvents:
 
     def _search(self, query: bytes, raw: bytes) -> Response:
         requester, call = self._auditor()
-        try:
-            strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
+        strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
+        key = self._door.key
+        with self._recorded(call, requester):
             asked = read_search(_parameters(query), raw, strict=strict)
-            key = self._door.key
             after = read_cursor(CURSOR, asked.cursor, asked.used, key) if asked.cursor else None
-        except ParameterError as error:
-            self._door.refused(call, error.diagnostics(), requester)
-            raise
         found = self._door.search(requester, call, replace(asked.question, after=after))
         cursor = write_cursor(found.following, asked.used, key) if found.following else ""
         return _answer(write_bundle(found, asked, request.host_url.rstrip("/") + AUDIT_EVENT, cursor))
@@ -133,24 +132,33 @@ class _AuditEvents:
         keep([each for each in answers if isinstance(each, Received)])
         return _answer(write_batch(answers, request.host_url.rstrip("/") + AUDIT_EVENT))
 
-    def _auditor(self) -> tuple[Any, Call]:
+    def _auditor(self) -> tuple[Requester, Call]:
         call = _call(ITI_81)
-        try:
+        with self._recorded(call):
             requester = self._door.auditor(request.environ)
-        except UnknownNodeError as error:
-            self._door.refused(replace(call, client_certificate=error.subject), str(error), None)
-            raise
         return requester, replace(call, client_certificate=requester.id_nat)
 
     def _sender(self) -> tuple[Arrival, Callable[..., tuple[str, ...]]]:
         if self._door.keep is None:
             raise NotFound
-        try:
+        with self._recorded(_call(ITI_20)):
             origin = self._door.sender(request.environ)
-        except UnknownNodeError as error:
-            self._door.refused(replace(_call(ITI_20), client_certificate=error.subject), str(error), None)
-            raise
         return Arrival(origin, self._door.now()), self._door.keep
+
+    @contextmanager
+    def _recorded(self, call: Call, requester: Requester | None = None) -> Iterator[None]:
+        """What is done on a request before the hall is asked: whatever that raises is recorded, and raised again."""
+        try:
+            yield
+        except UnknownNodeError as error:
+            self._door.refused(replace(call, client_certificate=error.subject), str(error), None)
+            raise
+        except ParameterError as error:
+            self._door.refused(call, error.diagnostics(), requester)
+            raise
+        except Exception as failure:
+            self._door.failed(call, type(failure).__name__, requester)
+            raise
 
 
 def _call(transaction: str) -> Call:

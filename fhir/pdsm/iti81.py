@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from audit.event import Outcome
-from audit.message import printable
+from audit.markup import printable
 from audit.message_reading import OID_URI
 from audit.selection import Selection
 from dmp.audit_query import Found, Question

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from audit.event import Call
-from audit.listing import Listing
+from audit.selection import Selection
 from audit.store import AuditStore
 from server.commands import (
     NOTHING_FOUND,
@@ -67,7 +67,12 @@ def list_events(
     """List the events of a patient's DMP, or of all, newest first. Exit code 3 when there are none."""
     with answering(as_json), opened(home) as house:
         call = Call(transaction="operator", request_id=uuid.uuid4().hex)
-        wanted = narrowed(Listing(None, requester, structure, transaction, rule=rule), since, until, outcome)
+        wanted = narrowed(
+            Selection(requester=requester, structure=structure, transaction=transaction, rule=rule),
+            since,
+            until,
+            outcome,
+        )
         whose = patient_ids(house, patient, ins_oid) if patient is not None else (None,)
         for identifier in whose:
             with house.gate.operator(operator(), ACT, identifier, call):

@@ -18,7 +18,7 @@ import typer
 
 from audit.audit_event import Record, audit_event
 from audit.event import Call
-from audit.listing import Listing
+from audit.selection import Selection
 from audit.store import AuditRecord
 from dmp.historique_export import as_cell
 from server.commands import Home, InsOid, answering, opened, operator, patient_id
@@ -67,7 +67,12 @@ def export_events(
     """Write the events of a patient's DMP, or of all, oldest first, one a line."""
     with answering(False), opened(home) as house:
         call = Call(transaction="operator", request_id=uuid.uuid4().hex)
-        wanted = narrowed(Listing(None, requester, structure, transaction, rule=rule), since, until, outcome)
+        wanted = narrowed(
+            Selection(requester=requester, structure=structure, transaction=transaction, rule=rule),
+            since,
+            until,
+            outcome,
+        )
         identifier = patient_id(house, patient, ins_oid) if patient is not None else None
         with house.gate.operator(operator(), ACT, identifier, call):
             pass  # recorded first: who reads the log stands in it

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from audit.event import Outcome
-from audit.listing import AuditListings, Listing
+from audit.listing import AuditListings
+from audit.selection import Period, Selection
 from audit.store import AuditRecord, AuditStore
 from audit.trace import About
 from identities.requester import PatientId
@@ -47,13 +48,13 @@ def about(house: House, patient: PatientId) -> About:
         return About(rooms.identities.lineage(dossier.key), tuple({patient, *dossier.identifiers}))
 
 
-def newest(house: House, selection: Listing, *, limit: int) -> tuple[AuditRecord, ...]:
+def newest(house: House, selection: Selection, *, limit: int) -> tuple[AuditRecord, ...]:
     """The last `limit` events, newest first."""
     with house.database.transaction() as connection:
         return AuditListings(connection).newest(selection, limit=limit)
 
 
-def stream(house: House, selection: Listing) -> Iterator[AuditRecord]:
+def stream(house: House, selection: Selection) -> Iterator[AuditRecord]:
     """The events that there are now, oldest first, whatever is written meanwhile."""
     with house.database.transaction() as connection:
         last = AuditStore(connection).head().size
@@ -67,9 +68,10 @@ def stream(house: House, selection: Listing) -> Iterator[AuditRecord]:
         after = batch[-1].sequence
 
 
-def narrowed(selection: Listing, since: str | None, until: str | None, outcome: str | None) -> Listing:
+def narrowed(selection: Selection, since: str | None, until: str | None, outcome: str | None) -> Selection:
     """`selection` with what was typed of period and outcome. Raises UsageError."""
-    return replace(selection, since=_instant(since), until=_instant(until), outcome=_outcome(outcome))
+    period, wanted = Period(_instant(since), _instant(until)), _outcome(outcome)
+    return replace(selection, happened=(period,), outcomes=None if wanted is None else frozenset({wanted}))
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from audit.listing import Listing
+from audit.selection import Selection
 from audit.verification import verify
 from conformance.lps import LpsNotFoundError, people
 from conformance.lps.client import Lps
@@ -88,7 +88,7 @@ def walk(console: Console, folder: Path, settings: Settings) -> None:
         _step(console, 6, "Pourquoi ? La règle, la table et la ligne qui ont décidé :")
         _explain(console, house, folder)
         _step(console, 7, "Tout est dans le journal d'audit, refus compris :")
-        print_events(newest(house, Listing(about(house, patient.identifier)), limit=9))
+        print_events(newest(house, Selection(about=about(house, patient.identifier)), limit=9))
         _step(console, 8, "Et rien n'y change sans que cela se voie :")
         _verify(console, house)
     finally:

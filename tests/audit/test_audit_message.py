@@ -14,7 +14,8 @@ from lxml import etree
 
 from audit.errors import AuditMessageError
 from audit.event import Event, Outcome
-from audit.message import printable, write_message
+from audit.markup import printable
+from audit.message import write_message
 from audit.transactions import (
     APPLICATION_START,
     APPLICATION_STOP,

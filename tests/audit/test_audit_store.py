@@ -9,17 +9,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from audit.errors import AuditUnavailable
 from audit.event import Event, Outcome
+from audit.listing import AuditListings
 from audit.merkle import Frontier
 from audit.message import write_message
 from audit.received import Received
+from audit.selection import Period, Selection
 from audit.store import AuditStore
 from audit.tables import EVENT, HEAD, METADATA, NODE, RUN
+from audit.trace import About
 from audit.trail import AuditTrail
 from audit.verification import verify as verify_rows
 from identities.requester import PatientId
@@ -79,7 +83,7 @@ def test_what_is_recorded_is_read_back(database: sa.Engine) -> None:
 def test_a_refusal_is_read_back_with_what_decided(database: sa.Engine) -> None:
     record(database, REFUSAL)
     with database.begin() as connection:
-        (found,) = AuditStore(connection).list(outcome=Outcome.MINOR_FAILURE)
+        (found,) = AuditListings(connection).newest(Selection(outcomes=frozenset({4})), limit=2)
     assert (found.rule, found.rule_table, found.rule_version) == ("matrice", "matrice_habilitation", "2023-10-26")
     assert (found.rule_row, found.explanation) == ("podologue × 34112-3", REFUSAL.explanation)
 
@@ -87,14 +91,14 @@ def test_a_refusal_is_read_back_with_what_decided(database: sa.Engine) -> None:
 def test_emergency_access_is_read_back_with_its_reason(database: sa.Engine) -> None:
     record(database, OPENING)
     with database.begin() as connection:
-        (found,) = AuditStore(connection).list(dossier="dossier-1")
+        (found,) = AuditListings(connection).newest(Selection(about=About(("dossier-1",), ())), limit=2)
     assert (found.mode_acces, found.motif) == ("bris_de_glace", "patient inconscient")
 
 
 def test_an_event_without_requester_and_patient(database: sa.Engine) -> None:
     record(database, INTRUSION, operator_act("TD1.1"))
     with database.begin() as connection:
-        act, intrusion = AuditStore(connection).list()
+        act, intrusion = AuditListings(connection).newest(Selection(), limit=10)
     assert (intrusion.patient, intrusion.requester_id, intrusion.outcome) == (None, "", Outcome.SERIOUS_FAILURE)
     assert (act.operator, act.patient) == ("alice", PATIENT)
 
@@ -107,18 +111,23 @@ def test_an_unknown_event_is_none(database: sa.Engine) -> None:
 def test_listing_is_newest_first_and_every_condition_narrows(database: sa.Engine) -> None:
     record(database, *HISTORY)
     with database.begin() as connection:
-        store = AuditStore(connection)
 
-        def ids(**conditions: object) -> list[str]:
-            return [found.id for found in store.list(**conditions)]  # type: ignore[arg-type]
+        def ids(limit: int = 10, **conditions: Any) -> list[str]:
+            found = AuditListings(connection).newest(Selection(**conditions), limit=limit)
+            return [each.id for each in found]
 
         assert ids() == [event.id for event in reversed(HISTORY)]
         assert ids(limit=2) == ["event-intrusion", "event-refusal"]
-        assert ids(dossier="dossier-1") == ["event-iti43", "event-iti18", "event-iti41"]
-        assert ids(patient=PATIENT, outcome=Outcome.MINOR_FAILURE) == ["event-refusal"]
-        assert ids(patient=PatientId(PATIENT.value, "1.2.3")) == []
+        assert ids(about=About(("dossier-1",), ())) == ["event-iti43", "event-iti18", "event-iti41"]
+        assert ids(about=About((), (PATIENT,)), outcomes=frozenset({4})) == ["event-refusal"]
+        assert ids(about=About((), (PatientId(PATIENT.value, "1.2.3"),))) == []
+        assert ids(about=About((), ())) == []
+        assert ids(rule="matrice") == ["event-refusal"]
+        assert ids(transaction="TD2.1") == ["event-iti41"]
+        assert ids(transaction="ITI-41") == ["event-intrusion", "event-iti41"]
         minute = timedelta(minutes=1)
-        assert ids(since=INSTANT + minute, until=INSTANT + 3 * minute) == ["event-iti43", "event-iti18"]
+        period = Period(INSTANT + minute, INSTANT + 3 * minute)
+        assert ids(happened=(period,)) == ["event-iti43", "event-iti18"]
 
 
 def test_the_same_event_is_recorded_once(database: sa.Engine) -> None:
@@ -135,8 +144,7 @@ def test_rolling_back_leaves_neither_event_nor_gap(database: sa.Engine) -> None:
         connection.rollback()
     record(database, OPENING)
     with database.begin() as connection:
-        store = AuditStore(connection)
-        assert [found.sequence for found in store.list()] == [2, 1]
+        assert [found.sequence for found in AuditListings(connection).newest(Selection(), limit=10)] == [2, 1]
     assert verify(database) is None
 
 
@@ -152,7 +160,7 @@ def test_hostile_text_is_recorded(database: sa.Engine) -> None:
     """NUL, lone surrogates: neither XML nor PostgreSQL holds them; the event is kept with U+FFFD in their place."""
     record(database, replace(INTRUSION, explanation="a\x00b\ud800c", call=replace(INTRUSION.call, request_id="\x1f")))
     with database.begin() as connection:
-        (found,) = AuditStore(connection).list()
+        (found,) = AuditListings(connection).newest(Selection(), limit=10)
         assert (found.explanation, found.request_id) == ("a\ufffdb\ufffdc", "\ufffd")
     assert verify(database) is None
 
@@ -356,7 +364,7 @@ def test_an_event_that_no_message_can_be_written_of_is_unavailable_too(database:
     with pytest.raises(AuditUnavailable, match="time zone"):
         record(database, replace(SUBMISSION, instant=INSTANT.replace(tzinfo=None)))
     with database.begin() as connection:
-        assert AuditStore(connection).list() == ()
+        assert AuditListings(connection).newest(Selection(), limit=10) == ()
 
 
 def test_a_read_only_log_is_unavailable(tmp_path: Path) -> None:

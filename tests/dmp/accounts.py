@@ -10,7 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from audit.event import Call
-from audit.store import AuditRecord, AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.store import AuditRecord
 from dmp.compte import Access
 from dmp.connexion import Connected, Connexion
 from dmp.gate import Gate
@@ -97,7 +99,7 @@ class Desk:
     def records(self, limit: int = 200) -> tuple[AuditRecord, ...]:
         """The audit log, newest first."""
         with self.house.database.transaction() as connection:
-            return AuditStore(connection).list(limit=limit)
+            return AuditListings(connection).newest(Selection(), limit=limit)
 
     @contextmanager
     def rooms(self) -> Iterator[BoundRooms]:

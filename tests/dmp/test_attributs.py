@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.event import Call
-from audit.store import AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
 from dmp.attributs import Attributs
 from dmp.gestion import Consents, open_dossier, record_consents
 from habilitations.action import Action
@@ -95,7 +96,7 @@ class Registry:
     def recorded(self) -> str:
         """The action of the newest event."""
         with self.house.database.transaction() as connection:
-            return AuditStore(connection).list(limit=1)[0].action
+            return AuditListings(connection).newest(Selection(), limit=1)[0].action
 
     def next(self, entry: DocumentEntry, marks: Collection[Code], **changes: Any) -> Submission:
         """The version after `entry`, with these marks."""

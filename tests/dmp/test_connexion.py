@@ -162,31 +162,31 @@ def test_a_session_stands_for_its_holder_until_they_rest_or_leave(house: Desk, a
     connected = house.enter(access)
     for _ in range(6):
         house.now += IDLE - SECOND
-        assert house.connexion.resume(connected.token) == connected
+        assert house.connexion.resume(CALL, connected.token) == connected
     house.connexion.leave(CALL, connected)
-    assert house.connexion.resume(connected.token) is None
+    assert house.connexion.resume(CALL, connected.token) is None
     resting = house.enter(access)
     house.now += IDLE
-    assert house.connexion.resume(resting.token) is None
-    assert house.connexion.resume("inconnu") is None
+    assert house.connexion.resume(CALL, resting.token) is None
+    assert house.connexion.resume(CALL, "inconnu") is None
 
 
 def test_no_session_lasts_for_ever(house: Desk, access: Access) -> None:
     connected, begun = house.enter(access), house.now
     while house.now - begun < LONGEST - IDLE:
         house.now += IDLE - SECOND
-        assert house.connexion.resume(connected.token)
+        assert house.connexion.resume(CALL, connected.token)
     house.now = begun + LONGEST
-    assert house.connexion.resume(connected.token) is None
+    assert house.connexion.resume(CALL, connected.token) is None
 
 
 def test_a_new_password_ends_the_other_sessions(house: Desk, access: Access) -> None:
     elsewhere, here = house.enter(access), house.enter(access)
     again = house.connexion.change_password(CALL, here, access.password, OWN)
-    assert house.connexion.resume(elsewhere.token) is house.connexion.resume(here.token) is None
-    assert house.connexion.resume(again.token) == again and not again.provisional
+    assert house.connexion.resume(CALL, elsewhere.token) is house.connexion.resume(CALL, here.token) is None
+    assert house.connexion.resume(CALL, again.token) == again and not again.provisional
     renew_access(house.gate, DOCTOR, CALL)
-    assert house.connexion.resume(again.token) is None
+    assert house.connexion.resume(CALL, again.token) is None
 
 
 def test_a_session_says_nothing_that_is_kept(house: Desk, access: Access) -> None:
@@ -200,7 +200,7 @@ def test_a_representative_who_is_dismissed_is_out_at_once(house: Desk) -> None:
     connected = house.enter(access)
     with house.rooms() as rooms:
         rooms.identities.end_representation(key_of(rooms, LEA), MOTHER.id, instant=house.now)
-    assert house.connexion.resume(connected.token) is None
+    assert house.connexion.resume(CALL, connected.token) is None
 
 
 # --- What is recorded -------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from audit.event import Outcome
-from audit.store import AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
 from audit.verification import verify
 from conformance.lps.client import Lps
 from conformance.lps.people import Patient
@@ -105,7 +106,7 @@ def _compare(village: Village, push: Push, files: list[Path], patient: Patient, 
         assert verify(connection, audit_key(village.settings.home).verifier).findings == ()
         sets = {
             submission_set
-            for record in AuditStore(connection).list(limit=100_000)
+            for record in AuditListings(connection).newest(Selection(), limit=100_000)
             if record.transaction == "ITI-41" and record.outcome is Outcome.SUCCESS
             for submission_set in record.submission_sets
         }

@@ -23,8 +23,6 @@ from tests.village import Village
 PATIENT = 0  # index in PATIENTS
 SUZANNE = PATIENTS[PATIENT]
 PAPER = Paper("consultation_report", "medecin-traitant", "medecin-traitant", PATIENT, 1)
-# Forms about the account of whoever is connected: their own name, and nothing of a DMP.
-OWN_ACCOUNT = frozenset({"patient /informations", "patient /etat"})
 UNAVAILABLE = "Réessayez dans quelques minutes."
 # An event that cannot be written, and one that is written and cannot be committed.
 UNWRITABLE = "CREATE TRIGGER broken BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -91,9 +89,7 @@ def wait_for_health(village: Village, status: int) -> str:
 
 def is_closed(name: str, answer: Answer, secrets: tuple[str, ...]) -> None:
     """Whether a door tells that it cannot answer, and nothing else."""
-    if name in OWN_ACCOUNT:
-        secrets = tuple(secret for secret in secrets if secret != SUZANNE.traits.birth_family)
-    elif name.startswith("dmp "):
+    if name.startswith("dmp "):
         assert answer.status == 1 and "expected" in answer.said, (name, answer)
     elif name.startswith("fhir "):
         assert answer.status == 503 and '"transient"' in answer.said, (name, answer)

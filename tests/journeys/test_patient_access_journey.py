@@ -195,7 +195,7 @@ def test_an_address_changes_nothing(suzanne: Someone) -> None:
     ):
         assert suzanne.ask(path).status == 200
     assert suzanne.account.sms == "" and len(suzanne.mails) == 1
-    assert [each.action for each in suzanne.village.audit(3)] == ["TD1.6", "TD1.6", "mot-de-passe"]
+    assert [each.action for each in suzanne.village.audit(5)] == ["TD1.6", "TD0.2", "TD1.6", "TD1.3a", "mot-de-passe"]
 
 
 def test_what_no_form_holds_is_no_fault_of_the_server(suzanne: Someone) -> None:
@@ -268,7 +268,8 @@ def test_who_has_a_closed_dmp_connects_and_reads_nothing(suzanne: Someone) -> No
     assert "mes coordonnées" in page.text
     page = yann.ask()
     assert page.status == 403 and "Votre DMP est fermé" in page.text
-    assert yann.ask("/informations").status == 200
+    page = yann.ask("/informations")
+    assert page.status == 200 and "Rouvrir mon DMP" in page.text and YANN not in page.text
 
 
 # --- What is recorded -------------------------------------------------------------------------------------------------
@@ -285,6 +286,7 @@ def test_every_step_leaves_one_event(suzanne: Someone) -> None:
         ("connexion/mot-de-passe", 0),
         ("connexion/code", 0),
         ("mot-de-passe", 0),
+        ("TD1.3a", 0),
         ("deconnexion", 0),
     ]
     assert {each.requester_id for each in events} == {SUZANNE}

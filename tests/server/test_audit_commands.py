@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from audit.event import Outcome
-from audit.listing import Listing
 from audit.received import Received
+from audit.selection import Selection
 from audit.store import AuditStore
 from dmp.errors import AccessRefused
 from dmp.historique import read_history
@@ -165,7 +165,7 @@ def test_an_export_holds_a_batch_at_a_time_while_others_write(house: Desk, anne:
     before = len(house.records(10_000))
     tracemalloc.start()
     count = size = 0
-    for text in as_ndjson(stream(house.house, Listing())):
+    for text in as_ndjson(stream(house.house, Selection())):
         if count == 0:
             anne.acts(OTHER, Action.TD3_1)  # a writer does not wait for the export, nor does it end up in it
         count, size = count + 1, size + len(text)

@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 from audit.event import Outcome
 from audit.findings import Kind
 from audit.heads import TreeHead, read_head
+from audit.listing import AuditListings
 from audit.notes import notes_in
 from audit.sealing import HeadStore, TamperedError
-from audit.store import AuditStore
+from audit.selection import Selection
 from audit.tables import EVENT, HEAD, NODE, TREE_HEAD
 from audit.verification import Verification, verify
 from server.alarm import raised, read_alarm, silence
@@ -189,7 +190,7 @@ def test_the_alarm_is_told_everywhere_and_stays(sealer: Sealer, tmp_path: Path) 
     alarm = read_alarm(tmp_path)
     assert alarm is not None and (alarm[0].kind, alarm[0].first) == (Kind.ALTERED, 5)
     with sealer.house.database.snapshot() as connection:
-        (told,) = AuditStore(connection).list(limit=1)
+        (told,) = AuditListings(connection).newest(Selection(), limit=1)
     assert (told.action, told.outcome, told.event_code) == ("integrite", Outcome.MAJOR_FAILURE, "110113")
     assert "altered : 5 à 5" in told.explanation
     sealer.attempt()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from servers import ROOT, alive, get, prepare, running, wait_until_dead
 
+from audit.listing import AuditListings
+from audit.selection import Selection
 from server.serve import ServeError, check_free
 from server.settings import Address
 from tests.ports import free_port
@@ -62,14 +64,13 @@ def test_when_a_part_dies_the_whole_ends_with_an_error(home: Path) -> None:
 
 
 def test_start_and_stop_stand_in_the_audit_log(home: Path) -> None:
-    from audit.store import AuditStore
     from server.database import connect
 
     with running(home) as server:
         server.process.send_signal(signal.SIGTERM)
         server.wait_until_ended()
     with connect(f"sqlite:///{home}/dmp.db", threads=1).transaction() as connection:
-        last = AuditStore(connection).list(limit=3)
+        last = AuditListings(connection).newest(Selection(), limit=3)
     acts = [record.action for record in last]
     assert acts == ["application-stop", "configuration/reseau", "application-start"]  # on other ports than the last
 

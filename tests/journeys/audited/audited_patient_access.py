@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from audited_patient_cases import CASES, connected, names_of, new_account, settled_in, submit
+from audited_patient_cases import CASES, ask_page, connected, names_of, new_account, settled_in, submit
 from audited_stage import Names
 from audited_village import Audited
 
@@ -152,6 +152,11 @@ def _(audited: Audited) -> Names:
     _, someone = connected(audited)
     submit(audited, someone, "/informations", {"sms": "0612345678", "courriel": ""})
     return names_of(audited, someone, "/informations")
+
+
+@CASES("informations, read")
+def _(audited: Audited) -> Names:
+    return ask_page(audited, "/informations")
 
 
 def _password(audited: Audited, former: str, status: int) -> Names:

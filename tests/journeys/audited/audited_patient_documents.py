@@ -8,7 +8,9 @@ from audited_patient_cases import CASES, GET, SAID, ask_page, connected, names_o
 from audited_stage import Names
 from audited_village import Audited
 
-from audit.store import AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.trace import About
 from tests.journeys.patients import Someone
 
 # --- Documents --------------------------------------------------------------------------------------------------------
@@ -36,7 +38,7 @@ def _own(audited: Audited) -> tuple[Someone, str]:
     _, someone = connected(audited)
     someone.upload("/documents/ajout", "a.pdf", b"%PDF-1.4 essai", SAID)
     with audited.log.house.database.transaction() as connection:
-        events = AuditStore(connection).list(patient=someone.patient, limit=10)
+        events = AuditListings(connection).newest(Selection(about=About((), (someone.patient,))), limit=10)
     return someone, next(each.documents[0] for each in events if each.action == "TD2.1")
 
 

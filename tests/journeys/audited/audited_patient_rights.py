@@ -85,6 +85,11 @@ def _state(audited: Audited, act: str, *, closed: bool = False, status: int = 30
     return names_of(audited, someone, "/etat")
 
 
+@CASES("etat")
+def _(audited: Audited) -> Names:
+    return ask_page(audited, "/etat")
+
+
 @CASES("etat/fermer")
 def _(audited: Audited) -> Names:
     return _state(audited, "fermer")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audited_dmp_table import HOLDERS, Rule, types, wrong
+from audited_dmp_table import DATA, EXISTENCE, HOLDERS, Rule, types, wrong
 from audited_event import (
     AUDIT_LOG_USED,
     PROCESS,
@@ -110,6 +110,7 @@ def changed(action: str, **more: Any) -> Row:
 
 FOUND = asked(SEARCH, "TD3.1", patient(), query(SEARCH))
 STANDING = asked(HOLDERS, "TD1.6", patient(), query(HOLDERS, "{request}", ""))
+STATE = asked(EXISTENCE, "TD0.2", patient(), query(EXISTENCE, "{request}", ""))
 ADDED = Row(
     IMPORT,
     "C",
@@ -151,6 +152,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "premiere-connexion/coordonnees": (reached(),),
     "premiere-connexion/urgence": (decided("VD/urgence"),),
     "informations": (reached(),),
+    "informations, read": (given(PATIENT_RECORD, DATA, "TD1.3a", patient()),),
     "informations/mot-de-passe": (secrets("mot-de-passe", patient()),),
     "informations/mot-de-passe, wrong": (secrets("mot-de-passe", patient(), outcome=4, rule=("mot_de_passe", "", "")),),
     "deconnexion": (proving(dmp(""), kind=LOGOUT),),
@@ -184,11 +186,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "autorisations/autoriser, the form of another site": (secrets("", patient(), **FORM),),
     "urgence": (decided("VD/urgence"),),
     "urgence, read": (STANDING,),
+    "etat": (STATE,),
     "etat/fermer": (decided("TD1.4", rule=granted("TD1.4")),),
     "etat/rouvrir": (decided("TD1.2", rule=granted("TD1.2")),),
     "etat/detruire": (decided("VD/destruction"),),
     "etat/detruire, of an open DMP": (
         decided("VD/destruction", **wrong("Seul un DMP fermé peut être détruit : fermez-le d'abord.")),
+        STATE,
     ),
     "historique": (given(AUDIT_LOG_USED, HISTORY, "HA", patient()),),
     "alertes": (decided("VD/alertes", code="R"),),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 from audited_event import Row, differences, expected, read, sentence, settled
 from lxml import etree
 
-from audit.store import AuditRecord, AuditStore
+from audit.listing import AuditListings
+from audit.selection import Selection
+from audit.store import AuditRecord
 from server.house import House
 from server.settings import Settings
 
@@ -19,15 +21,18 @@ Names = Mapping[str, str]
 
 @dataclass
 class Log:
-    """The audit log of a running server. `watch` forgets what there was so far."""
+    """The audit log of a running server. `watch` forgets what there was so far; then all of `watched` are called."""
 
     house: House
     schema: etree.XMLSchema | None
     seen: int = 0
     names: dict[str, str] = field(default_factory=dict)
+    watched: list[Callable[[], None]] = field(default_factory=list)
 
     def watch(self) -> None:
         self.seen = max((each.sequence for each in self._last(1)), default=0)
+        for called in self.watched:
+            called()
 
     def new(self) -> list[AuditRecord]:
         """What was recorded since `watch`, oldest first."""
@@ -59,7 +64,7 @@ class Log:
 
     def _last(self, limit: int) -> tuple[AuditRecord, ...]:
         with self.house.database.transaction() as connection:
-            return AuditStore(connection).list(limit=limit)
+            return AuditListings(connection).newest(Selection(), limit=limit)
 
 
 @contextmanager
