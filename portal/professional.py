@@ -43,6 +43,7 @@ from portal.errors import notice, of_finding
 from portal.history import FORMS, KINDS, OUTCOMES, tell
 from portal.pages import page
 from portal.reading import as_page
+from portal.synthesis import chapters
 from portal.visit import Visit
 from registry.errors import ErrorCode, RegistryError
 
@@ -50,6 +51,7 @@ HOME, DOSSIER, DOCUMENTS, SETTINGS = "TableauDeBord", "DossierPatient", "Documen
 READING = "Lecture"  # one document as a page
 MANAGEMENT, PATHWAY, HISTORY = "GestionDMPPatient", "ParcoursDeSoins", "HistoriqueAcces"
 VACCINES, WISHES = "CarnetVaccination", "VolontesEtDroits"
+SYNTHESIS = "Synthese"  # what level-3 documents say: no text prints its address
 # No text prints the addresses of the creation that is no longer possible, and of the confirmation: our own choice.
 CREATION, AUTHORISATION = "CreationDMP", "Autorisation"
 LAST_DOCUMENTS = LAST_ACCESSES = 5  # PDT-INF-527 2.2
@@ -212,6 +214,10 @@ class Pages:
     def vaccines(self, shown: Shown) -> Response:
         return shown.render("carnet_vaccination.html", lines=self._lines(shown, documents.of_types(VACCINATION)))
 
+    def synthesis(self, shown: Shown) -> Response:
+        said = self._door.synthesis(shown.visit.requester, shown.call("TD3.2"), shown.patient)
+        return shown.render("synthese.html", chapters=chapters(said), unread=said.unread, reading=READING)
+
     def settings(self, shown: Shown) -> Response:
         return shown.render("parametrages.html")
 
@@ -244,6 +250,7 @@ TABS = {
     PATHWAY: Tab("Parcours de soins", Pages.pathway, frozenset({Action.TD3_1})),
     HISTORY: Tab("Historique des accès", Pages.history, frozenset({Action.HA})),
     WISHES: Tab("Volontés et droits", Pages.wishes, frozenset({Action.TD1_3A})),
+    SYNTHESIS: Tab("Synthèse", Pages.synthesis, frozenset({Action.TD3_2})),
     VACCINES: Tab("Carnet de vaccination", Pages.vaccines, frozenset({Action.TD3_1})),
     SETTINGS: Tab("Paramétrages", Pages.settings),
 }
