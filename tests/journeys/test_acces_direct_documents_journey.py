@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,22 @@ def test_a_document_is_read_as_a_page(village: Village, provide: Provide) -> Non
     assert read.headers["Cache-Control"] == "no-store" and "Content-Disposition" not in read.headers
     elsewhere = browser.get(f"/AccesDirect/Lecture/{SUZANNE}/1.2.3.4")
     assert elsewhere.status == 404 and ELSEWHERE in elsewhere.text
+
+
+def test_a_synthesis_leads_to_its_sources(village: Village, provide: Provide) -> None:
+    """What structured documents say, on one page; each of them is read by it, and told so to the audit log."""
+    unique_id = provide("vaccination_note", LAETITIA, by="medecin-traitant")
+    masked = provide("lab_report", LAETITIA, by="medecin-traitant", masked=True)
+    for name, sees in (("medecin-traitant", True), ("infirmier", False)):
+        browser = Browser.of(village, name)
+        shown, seen = events(village, partial(browser.get, f"/AccesDirect/Synthese/{LAETITIA}"))
+        assert shown.status == 200 and "Vaccin tétanique adsorbé" in shown.text
+        assert shown.leading(f"/AccesDirect/Lecture/{LAETITIA}/{unique_id}")
+        opened = next(each for each in seen if each.action == "TD3.2")
+        assert (opened.transaction, opened.outcome) == ("TD3.2", 0)
+        told = opened.message.decode()
+        assert unique_id in told
+        assert (masked in told, masked in shown.source, "Derniers résultats" in shown.text) == (sees, sees, sees)
 
 
 def test_lists_are_filtered(village: Village, provide: Provide) -> None:
