@@ -35,6 +35,15 @@ PARTIES = (
     f"{_ENCOUNTER}/c:encounterParticipant[@typeCode]/{_PROFESSIONAL}",
 )
 _ORGANIZATIONS = ("c:representedOrganization", "c:receivedOrganization", "c:scopingOrganization")
+_WHOLE = (  # parties that are all of them values which may be absent
+    _PATIENT,
+    "c:dataEnterer",
+    "c:informant/c:assignedEntity",
+    "c:informant/c:relatedEntity[@classCode][c:relatedPerson]",
+    "c:participant[@typeCode]/c:associatedEntity[@classCode]/c:scopingOrganization",
+)
+_ABSENT = "[@nullFlavor != 'OTH' and @nullFlavor != 'NA' and @nullFlavor != 'UNC']"
+_SAYING = ("root", "extension", "code", "displayName", "value", "use", "qualifier")
 _PATIENT_ROLE = f"{{{HL7_V3}}}patientRole"
 _CUSTODIAN = "c:custodian[not(@nullFlavor)]/c:assignedCustodian/c:representedCustodianOrganization"
 _PERSONS = ("c:assignedPerson", "c:associatedPerson", "c:relatedPerson", "c:informationRecipient")
@@ -148,14 +157,23 @@ PARTY_RULES = (
         " | ".join(
             _of_all(inside)
             for inside in (
-                "/c:addr[@nullFlavor != 'OTH' and @nullFlavor != 'NA' and @nullFlavor != 'UNC']",
-                "/c:addr/*[@nullFlavor != 'OTH' and @nullFlavor != 'NA' and @nullFlavor != 'UNC']",
+                f"/c:addr{_ABSENT}",
+                f"/c:addr/*{_ABSENT}",
             )
         ),
         "not(*) and not(text()[normalize-space()])",
         "avec nullFlavor, aucun contenu",
         "Retirer nullFlavor, ou le contenu.",
         "string(@nullFlavor)",
+    ),
+    Rule(
+        "SM-absent-valeur",
+        "HL7 V3, type ANY ; Structuration minimale",
+        " | ".join(f"{each}/descendant-or-self::*{_ABSENT}" for each in _WHOLE),
+        f"not(*) and not(text()[normalize-space()]) and not({' or '.join(f'@{each}' for each in _SAYING)})",
+        "avec nullFlavor, ni contenu ni valeur",
+        "Retirer nullFlavor, ou ce que l'élément dit.",
+        "concat(name(), ' ', @nullFlavor)",
     ),
     Rule(
         "SM-absent-id",

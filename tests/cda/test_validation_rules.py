@@ -132,6 +132,7 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "SM-addr-parties": ("c:recordTarget//c:patientRole/c:addr/c:city", twice),
     "SM-addr-contenu": ("c:recordTarget//c:patientRole/c:addr", in_words),
     "SM-absent": ("c:recordTarget//c:patientRole/c:addr", said("nullFlavor", "UNK")),
+    "SM-absent-valeur": ("c:recordTarget//c:patient", said("nullFlavor", "UNK")),
     "SM-absent-id": (f"{LEGAL}/c:representedOrganization/c:id", said("nullFlavor", "UNK")),
     "SM-absent-code": (f"{EVENT}/c:performer/c:assignedEntity/c:code", said("nullFlavor", "UNK")),
     "SM-repetition": (f"{LEGAL}/c:telecom", twice),

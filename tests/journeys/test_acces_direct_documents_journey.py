@@ -78,6 +78,16 @@ def test_a_synthesis_leads_to_its_sources(village: Village, provide: Provide) ->
         assert (masked in told, masked in shown.source, "Derniers résultats" in shown.text) == (sees, sees, sees)
 
 
+def test_the_course_of_results_over_reports(village: Village, provide: Provide) -> None:
+    """The newest laboratory report, drawn together with those before it; each is opened, and recorded so."""
+    browser = Browser.of(village, "medecin-traitant")
+    reports = [provide("lab_report", LAETITIA, by="medecin-traitant") for _ in range(2)]
+    shown, seen = events(village, partial(browser.get, f"/AccesDirect/Biologie/{LAETITIA}"))
+    assert shown.status == 200 and "Tableau des résultats" in shown.text
+    opened = [each.message.decode() for each in seen if each.action == "TD3.2"]
+    assert all(any(report in each for each in opened) for report in reports)
+
+
 def test_lists_are_filtered(village: Village, provide: Provide) -> None:
     unique_id = provide("vaccination_note", LAETITIA, by="medecin-traitant")
 
