@@ -64,8 +64,9 @@ def facts(chunks: Iterable[bytes]) -> tuple[Fact, ...]:
 
 
 def _facts(source: Source) -> Iterator[Fact]:
+    context = _Context()
     for element in source.root.iter(f"{HL7}act", f"{HL7}substanceAdministration"):
-        if attribute(element, "negationInd") == "true" or not _of_the_patient(element):
+        if attribute(element, "negationInd") == "true" or not context.stands_for_the_patient(element):
             continue
         if name_of(element) == "act":
             yield from _of_concern(element, source)
@@ -76,17 +77,27 @@ def _facts(source: Source) -> Iterator[Fact]:
     yield from map(_result, (each for each in laboratory.results(source) if not each.earlier))
 
 
-def _of_the_patient(element: etree._Element) -> bool:
-    """Whether it stands for itself and is about the patient: no part of another act, no relative, no stay that is over.
+class _Context:
+    """What stands above the entries of one document; each element is looked at once.
 
     Source: HL7 CDA R2 §4.4 (subject, as it propagates).
     """
-    for above in (element, *element.iterancestors()):
-        if above is not element and name_of(above) in ("substanceAdministration", "observation", "supply", "procedure"):
-            return False
-        if child(above, "subject") is not None or has_template(above, oids.TEMPLATE_PCC_MEDICATIONS_ADMINISTERED):
-            return False
-    return True
+
+    def __init__(self) -> None:
+        self._open: dict[etree._Element, bool] = {}
+
+    def stands_for_the_patient(self, entry: etree._Element) -> bool:
+        """Whether an entry stands for itself: no part of another, of no relative, of no stay that is over."""
+        return child(entry, "subject") is None and all(map(self._lets, entry.iterancestors()))
+
+    def _lets(self, above: etree._Element) -> bool:
+        if above not in self._open:
+            self._open[above] = (
+                name_of(above) not in ("substanceAdministration", "observation", "supply", "procedure")
+                and child(above, "subject") is None
+                and not has_template(above, oids.TEMPLATE_PCC_MEDICATIONS_ADMINISTERED)
+            )
+        return self._open[above]
 
 
 def _of_concern(act: etree._Element, source: Source) -> Iterator[Fact]:

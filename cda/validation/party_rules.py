@@ -217,13 +217,14 @@ def party_findings(whole: Whole) -> Iterator[Finding]:
     for party in selected(_of_all(""), whole):
         for name in ("id", "addr", "telecom") if party.tag == _PATIENT_ROLE else ("addr", "telecom"):
             elements = party.findall(f"{{{HL7_V3}}}{name}")
+            told = [each for each in elements if each.get("nullFlavor") is None]
+            if told and name != "id":
+                for absent in (each for each in elements if each.get("nullFlavor") is not None):
+                    yield finding(_NULL_BESIDE, whole, absent, f"{name} {absent.get('nullFlavor')}")
             seen = set()
-            for element in elements:
+            for element in told:
                 value = _value(element)
-                if element.get("nullFlavor") is not None:
-                    if name != "id" and any(each.get("nullFlavor") is None for each in elements):
-                        yield finding(_NULL_BESIDE, whole, element, f"{name} {element.get('nullFlavor')}")
-                elif value is not None and value in seen:
+                if value is not None and value in seen:
                     yield finding(_SAME, whole, element, f"{name} en double")
                 seen.add(value)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from cda_vectors import FOLDER, context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_summary import SUMMARY, texts
+from test_validation_fuzz import FUZZ, MOST_SECONDS_OF_LARGE
 
 from cda.builders.medical_summary import MedicalSummary, medical_summary
 from cda.builders.statements import Allergy, Problem, Treatment
@@ -82,6 +86,25 @@ def test_what_was_given_during_a_stay_is_no_treatment() -> None:
         oids.TEMPLATE_FR_SECTION_TRAITEMENTS.encode(), oids.TEMPLATE_PCC_MEDICATIONS_ADMINISTERED.encode()
     )
     assert stay != VSM and said(stay, Kind.TREATMENT) == []
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.xml")), ids=lambda path: path.stem)
+def test_fuzzed_documents_are_read_or_refused(path: Path) -> None:
+    """No other error than CdaError, whatever the bytes."""
+    chance = random.Random(path.name)
+    for _ in range(60):
+        data = bytearray(path.read_bytes())
+        for _ in range(3):
+            chance.choice(FUZZ)(data, chance)
+        with suppress(CdaError):
+            facts([bytes(data)])
+
+
+def test_very_many_entries_take_no_time_of_their_square() -> None:
+    entries = b'<entry><act classCode="ACT" moodCode="EVN"/></entry>' * 30_000
+    started = time.process_time()
+    facts([VSM.replace(b"</section>", entries + b"</section>", 1)])
+    assert time.process_time() - started < MOST_SECONDS_OF_LARGE
 
 
 # --- Lines ------------------------------------------------------------------------------------------------------------
