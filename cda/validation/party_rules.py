@@ -12,7 +12,7 @@ from lxml import etree
 
 from cda.document import HL7_V3
 from cda.validation.finding import Finding
-from cda.validation.rule import Rule, finding, selected
+from cda.validation.rule import Rule, attributes, finding, selected
 from cda.whole import Whole
 from schemas import oids
 
@@ -47,6 +47,12 @@ _SAYING = ("root", "extension", "code", "displayName", "value", "use", "qualifie
 _PATIENT_ROLE = f"{{{HL7_V3}}}patientRole"
 _CUSTODIAN = "c:custodian[not(@nullFlavor)]/c:assignedCustodian/c:representedCustodianOrganization"
 _PERSONS = ("c:assignedPerson", "c:associatedPerson", "c:relatedPerson", "c:informationRecipient")
+_SETTING = (
+    "c:documentationOf[not(@nullFlavor)]/c:serviceEvent[not(@nullFlavor)]/c:performer[@typeCode = 'PRF']"
+    "/c:assignedEntity/c:representedOrganization/c:standardIndustryClassCode[not(@nullFlavor)]"
+)
+_FACILITY = f"{_ENCOUNTER}/c:location/c:healthCareFacility[not(@nullFlavor)]/c:location/c:addr"
+_OID, _UUID = r"^[0-2](\.(0|[1-9][0-9]*))*$", "^[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}$"
 _BIRTHPLACE = f"{_PATIENT}/c:patient[not(@nullFlavor)]/c:birthplace/c:place/c:addr"
 _ADDRESS_PARTS = (
     *("country", "state", "city", "postalCode", "county", "houseNumber", "houseNumberNumeric", "streetName"),
@@ -116,6 +122,27 @@ PARTY_RULES = (
         "Donner le Struct_IdNat de la structure.",
     ),
     Rule(
+        "SM-organisation-id-unique",
+        "Structuration minimale, identifiant d'une structure",
+        _of_organizations(""),
+        f"count(c:id[@root = '{oids.STRUCT_ID_NAT}']) <= 1",
+        "au plus un Struct_IdNat",
+        "Ne garder qu'un identifiant national de la structure.",
+        f"string(count(c:id[@root = '{oids.STRUCT_ID_NAT}']))",
+    ),
+    Rule(
+        "SM-id-forme",
+        "HL7 V3, type II ; Structuration minimale",
+        f"c:id[not(@nullFlavor)] | c:setId[not(@nullFlavor)] | {_of_all('/c:id[not(@nullFlavor)]')}",
+        f"re:test(@root, '{_OID}') or re:test(@root, '{_UUID}')",
+        "un root qui est un OID ou un UUID",
+        "Corriger root.",
+        "string(@root)",
+    ),
+    attributes(
+        "SM-cadre-attributs", "Structuration minimale, performer", _SETTING, "code", "codeSystem", "displayName"
+    ),
+    Rule(
         "SM-telecom",
         "Structuration minimale, type TEL",
         _of_all("/c:telecom"),
@@ -138,7 +165,8 @@ PARTY_RULES = (
     Rule(
         "SM-addr-parties",
         "Structuration minimale, type AD",
-        f"{_of_all('/c:addr[not(c:streetAddressLine)]')} | {_BIRTHPLACE}[not(c:streetAddressLine)]",
+        f"{_of_all('/c:addr[not(c:streetAddressLine)]')} | {_BIRTHPLACE}[not(c:streetAddressLine)]"
+        f" | {_FACILITY}[not(c:streetAddressLine)]",
         " and ".join(f"count(c:{part}) <= 1" for part in _ADDRESS_PARTS),
         "au plus une fois chaque partie d'une adresse",
         "Réunir dans un seul élément chaque partie de l'adresse.",
@@ -146,7 +174,7 @@ PARTY_RULES = (
     Rule(
         "SM-addr-contenu",
         "Structuration minimale, type AD",
-        _of_all("/c:addr"),
+        f"{_of_all('/c:addr')} | {_BIRTHPLACE} | {_FACILITY}",
         "boolean(@nullFlavor) or boolean(*) != boolean(text()[normalize-space()])",
         "des éléments, ou du texte, ou nullFlavor",
         "Mettre chaque partie de l'adresse dans son élément.",
