@@ -25,7 +25,7 @@ V3 = "{urn:hl7-org:v3}"
 LONGEST = 110_000  # bytes of an example
 REJECTED = 250  # documents that our rules must have rejected
 COMPARED = 120  # documents that structuration minimale must have rejected
-SHARE = 0.8  # of these, how many our rules reject, too: all but what is rare, or about one data type
+SHARE = 0.75  # of these, how many our rules reject, too: all but what is rare, or about one data type
 
 
 @pytest.fixture(scope="module")
