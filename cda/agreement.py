@@ -13,8 +13,8 @@
 | languageCode | languageCode | the same as a warning: the document is legible either way |
 
 Attributes whose derivation leaves a choice to the submitter (author, title, formatCode, service times, event codes)
-are not compared. All that is wrong with one document is one finding, as ITI-41 wants it, and no context carries
-anything of the patient.
+refuse nothing: `cda/differences` lists them. All that is wrong with one document is one finding, as ITI-41 wants it,
+and no context carries anything of the patient.
 
 Source: ITI TF-2 3.41.4.1.3.3; ITI TF-3 Table 4.2.4.1-2; CI-SIS, volets Partage de documents de santé and Structuration
 minimale (setId and versionNumber 1..1).
@@ -47,7 +47,7 @@ def disagreements(
     patient's all the same. The location of each finding is the entryUUID.
     """
     found = []
-    if not _same_patient(header, entry, identifiers):
+    if not same_patient(header, entry, identifiers):
         context = f"{entry.unique_id}: patientId: expected an identifier of recordTarget, got another patient's"
         found.append(Finding(ErrorCode.XDSPatientIdDoesNotMatch, context, location=entry.entry_uuid))
     errors = list(_errors(header, entry, value_sets or ValueSets.load()))
@@ -63,7 +63,7 @@ def disagreements(
     return tuple(found)
 
 
-def _same_patient(header: Header, entry: DocumentEntry, identifiers: Collection[PatientId]) -> bool:
+def same_patient(header: Header, entry: DocumentEntry, identifiers: Collection[PatientId]) -> bool:
     """Whether the entry's patient, under any of its identifiers, is the document's.
 
     Every INS of the header must be one of them; without an INS, as other domains have it, one identifier is enough.
@@ -87,7 +87,7 @@ def _errors(header: Header, entry: DocumentEntry, tables: ValueSets) -> Iterator
     if first != header.confidentiality:
         expected = f"{_shown(header.confidentiality)} (confidentialityCode) first"
         yield _differs("confidentialityCode", expected, _shown(first) if first else "none")
-    if not _same_instant(header.effective_time, entry.creation_time):
+    if not same_instant(header.effective_time, entry.creation_time):
         yield _differs("creationTime", f"{header.effective_time} (effectiveTime, UTC)", entry.creation_time)
     if entry.mime_type != mime_type(header):
         yield _differs("mimeType", mime_type(header), entry.mime_type)
@@ -97,7 +97,7 @@ def _errors(header: Header, entry: DocumentEntry, tables: ValueSets) -> Iterator
         yield _differs("versionNumber", "one in the document", "none")
 
 
-def _same_instant(document: str, metadata: str) -> bool:
+def same_instant(document: str, metadata: str) -> bool:
     """Whether two UTC DTM agree as far as both go; a time against a date alone agrees."""
     common = min(len(document), len(metadata))
     return common > 0 and document[:common] == metadata[:common]

@@ -67,39 +67,30 @@ def document_entry(
     required attribute that the header does not give.
     """
     tables = value_sets or ValueSets.load()
-    event = header.principal_event
-    if event is None or not event.start:
-        raise CdaError("the beginning of the act documented", "none", "documentationOf/serviceEvent/effectiveTime/low")
-    if event.practice_setting is None:
-        place = (
-            "documentationOf/serviceEvent/performer/assignedEntity/representedOrganization/standardIndustryClassCode"
-        )
-        raise CdaError("a practice setting", "none", place)
-    if header.healthcare_facility is None:
-        raise CdaError("a facility type", "none", "componentOf/encompassingEncounter/location/healthCareFacility/code")
+    start = service_start_time(header)
     return DocumentEntry(
         entry_uuid=entry_uuid,
         unique_id=unique_id(header.id),
-        patient_id=_patient_id(header, patient),
+        patient_id=cx(patient.value, patient.authority, "NH") if patient else patient_id(header),
         mime_type=mime_type(header),
         class_code=class_code(header, tables),
-        type_code=_labelled(header.code, "type_document", tables),
+        type_code=labelled(header.code, "type_document", tables),
         format_code=format_code(header, tables),
-        healthcare_facility_type_code=_labelled(header.healthcare_facility, "healthcare_facility_type", tables),
-        practice_setting_code=_labelled(event.practice_setting, "practice_setting", tables),
-        confidentiality_codes=(_labelled(header.confidentiality, "confidentiality", tables), *visibility),
+        healthcare_facility_type_code=healthcare_facility_type_code(header, tables),
+        practice_setting_code=practice_setting_code(header, tables),
+        confidentiality_codes=(labelled(header.confidentiality, "confidentiality", tables), *visibility),
         creation_time=header.effective_time,
         language_code=header.language or LANGUAGE,
-        source_patient_id=_source_patient_id(header),
-        authors=tuple(_author(author) for author in header.authors),
-        event_codes=_event_codes(header),
-        reference_ids=_reference_ids(header),
-        source_patient_info=_source_patient_info(header),
+        source_patient_id=source_patient_id(header),
+        authors=authors(header),
+        event_codes=event_codes(header),
+        reference_ids=reference_ids(header),
+        source_patient_info=source_patient_info(header),
         title=header.title,
         comments=comments,
-        legal_authenticator=_legal_authenticator(header),
-        service_start_time=event.start,
-        service_stop_time=event.stop,
+        legal_authenticator=legal_authenticator(header),
+        service_start_time=start,
+        service_stop_time=header.principal_event.stop if header.principal_event else "",
     )
 
 
@@ -153,21 +144,46 @@ def format_code(header: Header, tables: ValueSets) -> Code:
     return Code(concept.code, concept.scheme, concept.label) if concept else FORMAT_OUTSIDE_PROFILES
 
 
-def _labelled(code: Code, table: str, tables: ValueSets) -> Code:
+def practice_setting_code(header: Header, tables: ValueSets) -> Code:
+    """The cadre d'exercice of the principal act. Raises CdaError when it has none."""
+    event = header.principal_event
+    if event is None or event.practice_setting is None:
+        place = (
+            "documentationOf/serviceEvent/performer/assignedEntity/representedOrganization/standardIndustryClassCode"
+        )
+        raise CdaError("a practice setting", "none", place)
+    return labelled(event.practice_setting, "practice_setting", tables)
+
+
+def healthcare_facility_type_code(header: Header, tables: ValueSets) -> Code:
+    """The secteur d'activité of the place. Raises CdaError when there is none."""
+    if header.healthcare_facility is None:
+        raise CdaError("a facility type", "none", "componentOf/encompassingEncounter/location/healthCareFacility/code")
+    return labelled(header.healthcare_facility, "healthcare_facility_type", tables)
+
+
+def service_start_time(header: Header) -> str:
+    """When the principal act began. Raises CdaError when nobody said."""
+    event = header.principal_event
+    if event is None or not event.start:
+        raise CdaError("the beginning of the act documented", "none", "documentationOf/serviceEvent/effectiveTime/low")
+    return event.start
+
+
+def labelled(code: Code, table: str, tables: ValueSets) -> Code:
     """`code` with the label of the table: headers call the same code by many names."""
     return Code(code.code, code.scheme, tables.label(table, code.code, code.scheme) or code.display)
 
 
-def _patient_id(header: Header, patient: PatientId | None) -> str:
-    if patient is not None:
-        return cx(patient.value, patient.authority, "NH")
+def patient_id(header: Header) -> str:
+    """The INS. Raises CdaError when recordTarget has none."""
     ins = next((found for found in header.patient.ids if found.root in INS_AUTHORITIES), None)
     if ins is None:
         raise CdaError("an INS", "other identifiers", "recordTarget/patientRole/id")
     return cx(ins.extension, ins.root, "NH")
 
 
-def _source_patient_id(header: Header) -> str:
+def source_patient_id(header: Header) -> str:
     """The patient's number at the source (IPP): the first identifier that is no INS; else the INS."""
     own = [found for found in header.patient.ids if not _is_ins(found) and found.extension]
     found = next(iter(own), header.patient.ids[0])
@@ -179,7 +195,8 @@ def _is_ins(found: InstanceId) -> bool:
     return found.root in INS_AUTHORITIES or found.root in (oids.INS_A, oids.INS_C)
 
 
-def _source_patient_info(header: Header) -> tuple[str, ...]:
+def source_patient_info(header: Header) -> tuple[str, ...]:
+    """The traits of birth, as fields of PID. Source: ITI TF-3 4.2.3.2.23."""
     patient = header.patient
     name = patient.birth_name if patient.birth_name.family else patient.used_name
     fields = {
@@ -188,6 +205,11 @@ def _source_patient_info(header: Header) -> tuple[str, ...]:
         "PID-8": patient.sex,
     }
     return tuple(f"{field}|{value}" for field, value in fields.items() if value)
+
+
+def authors(header: Header) -> tuple[Author, ...]:
+    """Everybody and everything that wrote the document, in its order."""
+    return tuple(map(_author, header.authors))
 
 
 def _author(author: Participant) -> Author:
@@ -202,7 +224,7 @@ def _author(author: Participant) -> Author:
     )
 
 
-def _legal_authenticator(header: Header) -> str:
+def legal_authenticator(header: Header) -> str:
     """Who answers for the document: a system when it is one of the devices that wrote it."""
     signer = header.legal_authenticator
     if signer is None:
@@ -211,13 +233,15 @@ def _legal_authenticator(header: Header) -> str:
     return xcn(signer, system=not devices.isdisjoint(signer.ids))
 
 
-def _event_codes(header: Header) -> tuple[Code, ...]:
+def event_codes(header: Header) -> tuple[Code, ...]:
+    """The acts and diagnoses that documentationOf names, each once."""
     systems = _EVENT_SYSTEMS | {oids.SNOMED_CT} if _is_imaging_report(header) else _EVENT_SYSTEMS
     codes = (code for event in header.service_events for code in event.codes if code.scheme in systems)
     return tuple(dict.fromkeys(codes))
 
 
-def _reference_ids(header: Header) -> tuple[str, ...]:
+def reference_ids(header: Header) -> tuple[str, ...]:
+    """Orders, accession numbers and studies, each once. Source: ITI TF-3 4.2.3.2.28."""
     orders = [cxi(found, REFERENCE_ORDER) for order in header.orders for found in order.ids]
     accessions = [cxi(found, REFERENCE_ACCESSION) for order in header.orders for found in order.accession_numbers]
     events = header.service_events if _is_imaging_report(header) else ()

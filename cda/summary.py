@@ -1,4 +1,5 @@
-"""Writing the summary of a dossier: a CDA R2 document that lists documents, for people (tables) and programs (entries).
+"""Writing the summary of a dossier: a CDA R2 document that tells what documents say, and lists them, for people
+(tables) and programs (entries).
 
 What it says depends on its arguments alone: the same summary of the same date has the same bytes.
 
@@ -17,6 +18,8 @@ from lxml.builder import ElementMaker
 
 from cda.document import HL7_V3
 from cda.hl7 import unescape
+from cda.synthesis.lines import Line
+from cda.synthesis.sections import sections
 from identities.dossier import Traits
 from identities.requester import PatientId
 from registry.hl7_types import is_oid
@@ -31,6 +34,10 @@ SOFTWARE = "Open DMP"
 _E = ElementMaker(namespace=HL7_V3, nsmap={None: HL7_V3})
 _SEX = {"M": "Masculin", "F": "Féminin"}  # HL7 AdministrativeGender
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2, Char
+_OF_LINES = (
+    "Problèmes, allergies, traitements, vaccinations et derniers résultats sont repris des documents structurés, sans "
+    "avoir été vérifiés : chaque ligne renvoie aux documents qui la disent."
+)
 _DATE, _TIME = 8, 12  # digits of a DTM: to the day, to the minute
 
 
@@ -48,7 +55,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a summary says. `made` is a UTC DTM to the second, `device` the OID of the system that makes it."""
+    """What a summary says. `made` is a UTC DTM to the second, `device` the OID of the system that makes it.
+
+    `lines` are what the documents say, `unread` how many structured ones could not be read for it.
+    """
 
     unique_id: str
     title: str
@@ -59,11 +69,19 @@ class Summary:
     traits: Traits
     device: str
     documents: tuple[Listed, ...]
+    lines: tuple[Line, ...] = ()
+    unread: int = 0
 
 
 def write_summary(summary: Summary) -> bytes:
-    """The summary as a CDA document in UTF-8: a section for each class of documents, the newest first in each."""
-    classes = [_class_section(tuple(listed), first) for listed, first in _by_class(summary.documents)]
+    """The summary as a CDA document in UTF-8: what is known, then a section for each class of documents.
+
+    Each line of what is known leads to the rows of its sources; documents stand the newest first.
+    """
+    listed = list(_by_class(summary.documents))
+    numbers = {each.unique_id: number for found, first in listed for number, each in enumerate(found, first)}
+    known = sections(summary.lines, numbers, _row_id, _printable, _instance)
+    classes = [_class_section(tuple(found), first) for found, first in listed]
     root = _E.ClinicalDocument(
         _E.realmCode(code="FR"),
         _E.typeId(root=oids.CDA_TYPE_ID, extension="POCD_HD000040"),
@@ -76,7 +94,7 @@ def write_summary(summary: Summary) -> bytes:
         _record_target(summary.patient, summary.traits),
         _author(summary),
         _custodian(summary.device),
-        _E.component(_E.structuredBody(*(_E.component(each) for each in (_introduction(summary), *classes)))),
+        _E.component(_E.structuredBody(*map(_E.component, (_introduction(summary), *known, *classes)))),
     )
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
@@ -140,7 +158,16 @@ def _introduction(summary: Summary) -> etree._Element:
         f"Document produit automatiquement le {_french(summary.made)} (UTC). Il liste ce que la personne ou le système "
         f"qui l'a demandé pouvait consulter à cette date : {listed}."
     )
-    return _E.section(_E.title("Présentation"), _E.text(_E.paragraph(said)))
+    told = [said, *([_OF_LINES] if summary.lines else []), *([_unread(summary.unread)] if summary.unread else [])]
+    return _E.section(_E.title("Présentation"), _E.text(*map(_E.paragraph, told)))
+
+
+def _unread(count: int) -> str:
+    several = count > 1
+    return (
+        f"{count} document{'s' if several else ''} structuré{'s' if several else ''} "
+        f"n'{'ont' if several else 'a'} pas été lu{'s' if several else ''} pour cette synthèse."
+    )
 
 
 def _by_class(documents: Sequence[Listed]) -> Iterator[tuple[list[Listed], int]]:

@@ -37,9 +37,14 @@ class Wrapped:
     notes: tuple[str, ...] = ()
 
 
-def wrap(form: Form, content: bytes) -> Wrapped:
-    """The document. Raises CdaError for a file of another format, and for a PDF that could act when it is opened."""
+def wrap(form: Form, content: bytes, *, strict: bool = False) -> Wrapped:
+    """The document. Raises CdaError for a file of another format, and for a PDF that could act when it is opened.
+
+    A PDF that departs from PDF/A-1 goes in with a note for each departure; when `strict` it is refused for them.
+    """
     content, media_type, notes = _checked(content)
+    if strict and notes and media_type == "application/pdf":
+        raise CdaError("PDF/A-1 (ISO 19005-1): convert it before", " ".join(notes), "nonXMLBody")
     kind = Kind(form.type, form.title, form.act or form.type)
     return Wrapped(clinical_document(form.context, kind, non_xml_body(content, media_type)), media_type, notes)
 

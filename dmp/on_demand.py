@@ -1,6 +1,7 @@
 """On-Demand documents: what a retrieve makes of an On-Demand entry, a summary of what the requester may read.
 
-The summary lists what this requester's Scope shows, no more, and must tell nobody else what he may not read:
+The summary tells what the level-3 documents within this requester's Scope say and lists every document in it, no more,
+and must tell nobody else what he may not read:
 
 - Where whoever reads a document of a dossier may read them all (an IHE domain, and a Scope that hides nothing), the
   summary is kept: a Stable entry of its own, IsSnapshotOf the On-Demand entry, in the place of the snapshot before it
@@ -26,6 +27,7 @@ from cda.header import Device, InstanceId, Participant
 from cda.hl7 import xcn
 from cda.summary import LANGUAGE, MIME_TYPE, SOFTWARE, Listed, Summary, write_summary
 from dmp.gate import Gate, Passage
+from dmp.synthese import Synthesis, read
 from identities.dossier import Dossier
 from registry.document_kinds import is_signature
 from registry.errors import ErrorCode, RegistryError
@@ -73,7 +75,7 @@ def make(passage: Passage, gate: Gate, scope: Scope, entry: DocumentEntry, repos
     kept = _may_be_kept(passage, scope, entry)
     if kept:
         passage.registry.lock((entry.entry_uuid,), scope.patient)
-    source = _source(passage, scope, entry, repository_unique_id)
+    source = _source(passage, gate, scope, entry, repository_unique_id)
     if not kept:
         summary = source.summary(_oid(), source.now)
         return Made(summary.unique_id, write_summary(summary))
@@ -105,6 +107,7 @@ class _Source:
     repository: str
     dossier: Dossier
     listed: tuple[DocumentEntry, ...]
+    said: Synthesis
 
     @property
     def now(self) -> str:
@@ -133,6 +136,8 @@ class _Source:
                 Listed(each.unique_id, each.class_code, each.type_code, each.title, each.creation_time, each.authors)
                 for each in self.listed
             ),
+            lines=self.said.lines,
+            unread=self.said.unread,
         )
 
     def snapshots(self) -> tuple[DocumentEntry, ...]:
@@ -155,8 +160,8 @@ class _Source:
         return next(sets, self.entry.class_code)
 
 
-def _source(passage: Passage, scope: Scope, entry: DocumentEntry, repository: str) -> _Source:
-    """Reads the current documents of the dossier, each once; what was made on demand is none. Raises RegistryError."""
+def _source(passage: Passage, gate: Gate, scope: Scope, entry: DocumentEntry, repository: str) -> _Source:
+    """Finds the current documents of the dossier, each once; what was made on demand is none. Raises RegistryError."""
     on_demand = _find(passage, scope, entry, ObjectType.ON_DEMAND, AvailabilityStatus)
     made = _snapshots_of(passage, scope, [each.entry_uuid for each in on_demand])
     stable = _find(passage, scope, entry, ObjectType.STABLE, (AvailabilityStatus.APPROVED,))
@@ -164,7 +169,8 @@ def _source(passage: Passage, scope: Scope, entry: DocumentEntry, repository: st
     dossier = passage.rooms.identities.dossier_of_key(scope.patient)
     if dossier is None:
         raise LookupError("expected the dossier of the entry, got none")
-    return _Source(passage, scope, entry, repository, dossier, tuple(listed.values()))
+    documents = tuple(listed.values())
+    return _Source(passage, scope, entry, repository, dossier, documents, read(passage, gate.files, scope, documents))
 
 
 def _find(

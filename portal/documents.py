@@ -24,6 +24,7 @@ from schemas.value_sets import ValueSets
 TYPES, CLASSES, CONFIDENTIALITY = "type_document", "classe_document", "confidentiality"  # of schemas/tables
 MASQUE_PS = "MASQUE_PS"  # TRE_A07
 VACCINATION = frozenset({"11369-6", "87273-9"})  # JDV_J66: Historique des vaccinations, Note de vaccination
+LABORATORY = frozenset({"11502-2"})  # JDV_J66: CR d'examens biologiques
 VOLONTES = frozenset({"EXPPAT_1", "EXPPAT_3"})  # JDV_J66: Volontés et droits du patient, Directives anticipées
 STEPS = {"annee": 4, "mois": 6, "jour": 8}  # of the care pathway: how many digits of a date make a period
 PAGE_LENGTH = 50

@@ -19,6 +19,7 @@ from dmp.autorisations import Change, Holder
 from dmp.dossiers_autorises import AuthorisedDossier
 from dmp.historique import Page, Wanted
 from dmp.requests import Opened
+from dmp.synthese import Synthesis
 from identities.requester import PatientId, Requester
 from registry.errors import Finding
 from registry.stored_query import StoredQuery, Told
@@ -66,5 +67,6 @@ class Door:
     print_history: Callable[[Page, Wanted], bytes]
     search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
     open: Callable[[Requester, Call, str], Opened | Finding]
+    synthesis: Callable[[Requester, Call, PatientId], Synthesis]
     refused: Callable[[Call, str, Requester | None], None]
     failed: Callable[[Call, str, Requester | None], None]

@@ -28,6 +28,7 @@ from portal import csrf, documents, french
 from portal.documents import (
     CLASSES,
     EVERYTHING,
+    LABORATORY,
     PAGE_LENGTH,
     STEPS,
     TYPES,
@@ -43,6 +44,7 @@ from portal.errors import notice, of_finding
 from portal.history import FORMS, KINDS, OUTCOMES, tell
 from portal.pages import page
 from portal.reading import as_page
+from portal.synthesis import chapters
 from portal.visit import Visit
 from registry.errors import ErrorCode, RegistryError
 
@@ -50,9 +52,12 @@ HOME, DOSSIER, DOCUMENTS, SETTINGS = "TableauDeBord", "DossierPatient", "Documen
 READING = "Lecture"  # one document as a page
 MANAGEMENT, PATHWAY, HISTORY = "GestionDMPPatient", "ParcoursDeSoins", "HistoriqueAcces"
 VACCINES, WISHES = "CarnetVaccination", "VolontesEtDroits"
+RESULTS = "Biologie"  # the course of results over reports: the same
+SYNTHESIS = "Synthese"  # what level-3 documents say: no text prints its address
 # No text prints the addresses of the creation that is no longer possible, and of the confirmation: our own choice.
 CREATION, AUTHORISATION = "CreationDMP", "Autorisation"
 LAST_DOCUMENTS = LAST_ACCESSES = 5  # PDT-INF-527 2.2
+COMPARED_REPORTS = 12  # the newest, of one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,21 @@ class Pages:
     def vaccines(self, shown: Shown) -> Response:
         return shown.render("carnet_vaccination.html", lines=self._lines(shown, documents.of_types(VACCINATION)))
 
+    def synthesis(self, shown: Shown) -> Response:
+        said = self._door.synthesis(shown.visit.requester, shown.call("TD3.2"), shown.patient)
+        return shown.render("synthese.html", chapters=chapters(said), unread=said.unread, reading=READING)
+
+    def results(self, shown: Shown) -> Response:
+        """The newest laboratory report as a page, with the course of its results over those before it."""
+        reports = [each for each in self._lines(shown, documents.of_types(LABORATORY)) if each.readable]
+        newest = [each.unique_id for each in reports[:COMPARED_REPORTS]]
+        call = shown.call("TD3.2")
+        told = [self._door.open(shown.visit.requester, call, each) for each in newest]
+        opened = [each for each in told if isinstance(each, Opened)]
+        if not opened:
+            return shown.render("biologie.html")
+        return as_page(opened[0], opened[0].request.document_unique_id, opened[1:])
+
     def settings(self, shown: Shown) -> Response:
         return shown.render("parametrages.html")
 
@@ -244,6 +264,8 @@ TABS = {
     PATHWAY: Tab("Parcours de soins", Pages.pathway, frozenset({Action.TD3_1})),
     HISTORY: Tab("Historique des accès", Pages.history, frozenset({Action.HA})),
     WISHES: Tab("Volontés et droits", Pages.wishes, frozenset({Action.TD1_3A})),
+    RESULTS: Tab("Biologie", Pages.results, frozenset({Action.TD3_2})),
+    SYNTHESIS: Tab("Synthèse", Pages.synthesis, frozenset({Action.TD3_2})),
     VACCINES: Tab("Carnet de vaccination", Pages.vaccines, frozenset({Action.TD3_1})),
     SETTINGS: Tab("Paramétrages", Pages.settings),
 }

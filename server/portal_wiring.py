@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from lxml import etree
 
 from audit.event import Call
-from dmp import acces, acces_web, annuaire, autorisations
+from dmp import acces, acces_web, annuaire, autorisations, synthese
 from dmp.acces import Existence
 from dmp.administration import Administration, AdministrativeData
 from dmp.annuaire import Situation
@@ -91,6 +91,7 @@ def portal_door(house: House) -> Door:
         print_history=printed,
         search=searching(house),
         open=opening(house),
+        synthesis=partial(synthese.synthesis, gate),
         refused=gate.refused,
         failed=gate.failed,
     )

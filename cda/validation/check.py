@@ -15,6 +15,7 @@ from cda.validation.code_rules import code_findings
 from cda.validation.finding import Finding, Severity, Source, quoted
 from cda.validation.header_rules import HEADER
 from cda.validation.models import Model, model_findings, model_of
+from cda.validation.party_rules import PARTY_RULES, party_findings
 from cda.validation.rule import broken
 from cda.validation.schema import schema_findings
 from cda.whole import UnreadableError, Whole, read_whole
@@ -63,6 +64,8 @@ def validate(chunks: Iterable[bytes], *, more: dict[str, Check] | None = None) -
 def rule_findings(whole: Whole) -> Iterator[Finding]:
     """What our rules say: header, codes, body, sections of the model."""
     yield from broken(HEADER, whole)
+    yield from broken(PARTY_RULES, whole)
+    yield from party_findings(whole)
     yield from code_findings(whole)
     yield from body_findings(whole)
     yield from model_findings(whole)

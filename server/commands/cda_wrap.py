@@ -26,11 +26,12 @@ def wrap(
     replaces: Annotated[
         Path | None, typer.Option(help="The document whose place it takes: the version after it.", metavar="FILE")
     ] = None,
+    strict: Annotated[bool, typer.Option("--pdf-a", help="Refuse a PDF that is no PDF/A-1, and say why.")] = False,
     as_json: Json = False,
 ) -> None:
     """Wrap a file in a header of the CI-SIS, as a document of level 1. Where a PDF is no PDF/A-1, that is told."""
     with answering(as_json):
-        wrapped = wrap_file(read_form(form, _identification(replaces)), b"".join(chunks_of(file)))
+        wrapped = wrap_file(read_form(form, _identification(replaces)), b"".join(chunks_of(file)), strict=strict)
         write_file(output, wrapped.document)
         said = {"output": output, "media_type": wrapped.media_type, "notes": list(wrapped.notes)}
         show(as_json, said, lambda: typer.echo("\n".join((f"{output} : {wrapped.media_type}.", *wrapped.notes))))

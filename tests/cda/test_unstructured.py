@@ -55,6 +55,15 @@ def test_a_file_comes_out_as_it_went_in(media_type: str) -> None:
     assert entry.title == "Compte rendu" and entry.format_code.code.startswith("urn:ihe:iti")
 
 
+def test_a_pdf_that_is_no_pdf_a_is_refused_when_it_must_be_one() -> None:
+    other = PDF_A.replace(b"/GTS_PDFA1", b"/GTS_Other1")
+    assert wrap(FORM, other).notes
+    with pytest.raises(CdaError, match="PDF/A-1"):
+        wrap(FORM, other, strict=True)
+    for content in FILES.values():
+        assert wrap(FORM, content, strict=True).notes == ()
+
+
 @pytest.mark.reference
 @pytest.mark.parametrize("media_type", FILES)
 def test_it_is_valid_by_the_official_schema_and_rules(reference: Path, media_type: str) -> None:

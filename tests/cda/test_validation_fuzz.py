@@ -169,6 +169,10 @@ ATTACKS = {
     "people without names": LETTER.replace(
         b"<author>", b"<author><time/><assignedAuthor/></author>" * 20_000 + b"<author>", 1
     ),
+    "absent telecoms": LETTER.replace(b"<telecom", b'<telecom nullFlavor="UNK"/>' * 20_000 + b"<telecom", 1),
+    "telecoms that are absent, all": LETTER.replace(
+        b'<telecom nullFlavor="UNK"/>', b'<telecom nullFlavor="UNK"/>' * 20_000
+    ),
     "a very long attribute": LETTER.replace(b'code="FR"', b'code="' + b"F" * 3_000_000 + b'"', 1),
     "a list of very many codes": LETTER.replace(b'use="WP"', b'use="' + b"H " * 400_000 + b'"', 1),
     "very many attributes": LETTER.replace(b'code="FR"', b" ".join(b'a%d="1"' % n for n in range(190)), 1),

@@ -13,6 +13,7 @@ from cda.validation.check import Report, validate
 from cda.validation.code_rules import _LISTS, VALUE_SETS
 from cda.validation.finding import Severity, Source
 from cda.validation.header_rules import HEADER
+from cda.validation.party_rules import _NULL_BESIDE, _SAME, PARTY_RULES
 from schemas import oids
 from schemas.xml import parse
 
@@ -51,6 +52,14 @@ def made_by_a_device(element: etree._Element) -> None:
     for child in list(element):
         element.remove(child)
     element.tag = "{urn:hl7-org:v3}assignedAuthoringDevice"
+
+
+def in_words(element: etree._Element) -> None:
+    element.text = "4 rue des Lilas"
+
+
+def unknown_too(element: etree._Element) -> None:
+    element.addnext(parse(b'<telecom xmlns="urn:hl7-org:v3" nullFlavor="UNK"/>'))
 
 
 # rule -> where the discharge letter is changed, and how
@@ -114,6 +123,23 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "SM-encompassingEncounter": ("c:componentOf/c:encompassingEncounter/c:location", gone),
     "SM-healthCareFacility-code": (FACILITY, gone),
     "SM-healthCareFacility-code-attributs": (FACILITY, without("displayName")),
+    "SM-personne-name": ("c:author//c:assignedPerson/c:name", twice),
+    "SM-personne-parties": (f"{LEGAL}/c:assignedPerson/c:name/c:given", twice),
+    "SM-organisation-name": (f"{LEGAL}/c:representedOrganization/c:name", twice),
+    "SM-organisation-id": ("c:author//c:representedOrganization/c:id", without("extension")),
+    "SM-organisation-id-unique": (f"{LEGAL}/c:representedOrganization/c:id", twice),
+    "SM-id-forme": ("c:id", said("root", "SHA-1")),
+    "SM-cadre-attributs": (f"{EVENT}//c:standardIndustryClassCode", without("displayName")),
+    "SM-telecom": (f"{LEGAL}/c:telecom", said("value", "0299000000")),
+    "SM-telecom-use": (f"{LEGAL}/c:telecom", said("use", "AS")),
+    "SM-addr-parties": ("c:recordTarget//c:patientRole/c:addr/c:city", twice),
+    "SM-addr-contenu": ("c:recordTarget//c:patientRole/c:addr", in_words),
+    "SM-absent": ("c:recordTarget//c:patientRole/c:addr", said("nullFlavor", "UNK")),
+    "SM-absent-valeur": ("c:recordTarget//c:patient", said("nullFlavor", "UNK")),
+    "SM-absent-id": (f"{LEGAL}/c:representedOrganization/c:id", said("nullFlavor", "UNK")),
+    "SM-absent-code": (f"{EVENT}/c:performer/c:assignedEntity/c:code", said("nullFlavor", "UNK")),
+    "SM-repetition": (f"{LEGAL}/c:telecom", twice),
+    "SM-absent-a-cote": (f"{LEGAL}/c:telecom", unknown_too),
     "JDV-code": ("c:code", said("code", "0-0")),
     "JDV-auteur": ("c:author/c:assignedAuthor/c:code", said("code", "G15_10/XX")),
     "JDV-responsable": (f"{LEGAL}/c:code", said("code", "G15_10/XX")),
@@ -141,7 +167,9 @@ def test_our_vectors_break_no_rule(path: object) -> None:
 
 
 def test_every_rule_has_a_document_that_breaks_it() -> None:
-    rules = {rule.name for rule in HEADER} | {coded.rule.name for coded in VALUE_SETS}
+    rules = {rule.name for rule in (*HEADER, *PARTY_RULES, _SAME, _NULL_BESIDE)} | {
+        coded.rule.name for coded in VALUE_SETS
+    }
     assert rules | {coded.rule.name for coded, _ in _LISTS} == set(BROKEN)
 
 

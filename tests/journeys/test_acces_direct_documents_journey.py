@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,32 @@ def test_a_document_is_read_as_a_page(village: Village, provide: Provide) -> Non
     assert read.headers["Cache-Control"] == "no-store" and "Content-Disposition" not in read.headers
     elsewhere = browser.get(f"/AccesDirect/Lecture/{SUZANNE}/1.2.3.4")
     assert elsewhere.status == 404 and ELSEWHERE in elsewhere.text
+
+
+def test_a_synthesis_leads_to_its_sources(village: Village, provide: Provide) -> None:
+    """What structured documents say, on one page; each of them is read by it, and told so to the audit log."""
+    unique_id = provide("vaccination_note", LAETITIA, by="medecin-traitant")
+    masked = provide("lab_report", LAETITIA, by="medecin-traitant", masked=True)
+    for name, sees in (("medecin-traitant", True), ("infirmier", False)):
+        browser = Browser.of(village, name)
+        shown, seen = events(village, partial(browser.get, f"/AccesDirect/Synthese/{LAETITIA}"))
+        assert shown.status == 200 and "Vaccin tétanique adsorbé" in shown.text
+        assert shown.leading(f"/AccesDirect/Lecture/{LAETITIA}/{unique_id}")
+        opened = next(each for each in seen if each.action == "TD3.2")
+        assert (opened.transaction, opened.outcome) == ("TD3.2", 0)
+        told = opened.message.decode()
+        assert unique_id in told
+        assert (masked in told, masked in shown.source, "Derniers résultats" in shown.text) == (sees, sees, sees)
+
+
+def test_the_course_of_results_over_reports(village: Village, provide: Provide) -> None:
+    """The newest laboratory report, drawn together with those before it; each is opened, and recorded so."""
+    browser = Browser.of(village, "medecin-traitant")
+    reports = [provide("lab_report", LAETITIA, by="medecin-traitant") for _ in range(2)]
+    shown, seen = events(village, partial(browser.get, f"/AccesDirect/Biologie/{LAETITIA}"))
+    assert shown.status == 200 and "Tableau des résultats" in shown.text
+    opened = [each.message.decode() for each in seen if each.action == "TD3.2"]
+    assert all(any(report in each for each in opened) for report in reports)
 
 
 def test_lists_are_filtered(village: Village, provide: Provide) -> None:

@@ -127,6 +127,21 @@ def test_a_retrieve_makes_a_summary_of_the_patients_documents(node: Node) -> Non
     assert [f"{each.extension}^^^&{each.root}&ISO" for each in header.patient.ids] == [patient]
 
 
+@pytest.mark.proves("retrieve/on-demand")
+def test_what_structured_documents_say_is_in_it_with_its_source(node: Node) -> None:
+    patient = new_patient()
+    entry = on_demand(node, patient)
+    note = (Path(__file__).parent.parent / "vectors" / "cda" / "vaccination_note.xml").read_bytes()
+    source = document(patient, mime_type="text/xml", title="Note", hash="", size=None, creation_time="20260101")
+    assert node.provide(submission(source), {source.entry_uuid: note}).success
+    data = content(retrieved(node.retrieve(entry.unique_id)))
+    (row,) = (each for each in parse(data).iter(f"{{{HL7}}}tr") if each.get("ID", "").startswith("ligne-"))
+    assert "Vaccin tétanique adsorbé" in "".join(row.itertext())
+    (link,) = row.iter(f"{{{HL7}}}linkHtml")
+    (listed,) = (each for each in parse(data).iter(f"{{{HL7}}}tr") if f"#{each.get('ID')}" == link.get("href"))
+    assert "Note" in "".join(listed.itertext())
+
+
 @pytest.mark.proves("retrieve/on-demand", "retrieve/order")
 def test_the_answer_names_what_was_made_in_the_order_of_the_schema(node: Node) -> None:
     entry = on_demand(node, new_patient())

@@ -15,7 +15,8 @@ from cda.official.package import Package
 from cda.official.verdicts import Official
 from cda.validation.check import validate
 from cda.validation.finding import Severity, Source
-from cda.whole import read_whole
+from cda.validation.schema import schema_findings
+from cda.whole import UnreadableError, Whole, read_whole
 from schemas.xml import parse
 
 pytest.importorskip("saxonche")
@@ -23,6 +24,8 @@ pytest.importorskip("saxonche")
 V3 = "{urn:hl7-org:v3}"
 LONGEST = 110_000  # bytes of an example
 REJECTED = 250  # documents that our rules must have rejected
+COMPARED = 120  # documents that structuration minimale must have rejected
+SHARE = 0.75  # of these, how many our rules reject, too: all but what is rare, or about one data type
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,14 @@ def ans(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
     found = Official(Package(reference / "fr" / "cda"), tmp_path_factory.mktemp("compiled"))
     yield found
     found.close()
+
+
+class Minimal(Official):
+    """Structuration minimale alone, whatever model a document follows."""
+
+    def applicable(self, whole: Whole) -> tuple[Path, ...]:
+        assert self.package.minimal is not None
+        return (self.package.minimal,)
 
 
 def changed(documents: list[etree._Element], chance: random.Random) -> bytes:
@@ -59,3 +70,25 @@ def test_what_our_rules_reject_the_official_package_rejects(ans: Official, refer
         whole = read_whole([data])
         official = (*ans.schema_findings(whole), *ans.rule_findings(whole))
         assert any(each.severity is Severity.ERROR for each in official), report.findings
+
+
+@pytest.mark.long
+@pytest.mark.reference
+def test_most_of_what_structuration_minimale_rejects_our_rules_reject(
+    ans: Official, reference: Path, tmp_path: Path
+) -> None:
+    files = sorted((reference / "fr" / "cda" / "examples").glob("*.xml"))
+    documents = [parse(path.read_bytes()) for path in files if path.stat().st_size < LONGEST]
+    minimal, chance, verdicts = Minimal(ans.package, tmp_path), random.Random(2), list[bool]()
+    while len(verdicts) < COMPARED:
+        data = changed(documents, chance)
+        try:
+            whole = read_whole([data])
+        except UnreadableError:
+            continue
+        if list(schema_findings(whole)):
+            continue
+        if any(each.severity is Severity.ERROR for each in minimal.rule_findings(whole)):
+            verdicts.append(not validate([data]).conforms)
+    minimal.close()
+    assert sum(verdicts) / len(verdicts) >= SHARE
