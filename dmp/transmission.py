@@ -11,7 +11,7 @@ MODIF_CONF_CODE); GIE SESAM-Vitale, TD2.1b and TD3.3c.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audit.event import Call
@@ -21,7 +21,7 @@ from dmp.requests import Lot
 from habilitations.action import Action
 from habilitations.decision import own_documents
 from identities.requester import PatientId, Requester
-from registry.errors import Finding
+from registry.errors import ErrorCode, Finding, RegistryError, finding
 from registry.metadata import (
     Association,
     AssociationType,
@@ -80,7 +80,10 @@ class Transmissions:
         """Deletes the documents of those uniqueIds, as TD3.3c has it. Raises AccessRefused, RegistryError."""
         standing = self._standing(requester, call, Action.TD3_3C, patient, unique_ids)
         asked = tuple(_deletion(own, standing.get(unique_id)) for unique_id in unique_ids)
-        return self.attributs.update(requester, call, Submission(own, associations=asked), ())
+        try:
+            return self.attributs.update(requester, call, Submission(own, associations=asked), ())
+        except RegistryError as error:
+            raise RegistryError([*_of_numbers(standing, unique_ids)] or error.findings) from None
 
     def _standing(
         self, requester: Requester, call: Call, action: Action, patient: PatientId, unique_ids: Sequence[str]
@@ -99,6 +102,18 @@ class Transmissions:
         entries = [each for each in told if isinstance(each, DocumentEntry)]
         entries.sort(key=lambda each: (_stands(each), each.version or 0))
         return {entry.unique_id: entry for entry in entries}
+
+
+def _of_numbers(standing: Mapping[str, DocumentEntry], unique_ids: Sequence[str]) -> Iterator[Finding]:
+    """What keeps the documents of those numbers from being deleted, in the words of who knows numbers alone."""
+    for unique_id in unique_ids:
+        if unique_id not in standing:
+            code, expected, got = ErrorCode.UnresolvedReferenceException, "a document of the sender's", "none"
+        elif not _stands(standing[unique_id]):
+            code, expected, got = ErrorCode.XDSRegistryDeprecatedDocumentError, "the version that stands", "another"
+        else:
+            continue
+        yield finding(code, "DocumentEntry.uniqueId", expected=expected, got=got)
 
 
 def _stands(entry: DocumentEntry) -> bool:

@@ -41,6 +41,8 @@ def read_mdm(message: Message, header: Header) -> Transmission:
         check_orders(message, header, wanted)
         sender = read_sent_by(message)
         return Transmission(wanted, (), frozenset(), sender, patients, document_id=document_id)
+    flags = read_flags(message)
+    not_for_the_dmp(flags)
     documents, intention = read_documents(message)
     if len(documents) != 1:
         condition = Condition.CARDINALITY if documents else Condition.REQUIRED_FIELD
@@ -49,8 +51,6 @@ def read_mdm(message: Message, header: Header) -> Transmission:
     if intention is not wanted:
         expected = f"expected the OBX-11 of {header.event} ({wanted.value}), got {intention.value}"
         raise Hl7Error([Fault(Condition.OTHER, expected, message.all("OBX")[0].at(11))])
-    flags = read_flags(message)
-    not_for_the_dmp(flags)
     check_orders(message, header, intention)
     check_types(message, documents)
     return Transmission(

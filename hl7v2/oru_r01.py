@@ -27,6 +27,8 @@ def read_oru(message: Message, header: Header) -> Transmission:
     patients = message.all("PID")
     if len(patients) != 1:
         raise Hl7Error.single(Condition.CARDINALITY, "one patient", "several", patients[1].at())
+    flags = read_flags(message)
+    not_for_the_dmp(flags)
     documents, intention = read_documents(message)
     if not documents:
         raise Hl7Error.single(Condition.REQUIRED_FIELD, "an OBX with a document", "none", message.all("OBX")[0].at(5))
@@ -34,8 +36,6 @@ def read_oru(message: Message, header: Header) -> Transmission:
         raise Hl7Error.single(
             Condition.CARDINALITY, f"at most {MOST_DOCUMENTS} documents", "more", documents[-1].location
         )
-    flags = read_flags(message)
-    not_for_the_dmp(flags)
     check_orders(message, header, intention)
     check_types(message, documents)
     visit = message.first("PV1")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hl7v2.door import Receipt
 from hl7v2.er7 import Message, Segment
@@ -52,6 +52,8 @@ def _transmission(exchange: Exchange, read: Callable[[Message, Header], Transmis
     """A document sent, replaced or deleted."""
     door, message, receipt = exchange.door, _message(exchange), _receipt(exchange)
     asked = read(message, exchange.header)
+    if asked.intention is Intention.DELETION:
+        exchange.call = replace(exchange.call, transaction=UPDATE)
     _check_sent_by(asked, exchange.header)
     person = asked.sent_by.person_id if asked.sent_by else ""
     requester = exchange.requester = sender(
@@ -117,8 +119,11 @@ def _former(asked: Transmission, documents: list[Received]) -> dict[str, str]:
 
 
 def _check_sent_by(asked: Transmission, header: Header) -> None:
-    """From version 2.0 on, who sends is named. Source: the volet 2.0, PRT (required for the DMP)."""
-    if asked.sent_by is None and not header.profile.startswith("1."):
+    """From version 2.0 on, who sends is named, where a PRT may stand. Source: the volet 2.0, PRT (required for the DMP).
+
+    Raises Hl7Error.
+    """
+    if asked.sent_by is None and header.event != CANCEL and not header.profile.startswith("1."):
         raise Hl7Error([Fault(Condition.SEGMENT_SEQUENCE, "expected a PRT of participation SB, got none")])
 
 

@@ -127,7 +127,7 @@ def read_documents(message: Message) -> tuple[tuple[Encapsulated, ...], Intentio
         components = segment.components(5)
         said = [bytes(each).decode(message.syntax.codec, "replace").strip().upper() for each in components[:4]]
         if len(components) != 5 or said[1:] != ["TEXT", "XML", "BASE64"] or not components[4]:
-            expected = "expected ^TEXT^XML^Base64^ and a document, got something else"
+            expected = "expected TEXT, XML, Base64 and a document as components 2 to 5, got others"
             faults.append(Fault(Condition.TABLE_VALUE, expected, segment.at(5)))
             continue
         try:
