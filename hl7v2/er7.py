@@ -198,9 +198,7 @@ def read_syntax(data: bytes) -> Syntax:
     # A fifth character, for truncated values, is of v2.7 on.
     delimiters = field + announced[:4]
     if len(announced) not in (4, 5) or len(set(delimiters)) != len(delimiters) or any(map(_unusable, delimiters)):
-        raise Hl7Error.single(
-            Condition.DATA_TYPE, "four different ASCII characters", "others", _ENCODING_CHARACTERS
-        )
+        raise Hl7Error.single(Condition.DATA_TYPE, "four different ASCII characters", "others", _ENCODING_CHARACTERS)
     component, repetition, escape, subcomponent = map(chr, announced[:4])
     named = fields[17].split(announced[1:2])[0].strip() if len(fields) > 17 else b""
     codec = CHARSETS.get(named.decode("ascii", "replace").upper())

@@ -6,7 +6,7 @@ Source: CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2, message ORU^R0
 from __future__ import annotations
 
 from hl7v2.er7 import Message
-from hl7v2.errors import Condition, Hl7Error
+from hl7v2.errors import Condition, Hl7Error, Location
 from hl7v2.header import Header
 from hl7v2.transmission import (
     Transmission,
@@ -26,12 +26,12 @@ def read_oru(message: Message, header: Header) -> Transmission:
     """What an ORU^R01 asks. Raises Hl7Error."""
     patients = message.all("PID")
     if len(patients) != 1:
-        raise Hl7Error.single(Condition.CARDINALITY, "one patient", "several", patients[1].at())
+        raise Hl7Error.single(Condition.CARDINALITY, "one PID", str(len(patients)), Location("PID"))
     flags = read_flags(message)
     not_for_the_dmp(flags)
     documents, intention = read_documents(message)
     if not documents:
-        raise Hl7Error.single(Condition.REQUIRED_FIELD, "an OBX with a document", "none", message.all("OBX")[0].at(5))
+        raise Hl7Error.single(Condition.REQUIRED_FIELD, "an OBX with a document", "none", Location("OBX", 1, 5))
     if len(documents) > MOST_DOCUMENTS:
         raise Hl7Error.single(
             Condition.CARDINALITY, f"at most {MOST_DOCUMENTS} documents", "more", documents[-1].location

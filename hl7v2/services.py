@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from hl7v2 import adt
 from hl7v2.door import Receipt
 from hl7v2.er7 import Message, Segment
 from hl7v2.errors import ANOTHER, Condition, Fault, Hl7Error
@@ -23,7 +24,7 @@ from hl7v2.transmission import CONNEXION_SECRETE, MODIF_CONF_CODE, Intention, Tr
 from identities.ins import AUTHORITIES, write_cx
 from identities.requester import Requester
 
-PROVIDE, UPDATE = "ITI-41", "ITI-57"  # what the audit log calls them: Call.transaction
+PROVIDE, UPDATE, FEED = "ITI-41", "ITI-57", "ITI-8"  # what the audit log calls them: Call.transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,9 @@ def _former(asked: Transmission, documents: list[Received]) -> dict[str, str]:
 
 
 def _check_sent_by(asked: Transmission, header: Header) -> None:
-    """From version 2.0 on, who sends is named, where a PRT may stand. Source: the volet 2.0, PRT (required for the DMP).
+    """From version 2.0 on, who sends is named, where a PRT may stand. Raises Hl7Error.
 
-    Raises Hl7Error.
+    Source: the volet 2.0, PRT (required for the DMP).
     """
     if asked.sent_by is None and header.event != CANCEL and not header.profile.startswith("1."):
         raise Hl7Error([Fault(Condition.SEGMENT_SEQUENCE, "expected a PRT of participation SB, got none")])
@@ -155,7 +156,34 @@ def _mdm(exchange: Exchange) -> None:
     _transmission(exchange, read_mdm)
 
 
+def _feed(exchange: Exchange) -> None:
+    said, requester, receipt = (
+        adt.read_feed(_message(exchange), exchange.header),
+        _requester(exchange),
+        _receipt(exchange),
+    )
+    exchange.reached_hall = True
+    exchange.door.feed(receipt, requester, exchange.call, said)
+
+
+def _merge(exchange: Exchange) -> None:
+    requester, receipt = _requester(exchange), _receipt(exchange)
+    said, subsumed = adt.read_merge(_message(exchange), exchange.header)
+    exchange.reached_hall = True
+    exchange.door.merge(receipt, requester, exchange.call, said, subsumed)
+
+
+def _requester(exchange: Exchange) -> Requester:
+    if exchange.requester is None:
+        raise LookupError("a requester who is known")
+    return exchange.requester
+
+
 SERVICES: dict[str, dict[str, Service]] = {
+    "ADT": {
+        event: Service(structure, FEED, _merge if event in adt.MERGES else _feed)
+        for event, structure in adt.STRUCTURES.items()
+    },
     "ORU": {"R01": Service("ORU_R01", PROVIDE, _oru)},
     "MDM": {
         event: Service(structure, UPDATE if event in ("T04", CANCEL) else PROVIDE, _mdm)

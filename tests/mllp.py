@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import socket
-import ssl
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,6 +111,26 @@ def new_oid() -> str:
     return f"{oids.UUID_ARC}.{uuid.uuid4().int}"
 
 
+def adt(
+    event: str,
+    identifiers: Sequence[str],
+    *,
+    structure: str = "ADT_A01",
+    family: str = "ZIMMER",
+    gone: str = "",
+    reliability: str = "VALI",
+    control_id: str = "",
+    version: str = "2.5",
+) -> bytes:
+    """An ADT of PAM: `identifiers` and `gone` (MRG-1) are CX."""
+    header = f"MSH|^~\\&|GAM|CHU|PIX|DMP|20260301093000||ADT^{event}^{structure}|{control_id or uuid.uuid4().urn}"
+    lines = [f"{header}|P|{version}|||||FRA|UNICODE UTF-8", "EVN||20260301093000"]
+    pid = f"PID|||{'~'.join(identifiers)}||{family}^MAJA^^^^^L||19790328|F|||1 Rue^^Lille^^59000^FRA^H~^^^^^^BDL^^59350"
+    lines.append(pid + "|" * 21 + reliability)
+    lines += [f"MRG|{gone}"] if gone else ["PV1||N"]
+    return ("\r".join(lines) + "\r").encode()
+
+
 def written(
     kind: str = "discharge_letter",
     author: str = "medecin-hospitalier",
@@ -132,7 +151,10 @@ def written(
     context = cda.Context(
         patient=cda.Patient(patient.identifier, patient.traits, ADDRESS),
         author=cda.Author(
-            person.id_nat, person.family, person.given, coded("author_specialty", f"G15_{person.profession}/{person.specialty}", oids.AUTHOR_SPECIALTY)
+            person.id_nat,
+            person.family,
+            person.given,
+            coded("author_specialty", f"G15_{person.profession}/{person.specialty}", oids.AUTHOR_SPECIALTY),
         ),
         structure=cda.Structure(
             structure_id=person.structure_id,

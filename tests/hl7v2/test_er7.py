@@ -101,7 +101,9 @@ def test_segments_end_as_they_do(terminator: bytes) -> None:
     assert [each.name for each in message.segments] == ["MSH", "PID", "PV1"]
 
 
-@pytest.mark.parametrize("data", [b"", b"MSH", b"PID|1\r", b"MSH|^^\\&|", b"MSH|\xcb\x9c~\\&|", b"MSHA^~\\&A", b"MSH|^~|\\|"])
+@pytest.mark.parametrize(
+    "data", [b"", b"MSH", b"PID|1\r", b"MSH|^^\\&|", b"MSH|\xcb\x9c~\\&|", b"MSHA^~\\&A", b"MSH|^~|\\|"]
+)
 def test_what_has_no_delimiters_is_no_message(data: bytes) -> None:
     with pytest.raises(Hl7Error):
         read_er7(data)

@@ -5,6 +5,7 @@ Source: CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2 2.1; GIE SESAM-
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from audit.event import Outcome
 from conformance.lps.metadata import Entry
 from conformance.lps.query import STATUSES, Filters
+from server.cli import build
 from server.demo.people import PATIENTS
 from tests.mllp import message, new_oid, open_to_hl7, read_ack, sending, written
 from tests.village import Village
@@ -160,7 +163,9 @@ def test_what_is_not_the_newest_version_is_neither_replaced_nor_deleted(hospital
     old = written(oid=first, set_oid=chain)
     with sending(hospital) as sender:
         assert sender.send(message([old])).accepted
-        assert sender.send(message([written(oid=second, set_oid=chain, version=2, replaces=first)], status="C")).accepted
+        assert sender.send(
+            message([written(oid=second, set_oid=chain, version=2, replaces=first)], status="C")
+        ).accepted
         again = written(set_oid=chain, version=3, replaces=first)
         assert sender.send(message([again], status="C")).applications == ("900",)
         assert sender.send(message([old], status="D")).applications == ("900",)
@@ -214,9 +219,7 @@ def test_a_patient_without_dmp_and_a_closed_one_are_told(hospital: Village) -> N
     unknown = replace(PATIENTS[0], ins="2510375056999" + "83")
     closed = PATIENTS[3]
     with sending(hospital) as sender:
-        told = [
-            sender.send(message([written(patient=each)], patient=each)).applications for each in (unknown, closed)
-        ]
+        told = [sender.send(message([written(patient=each)], patient=each)).applications for each in (unknown, closed)]
     assert told == [("902",), ("DMPClosed",)]
 
 
@@ -247,7 +250,13 @@ def test_what_was_refused_may_come_again_under_its_number(hospital: Village) -> 
 
 @pytest.mark.parametrize(
     ("accept", "application", "codes"),
-    [("AL", "NE", ["CA"]), ("AL", "AL", ["CA", "AA"]), ("NE", "AL", ["AA"]), ("ER", "SU", ["AA"]), ("SU", "ER", ["CA"])],
+    [
+        ("AL", "NE", ["CA"]),
+        ("AL", "AL", ["CA", "AA"]),
+        ("NE", "AL", ["AA"]),
+        ("ER", "SU", ["AA"]),
+        ("SU", "ER", ["CA"]),
+    ],
 )
 def test_the_enhanced_mode_says_what_is_wanted(
     hospital: Village, accept: str, application: str, codes: list[str]
@@ -275,3 +284,37 @@ def test_a_card_sends_no_messages(hospital: Village) -> None:
         assert sender.frame() == b""
     (event,) = hospital.audit(1)
     assert event.outcome is Outcome.SERIOUS_FAILURE
+
+
+# --- The command line -------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    command = [str(each) for each in arguments]
+    told = CliRunner().invoke(build(command[0]), command)
+    return told.exit_code, told.output
+
+
+def test_files_are_sent_from_the_command_line(hospital: Village, tmp_path: Path) -> None:
+    good, wrong = tmp_path / "good.hl7", tmp_path / "wrong.hl7"
+    good.write_bytes(message([written()]).replace(b"\r", b"\n"))
+    wrong.write_bytes(message([written()], order="CA"))
+    how = ("--as", "hopital", "--demo", hospital.folder)
+    assert run("lps", "hl7", "send", good, *how)[0] == 0
+    status, told = run("lps", "hl7", "send", good, wrong, *how, "--json")
+    assert status == 1
+    assert [each["code"] for each in json.loads(told)] == ["AA", "AE"]
+    assert run("lps", "hl7", "send", tmp_path / "none", *how)[0] == 2
+
+
+def test_a_folder_is_sent_and_sorted(hospital: Village, tmp_path: Path) -> None:
+    for name, order in (("good.hl7", None), ("wrong.er7", "CA")):
+        (tmp_path / name).write_bytes(message([written()], order=order))
+    (tmp_path / "other.txt").write_text("none")
+    status, _ = run("hl7", "watch", tmp_path, "--once", "--as", "hopital", "--demo", hospital.folder)
+    assert status == 0
+    found = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file())
+    assert found == ["other.txt", "processed/good.hl7", "rejected/wrong.er7", "rejected/wrong.er7.reason.txt"]
+    reason = (tmp_path / "rejected" / "wrong.er7.reason.txt").read_text("utf-8")
+    assert reason.startswith("AE ")
+    assert "199^Other HL7 Error" in reason

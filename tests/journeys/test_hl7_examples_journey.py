@@ -34,6 +34,7 @@ PATIENTS = (
 # A name of a file ends so: MSA-1, the conditions of ERR-3, the codes of ERR-5, and why that is right. The first that
 # fits counts.
 NOT_OURS = ("AE", ("200",), ())  # an acknowledgement, or a message that a DMP sends
+NOT_ALLOWED = ("AE", ("207",), ("DMPAccessDeniedByRightsService",))
 NO_DOCUMENT = ("AE", ("207",), ("906",))  # a sentence in the place of the document, for people to read
 TO_AN_LPS = ("AE", ("101", "101"), ())  # another volet: neither DESTDMP nor CONNEXION_SECRETE, so nothing for a DMP
 OUTCOMES: tuple[tuple[str, tuple[str, tuple[str, ...], tuple[str, ...]]], ...] = (
@@ -61,8 +62,9 @@ OUTCOMES: tuple[tuple[str, tuple[str, tuple[str, ...], tuple[str, ...]]], ...] =
     *((name, TO_AN_LPS) for name in ("INIT_N1.er7", "INIT_N1_Base64.er7", "DEL_N1.er7", "RPLC_N1.er7")),
     *((f"V1.0/MDM/{name}.hl7", TO_AN_LPS) for name in ("message", "messageDocB64")),
     *((name, NOT_OURS) for name in ("ack.hl7", "ack.er7", "reception_DMP", "reception_MSS", "lecture_MSS")),
-    # identities are no source's to feed in the French domain: the INS teleservice does
-    *((name, ("AE", ("200",), ())) for name in ("Alimentation.er7", "admission.er7", "sortie.er7")),
+    # a DMP's identities are no establishment's to feed: no sheet of the DMP grants it
+    *((name, NOT_ALLOWED) for name in ("Alimentation.er7", "admission.er7")),
+    ("sortie.er7", ("AE", ("201",), ())),  # a discharge feeds no identity
 )
 
 

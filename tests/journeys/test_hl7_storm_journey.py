@@ -56,7 +56,7 @@ def storm(village: Village, count: int) -> int:
             sender.write(data + b"\x0bMSH|^~\\&|probe\x1c\r")  # what answers the probe has done with what came before
             while (ack := read_ack(sender.frame() or b"MSA|none")).code != "none":
                 answered += 1
-                if ack.control_id == "" and b"|probe|" in ack.raw or answered > count * 4:
+                if (ack.control_id == "" and b"|probe|" in ack.raw) or answered > count * 4:
                     break
             else:
                 sender.close()
@@ -121,11 +121,11 @@ def test_who_shows_no_certificate_is_not_let_in(hospital: Village) -> None:
     assert address is not None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(hospital.folder / "ca.pem")
-    with socket.create_connection(("127.0.0.1", address.port), timeout=30) as plain, pytest.raises(OSError):
-        with context.wrap_socket(plain, server_hostname="localhost") as connection:
+    with socket.create_connection(("127.0.0.1", address.port), timeout=30) as plain:
+        connection = context.wrap_socket(plain, server_hostname="localhost")
+        with suppress(OSError), connection:  # TLS 1.3: the client learns of it when it first reads
             connection.sendall(b"\x0bMSH|^~\\&|\x1c\r")
-            if not connection.recv(100):
-                raise OSError
+            assert connection.recv(100) == b""
 
 
 def test_a_large_document_comes_whole(hospital: Village, tmp_path: Path) -> None:
