@@ -39,7 +39,6 @@ from hl7v2.transmission import (
     Transmission,
 )
 from identities.requester import PatientId, Requester
-from registry import scope
 from registry.metadata import Association, AssociationType, Author, Code, Submission, SubmissionSet
 from registry.relationships import ORIGINAL
 from schemas import oids
@@ -48,10 +47,10 @@ from schemas.value_sets import ValueSets
 # PV1-2 -> contentTypeCode; any other is a consultation. Source: the volet, Mapping XDS.
 _CONTENT_TYPES = {"I": "03", "O": "07", "E": "07"}
 _CONSULTATION = "07"
-_MARKS = {
-    MASQUE_PS: scope.MASQUE_PS,
-    INVISIBLE_PATIENT: scope.INVISIBLE_PATIENT,
-    INVISIBLE_REP_LEGAUX: scope.INVISIBLE_REPRESENTANTS_LEGAUX,
+_MARKS = {  # flag -> confidentialityCode, ANS TRE_A07
+    MASQUE_PS: "MASQUE_PS",
+    INVISIBLE_PATIENT: "INVISIBLE_PATIENT",
+    INVISIBLE_REP_LEGAUX: "INVISIBLE_REPRESENTANTS_LEGAUX",
 }
 
 
@@ -121,7 +120,7 @@ def check_patient(received: Received, transmission: Transmission) -> PatientId:
 def lot_of(transmission: Transmission, documents: list[Received], requester: Requester, now: datetime) -> Lot:
     """The documents as one submission set of `requester`. Raises Hl7Error for a header that is not enough."""
     tables = ValueSets.load()
-    visibility = [Code(*_MARKS[flag]) for flag in _MARKS if flag in transmission.flags]
+    visibility = [Code(mark, oids.CONFIDENTIALITE_CISIS) for flag, mark in _MARKS.items() if flag in transmission.flags]
     entries = []
     for document in documents:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from server.migrations.hl7 import create_receipts
 from server.migrations.identities import create_identities
 
 revision = "0001"
@@ -23,6 +24,7 @@ def upgrade() -> None:
     _habilitations()
     _audit()
     _server()
+    create_receipts()
 
 
 def downgrade() -> None:
@@ -364,16 +366,6 @@ def _server() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index(op.f("ix_assertion_uses_expires"), "assertion_uses", ["expires"])
-    op.create_table(
-        "hl7_receipts",
-        sa.Column("sender", sa.String(length=512), nullable=False),
-        sa.Column("control_id", sa.String(length=200), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=False),
-        sa.Column("instant", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("sender", "control_id"),
-    )
-    op.create_index(op.f("ix_hl7_receipts_instant"), "hl7_receipts", ["instant"])
     op.create_table(
         "health_checked", sa.Column("instant", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("instant")
     )
