@@ -18,7 +18,6 @@ from audit.event import Call
 from dmp.alimentation import Alimentation
 from dmp.attributs import Attributs
 from dmp.requests import Lot
-from habilitations.action import Action
 from habilitations.decision import own_documents
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError, finding
@@ -64,7 +63,7 @@ class Transmissions:
         Unless `marks_change`, the marks of visibility that stand stay, beside those of the lot. Raises AccessRefused,
         RegistryError.
         """
-        standing = self._standing(requester, call, Action.TD2_1, patient, tuple(former.values()))
+        standing = self._standing(requester, call, patient, tuple(former.values()))
         submission, entries, associations = lot.submission, [], list(lot.submission.associations)
         for entry in submission.entries:
             found = standing.get(former.get(entry.entry_uuid, ""))
@@ -78,7 +77,7 @@ class Transmissions:
         self, requester: Requester, call: Call, own: SubmissionSet, patient: PatientId, unique_ids: Sequence[str]
     ) -> tuple[Finding, ...]:
         """Deletes the documents of those uniqueIds, as TD3.3c has it. Raises AccessRefused, RegistryError."""
-        standing = self._standing(requester, call, Action.TD3_3C, patient, unique_ids)
+        standing = self._standing(requester, call, patient, unique_ids)
         asked = tuple(_deletion(own, standing.get(unique_id)) for unique_id in unique_ids)
         try:
             return self.attributs.update(requester, call, Submission(own, associations=asked), ())
@@ -86,14 +85,14 @@ class Transmissions:
             raise RegistryError([*_of_numbers(standing, unique_ids)] or error.findings) from None
 
     def _standing(
-        self, requester: Requester, call: Call, action: Action, patient: PatientId, unique_ids: Sequence[str]
+        self, requester: Requester, call: Call, patient: PatientId, unique_ids: Sequence[str]
     ) -> Mapping[str, DocumentEntry]:
         """The newest metadata of those documents, by uniqueId, as far as they are the requester's or his structure's.
 
         A standing version is preferred to one that is not.
         """
         gate = self.alimentation.gate
-        with gate.preparation(requester, action, call), gate.identification() as attempt:
+        with gate.identification(call, requester) as attempt:
             dossier = attempt.rooms.identities.dossier(patient)
             if dossier is None or not unique_ids:
                 return {}

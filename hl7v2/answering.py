@@ -11,6 +11,7 @@ Source: HL7 v2.5 2.9.2 and 2.9.3 (processing rules), 2.10.2 (sequence number and
 
 from __future__ import annotations
 
+import logging
 import uuid
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,8 @@ from hl7v2.sender import Known
 from hl7v2.services import service_of
 from registry.errors import RegistryError
 
+_log = logging.getLogger("dmp.hl7")
+
 
 def answer(door: Door, known: Known, call: Call, data: bytes) -> bytes:
     """The frames that answer the message in `data`; b"" for a message that wants no answer.
@@ -36,6 +39,8 @@ def answer(door: Door, known: Known, call: Call, data: bytes) -> bytes:
     try:
         return _answer(exchange)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is recorded and answered
+        if is_ours(error):
+            _log.error("request %s failed: %s", call.request_id, type(error).__name__)
         if not exchange.reached_hall:
             note = door.failed if is_ours(error) else door.refused
             note(exchange.call, reason_of(error), exchange.requester)

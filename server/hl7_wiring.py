@@ -8,7 +8,6 @@ from functools import partial
 
 from audit.event import Call
 from dmp.attributs import Attributs
-from dmp.gate import Gate
 from dmp.patients import Consumer, Notice, Patients, Said
 from dmp.requests import Lot
 from dmp.transmission import Transmissions
@@ -84,7 +83,7 @@ def hl7_door(house: House) -> Door:
     of_structures = domain.assertion.profile is Profile.VIHF
     return Door(
         known=partial(_structure if of_structures else _node, trust),
-        professional=partial(_professional, gate),
+        professional=partial(_professional, house),
         receipt=partial(receipt_of, house.database),
         provide=provide,
         replace=substitute,
@@ -120,7 +119,7 @@ def _node(trust: TrustStore, der: bytes) -> Known:
     return Known("", certificate.subject.rfc4514_string() or f"serial {certificate.serial_number:x}")
 
 
-def _professional(gate: Gate, id_nat: str) -> Professional | None:
-    """Whom the directory knows under that PS_IdNat."""
-    with gate.identification() as attempt:
-        return attempt.rooms.identities.professional(id_nat)
+def _professional(house: House, id_nat: str) -> Professional | None:
+    """Whom the directory knows under that PS_IdNat: it attests what the message says, and tells nobody."""
+    with house.unit_of_work() as rooms:
+        return rooms.identities.professional(id_nat)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from cda.builders import document as cda
 from registry.metadata import Code
@@ -56,7 +57,12 @@ def read_ack(raw: bytes) -> Ack:
 
 
 class Sender:
-    """One connection. `name` is a structure of the demo, whose certificate it shows."""
+    """One connection. `name` is a structure of the demo, whose certificate it shows.
+
+    `heard` is every frame that any sender of this process got.
+    """
+
+    heard: ClassVar[list[bytes]] = []
 
     def __init__(self, folder: Path, port: int, name: str = "hopital") -> None:
         plain = socket.create_connection(("127.0.0.1", port), timeout=60)
@@ -74,7 +80,8 @@ class Sender:
                 return b""
             self._read += data
         found, _, self._read = self._read.partition(b"\x1c\r")
-        return found.removeprefix(b"\x0b")
+        self.heard.append(found.removeprefix(b"\x0b"))
+        return self.heard[-1]
 
     def send(self, message: bytes) -> Ack:
         self.write(b"\x0b" + message + b"\x1c\r")
