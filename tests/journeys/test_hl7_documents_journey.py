@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,10 @@ from conformance.lps.metadata import Entry
 from conformance.lps.query import STATUSES, Filters
 from server.cli import build
 from server.demo.people import PATIENTS
-from tests.mllp import message, new_oid, open_to_hl7, read_ack, sending, written
+from tests.mllp import message, new_oid, read_ack, sending, written
 from tests.village import Village
 
 PATIENT = PATIENTS[0]
-
-
-@pytest.fixture(scope="module")
-def hospital(new_village: Callable[[], Village]) -> Iterator[Village]:
-    """A village whose server listens to HL7 v2."""
-    settled = new_village()
-    open_to_hl7(settled)
-    settled.start()
-    yield settled
-    settled.stop()
 
 
 def found(village: Village, *unique_ids: str) -> dict[str, Entry]:

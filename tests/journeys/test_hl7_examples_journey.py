@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from conformance.lps.people import Patient
 from identities.professional import Structure
 from identities.requester import Authentication
 from schemas import oids
-from tests.mllp import Ack, open_to_hl7, sending
+from tests.mllp import Ack, sending
 from tests.village import Village
 
 pytestmark = pytest.mark.reference
@@ -69,21 +68,17 @@ OUTCOMES: tuple[tuple[str, tuple[str, tuple[str, ...], tuple[str, ...]]], ...] =
 
 
 @pytest.fixture(scope="module")
-def platform(new_village: Callable[[], Village]) -> Iterator[Village]:
+def platform(hospital: Village) -> Village:
     """A village with the structures and patients of the examples."""
-    settled = new_village()
-    open_to_hl7(settled)
-    with settled.house() as house:
+    with hospital.house() as house:
         for name, number in STRUCTURES.items():
-            settled.pki.structure(name, number, name)
+            hospital.pki.structure(name, number, name)
             modes = frozenset({Authentication.INDIRECTE})
             with house.rooms() as rooms:
                 rooms.identities.save_structure(Structure(number, name, "SA01", modes=modes))
     for patient in PATIENTS:
-        settled.open_dossier(patient, medecin_traitant="medecin-traitant")
-    settled.start()
-    yield settled
-    settled.stop()
+        hospital.open_dossier(patient, medecin_traitant="medecin-traitant")
+    return hospital
 
 
 def sent(platform: Village, data: bytes, number: int) -> Ack:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,17 +25,8 @@ from tests.mllp import Sender, message, new_oid, open_to_hl7, read_ack, sending,
 from tests.village import Village
 
 SEED = 20261129
-SMALL, LARGE = 150, 10_000  # tests/hl7v2/test_answering.py has more, without a server
+SMALL, LARGE = 80, 10_000  # tests/hl7v2/test_answering.py has more, without a server
 PATIENT = PATIENTS[9]
-
-
-@pytest.fixture(scope="module")
-def hospital(new_village: Callable[[], Village]) -> Iterator[Village]:
-    settled = new_village()
-    open_to_hl7(settled)
-    settled.start()
-    yield settled
-    settled.stop()
 
 
 # --- Damaged ----------------------------------------------------------------------------------------------------------
@@ -185,7 +176,7 @@ def killed_under_load(village: Village, documents: int, kills: int) -> None:
 def test_what_was_acknowledged_is_stored_once_though_the_server_is_killed(new_village: Callable[[], Village]) -> None:
     village = new_village()
     open_to_hl7(village)
-    killed_under_load(village, 24, 1)
+    killed_under_load(village, 12, 1)
 
 
 @pytest.mark.long
