@@ -154,6 +154,7 @@ TRANSACTIONS = {
     # ITI TF-2 3.42.6.1.2, 3.51.5.1.2, 3.61.5.1.2; Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1
     "ITI-42": _received(IMPORT, EventAction.CREATE, _ihe("ITI-42", "Register Document Set-b")),
     # ITI TF-2 3.44.5.1.2 (Event.event_action says which), 3.45.5.1.2, 3.46.5.1.1, 3.47.5.1.2
+    "ITI-8": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-8", "Patient Identity Feed")),
     "ITI-44": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-44", "Patient Identity Feed")),
     "ITI-45": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-45", "PIX Query")),
     "ITI-46": _told(PATIENT_RECORD, EventAction.READ, _ihe("ITI-46", "PIX Update Notification")),

@@ -68,6 +68,7 @@ def serve(settings: Settings) -> None:
     import_module("server.app")  # once for every worker, and not before its counters have their folder
     listeners = _bind_all(settings)
     syslog = _bind_syslog(settings)
+    hl7 = [] if settings.mllp is None else [_bind(settings.mllp)]
     _record(settings, tables, APPLICATION_START)
     _record_changes(settings, tables)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
@@ -75,6 +76,9 @@ def serve(settings: Settings) -> None:
     listening = [listener for _, listener in listeners]
     log = structlog.get_logger("dmp.serve")
     try:
+        if hl7:
+            children[_spawn(partial(_hl7_inlet, settings, [*listening, *syslog], hl7[0], tables))] = "HL7 v2 inlet"
+            _close(hl7)
         if syslog:
             children[_spawn(partial(_audit_inlet, settings, listening, syslog, tables))] = "audit inlet"
             _close(syslog)
@@ -328,6 +332,13 @@ def _audit_inlet(settings: Settings, others: list[socket.socket], own: list[sock
 
     _close(others)
     take_in(settings, tables, own)
+
+
+def _hl7_inlet(settings: Settings, others: list[socket.socket], own: socket.socket, tables: Tables) -> None:
+    from server.hl7_inlet import take_messages
+
+    _close(others)
+    take_messages(settings, tables, own)
 
 
 def _close(listeners: list[socket.socket]) -> None:

@@ -79,7 +79,8 @@ class Settings:
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
     people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none. `audit` is what is done with the audit log, `keeping` how it is kept.
+    address of the portal; '' for none. `mllp` is where HL7 v2 messages come in, by TLS. `audit` is what is done with
+    the audit log, `keeping` how it is kept.
     """
 
     home: Path
@@ -96,6 +97,7 @@ class Settings:
     https: Address | None = None
     http: Address | None = None
     unix: Path | None = None
+    mllp: Address | None = None
     workers: int = 2
     threads: int = 8
     tls_ciphers: str = TLS_CIPHERS
@@ -121,7 +123,7 @@ class Settings:
 
         Anchors that are there are used: users of an IHE domain may come to a loopback address with assertions.
         """
-        tls = self.https is not None or self.unix is not None or self.sends_by_tls
+        tls = self.https is not None or self.unix is not None or self.mllp is not None or self.sends_by_tls
         return tls or self.domain.assertion.profile is Profile.VIHF or self.ca.is_file()
 
     @property
@@ -147,7 +149,7 @@ class Settings:
         needed: dict[str, Path] = {}
         if self.needs_anchors:
             needed |= {"ca (anchors, PEM)": self.ca, "crl (revocation lists of every anchor, PEM)": self.crl}
-        if self.https is not None or self.sends_by_tls:
+        if self.https is not None or self.mllp is not None or self.sends_by_tls:
             needed |= {"server_certificate (PEM)": self.server_certificate, "server_key (PEM)": self.server_key}
         problems += [f"{name}: {path} is missing" for name, path in needed.items() if not path.is_file()]
         if self.unix is not None and not self.unix.parent.is_dir():
@@ -217,6 +219,7 @@ class _Reader:
             "https": self._read("https", None, read_listening),
             "http": self._read("http", None, read_listening),
             "unix": self._path("unix", None),
+            "mllp": self._read("mllp", None, read_listening),
             "workers": self._read("workers", 2, _positive),
             "threads": self._read("threads", 8, _positive),
             "tls_ciphers": self._read("tls_ciphers", TLS_CIPHERS, str),
