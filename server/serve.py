@@ -84,6 +84,8 @@ def serve(settings: Settings) -> None:
             children[_spawn(partial(_granian, settings, settings.unix, tables))] = Exposure.PROXY.value
         if courier_needed(settings):
             children[_spawn(partial(_courier, settings, listening))] = "courier"
+        if settings.oauth.issuers:
+            children[_spawn(partial(_issuer_keys, settings, listening))] = "issuer keys"
         if settings.audit.repositories:
             children[_spawn(partial(_audit_outlets, settings, listening))] = "audit outlets"
         children[_spawn(partial(_sealer, settings, listening))] = "sealer"
@@ -314,6 +316,13 @@ def _courier(settings: Settings, others: list[socket.socket]) -> None:
 def _sealer(settings: Settings, others: list[socket.socket]) -> None:
     _close(others)
     seal(settings)
+
+
+def _issuer_keys(settings: Settings, others: list[socket.socket]) -> None:
+    from server.issuer_keys import fetch_keys
+
+    _close(others)
+    fetch_keys(settings)
 
 
 def _audit_outlets(settings: Settings, others: list[socket.socket]) -> None:

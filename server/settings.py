@@ -32,6 +32,7 @@ from server.channels import (
     receiver_url,
     secret_problems,
 )
+from server.oauth_settings import OAUTH_KEYS, OAuthSettings, read_oauth
 
 T = TypeVar("T")
 
@@ -79,7 +80,8 @@ class Settings:
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
     people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none. `audit` is what is done with the audit log, `keeping` how it is kept.
+    address of the portal; '' for none. `audit` is what is done with the audit log, `keeping` how it is kept;
+    `oauth` is whose access tokens are believed.
     """
 
     home: Path
@@ -109,6 +111,7 @@ class Settings:
     portal_address: str = ""
     audit: AuditSettings = field(default_factory=AuditSettings)
     keeping: Keeping = DEFAULT
+    oauth: OAuthSettings = field(default_factory=OAuthSettings)
 
     @property
     def sqlite(self) -> bool:
@@ -190,8 +193,15 @@ def _file(home: Path, named: object) -> dict[str, Any]:
     return values
 
 
-_OF_ONE_PREFIX = {"audit", "keeping"}  # fields made of several settings
-_NAMES = {each.name for each in fields(Settings)} - _OF_ONE_PREFIX | AUDIT_KEYS | KEEPING_KEYS | SMTP_KEYS | SMS_KEYS
+_OF_ONE_PREFIX = {"audit", "keeping", "oauth"}  # fields made of several settings
+_NAMES = (
+    {each.name for each in fields(Settings)} - _OF_ONE_PREFIX
+    | AUDIT_KEYS
+    | KEEPING_KEYS
+    | SMTP_KEYS
+    | SMS_KEYS
+    | OAUTH_KEYS
+)
 _NAMES |= {"settings"}
 
 
@@ -230,6 +240,7 @@ class _Reader:
             "portal_address": self._read("portal_address", "", _web_address),
             "audit": read_audit(self._values, self._problems),
             "keeping": read_keeping(self._values, self._home, self._problems),
+            "oauth": read_oauth(self._values, self._problems),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
