@@ -11,6 +11,7 @@ from pdsm.bearer import Bearers, Token
 from pdsm.claims import auditor, dmp_requester, ihe_requester
 from pdsm.errors import TokenError
 from schemas.domain import Profile
+from server.home_key import token_key
 from server.house import House, now
 from server.issuer_keys import KeyFiles
 from server.peer import PeerError, peer
@@ -25,27 +26,32 @@ class TokenHolders:
 
     bearers: Bearers
     profile: Profile
+    own: str  # the name of this server as an issuer, '' when it is none
     auditors: frozenset[tuple[str, str]]
 
     @classmethod
     def of(cls, house: House) -> TokenHolders:
         """Those whom the settings of this house know."""
-        oauth, assertion = house.settings.oauth, house.domain.assertion
+        home, oauth, assertion = house.settings.home, house.settings.oauth, house.domain.assertion
         bearers = Bearers(
-            keys=KeyFiles(house.settings.home, now, {}),
+            keys=KeyFiles(home, now, {oauth.server: token_key(home).verification} if oauth.server else {}),
             issuers=oauth.names,
-            audiences=frozenset(oauth.audiences),
+            audiences=frozenset(oauth.audiences) | ({oauth.own_audience} if oauth.server else set()),
             validity=timedelta(seconds=assertion.validity_seconds),
             skew=timedelta(seconds=assertion.skew_seconds),
         )
-        return cls(bearers, assertion.profile, frozenset(oauth.auditors))
+        return cls(bearers, assertion.profile, oauth.server, frozenset(oauth.auditors))
 
     def requester(self, environ: Environ, transaction: str) -> Requester | None:
         """Who asks for `transaction` by a token. Raises TokenError."""
         token = self._token(environ, transaction)
-        if token is None:
-            return None
-        return ihe_requester(token) if self.profile is Profile.XUA else dmp_requester(token, own=False)
+        return None if token is None else self.stands_for(token)
+
+    def stands_for(self, token: Token) -> Requester:
+        """Whom a verified token stands for. Raises TokenError."""
+        return (
+            ihe_requester(token) if self.profile is Profile.XUA else dmp_requester(token, own=self.own == token.issuer)
+        )
 
     def auditor(self, environ: Environ, transaction: str) -> Requester | None:
         """Who reads the audit log by a token. Raises TokenError."""

@@ -6,7 +6,7 @@ Source: RFC 7517 (JWK Set), RFC 7519 §4.1 (iss, aud); ITI TF-2 3.71 and 3.72.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -31,17 +31,24 @@ class OAuthSettings:
     """Each field is the setting of its name, after `oauth_`.
 
     `audiences` are the names that tokens of `issuers` may call this server by: one of them is in `aud`. `auditors` are
-    an issuer and a subject each: they read the audit log by a token, and nothing else.
+    an issuer and a subject each: they read the audit log by a token, and nothing else. `server` is the base address of
+    this server, as its clients know it, where it issues tokens itself; '' where it does not.
     """
 
     issuers: tuple[Issuer, ...] = ()
     audiences: tuple[str, ...] = ()
     auditors: tuple[tuple[str, str], ...] = ()
+    server: str = ""
 
     @property
     def names(self) -> frozenset[str]:
         """Whose tokens are believed."""
-        return frozenset(each.name for each in self.issuers)
+        return frozenset(filter(None, (self.server, *(each.name for each in self.issuers))))
+
+    @property
+    def own_audience(self) -> str:
+        """What tokens of this server are for: its FHIR door."""
+        return f"{self.server}/fhir"
 
 
 OAUTH_KEYS = frozenset(f"{PREFIX}{each.name}" for each in fields(OAuthSettings))
@@ -89,4 +96,16 @@ def _auditor(text: str) -> tuple[str, str]:
     return words[0], _audience(words[1])
 
 
-_READERS = {"issuers": listed(_issuer), "audiences": listed(_audience), "auditors": listed(_auditor)}
+def _server(value: object) -> str:
+    text = str(value).strip().rstrip("/")
+    if text and receiver_url(text).target != "/":
+        raise ValueError(f"the address of a server, without a path ({text} has one)")
+    return text
+
+
+_READERS: Mapping[str, Callable[[object], object]] = {
+    "issuers": listed(_issuer),
+    "audiences": listed(_audience),
+    "auditors": listed(_auditor),
+    "server": _server,
+}

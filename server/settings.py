@@ -120,12 +120,12 @@ class Settings:
 
     @property
     def needs_anchors(self) -> bool:
-        """Whether something has to be verified against the anchors: TLS peers, ours or a proxy's, or assertions.
+        """Whether something has to be verified against the anchors: TLS peers, ours or a proxy's, assertions, or seals.
 
         Anchors that are there are used: users of an IHE domain may come to a loopback address with assertions.
         """
         tls = self.https is not None or self.unix is not None or self.sends_by_tls
-        return tls or self.domain.assertion.profile is Profile.VIHF or self.ca.is_file()
+        return tls or bool(self.oauth.server) or self.domain.assertion.profile is Profile.VIHF or self.ca.is_file()
 
     @property
     def sends_by_tls(self) -> bool:

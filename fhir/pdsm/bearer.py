@@ -37,6 +37,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # RFC 75
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,64}")  # RFC 6749 §3.3
 
 
+class _Whole(jws.JWSRegistry):
+    """What is short enough was seen before; parameters that are not known are ignored (RFC 7515 §4)."""
+
+    max_header_length = max_payload_length = max_signature_length = MAX_BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What a verified token says, and whose it is. `claims` are all of its claims."""
@@ -85,7 +91,7 @@ class Bearers:
 
     def verified(self, text: str, now: datetime) -> Token:
         """What a token says that is signed by a key of its issuer, and holds `now` for us. Raises TokenError."""
-        header, claims = _parts(text)
+        header, claims = parts_of(text)
         issuer, algorithm, name = claims.get("iss"), header.get("alg"), header.get("kid", "")
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise TokenError(f"token alg: expected {', '.join(sorted(ALGORITHMS))}, got another")
@@ -99,13 +105,12 @@ class Bearers:
         if key is None:
             self.keys.missed(issuer)
             raise TokenError("token kid: expected a key of its issuer, got another")
-        _check_signature(text, key, algorithm)
+        check_signature(text, key, algorithm)
         return self._token(claims, now)
 
     def _token(self, claims: Mapping[str, Any], now: datetime) -> Token:
-        self._check_times(claims, now)
-        audiences = claims.get("aud")
-        if not self.audiences & set(_texts("aud", audiences if isinstance(audiences, list) else [audiences])):
+        check_window(claims, now, validity=self.validity, skew=self.skew)
+        if not self.audiences & set(texts_of(claims, "aud")):
             raise TokenError("token aud: expected this server, got others")
         client = "azp" if "client_id" not in claims and "azp" in claims else "client_id"  # OpenID Connect Core §2
         return Token(
@@ -114,20 +119,22 @@ class Bearers:
             client=text_of(claims, client),
             id=text_of(claims, "jti"),
             scopes=read_scopes(text_of(claims, "scope")),
-            expires=_instant("exp", claims.get("exp")),
+            expires=instant_of("exp", claims.get("exp")),
             claims=claims,
         )
 
-    def _check_times(self, claims: Mapping[str, Any], now: datetime) -> None:
-        issued, expires = _instant("iat", claims.get("iat")), _instant("exp", claims.get("exp"))
-        begins = _instant("nbf", claims["nbf"]) if "nbf" in claims else issued
-        if now - self.skew >= expires:
-            raise TokenError("token exp: expected one that is to come, got one that is past")
-        if max(begins, issued) > now + self.skew:
-            raise TokenError("token iat, nbf: expected a token that holds now, got one of the future")
-        if now - self.skew >= issued + self.validity:
-            reason = f"token iat: expected one issued within {self.validity.total_seconds():.0f} s, got an older one"
-            raise TokenError(reason)
+
+def check_window(claims: Mapping[str, Any], now: datetime, *, validity: timedelta, skew: timedelta) -> None:
+    """Raises TokenError for what does not hold `now`, or is older than `validity`. Source: RFC 7519 §4.1."""
+    issued, expires = instant_of("iat", claims.get("iat")), instant_of("exp", claims.get("exp"))
+    begins = instant_of("nbf", claims["nbf"]) if "nbf" in claims else issued
+    if now - skew >= expires:
+        raise TokenError("token exp: expected one that is to come, got one that is past")
+    if max(begins, issued) > now + skew:
+        raise TokenError("token iat, nbf: expected a token that holds now, got one of the future")
+    if now - skew >= issued + validity:
+        reason = f"token iat: expected one issued within {validity.total_seconds():.0f} s, got an older one"
+        raise TokenError(reason)
 
 
 def read_authorization(header: str) -> str:
@@ -173,7 +180,7 @@ def text_of(claims: Mapping[str, Any], name: str, *, optional: bool = False) -> 
     return value
 
 
-def _parts(text: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def parts_of(text: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Header and claims of a token, not believed yet. Raises TokenError."""
     if len(text) > MAX_BYTES or not _TOKEN.fullmatch(text):
         raise TokenError(f"token: expected a signed JWT of at most {MAX_BYTES} bytes, got something else")
@@ -191,20 +198,24 @@ def _object(what: str, part: str) -> Mapping[str, Any]:
     return found
 
 
-def _check_signature(text: str, key: VerificationKey, algorithm: str) -> None:
+def check_signature(text: str, key: VerificationKey, algorithm: str) -> None:
+    """Raises TokenError unless that key signed the token, by that algorithm."""
     try:
-        jws.deserialize_compact(text, key.key, algorithms=[algorithm])
+        jws.deserialize_compact(text, key.key, registry=_Whole(algorithms=[algorithm], strict_check_header=False))
     except (JoseError, ValueError):
         raise TokenError("token: expected a signature by a key of its issuer, got another") from None
 
 
-def _texts(name: str, values: list[Any]) -> list[str]:
+def texts_of(claims: Mapping[str, Any], name: str) -> list[str]:
+    """A claim that is a text or several. Raises TokenError."""
+    value = claims.get(name)
+    values: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(each, str) for each in values):
         raise TokenError(f"token {name}: expected texts, got something else")
     return values
 
 
-def _instant(name: str, value: Any) -> datetime:
+def instant_of(name: str, value: Any) -> datetime:
     """A NumericDate. Raises TokenError. Source: RFC 7519 §2."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
