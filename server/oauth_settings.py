@@ -67,6 +67,9 @@ def read_oauth(given: Mapping[str, object], problems: list[str]) -> OAuthSetting
     settings = OAuthSettings(**found)
     if settings.issuers and not settings.audiences and "oauth_audiences" not in given:
         problems.append("oauth_audiences: expected beside oauth_issuers, got nothing")
+    names = [settings.server, *(each.name for each in settings.issuers)]
+    if len(set(names)) < len(names):
+        problems.append("oauth_issuers: expected each issuer once, and not this server, got one twice")
     strangers = sorted({issuer for issuer, _ in settings.auditors} - settings.names)
     if strangers:
         problems.append(f"oauth_auditors: expected issuers of oauth_issuers, got {', '.join(strangers)}")

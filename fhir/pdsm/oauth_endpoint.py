@@ -13,10 +13,11 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from audit.errors import AuditUnavailable
 from audit.event import AuditObject, Call, ObjectKind
-from dmp.errors import AuthenticationRefused
+from dmp.errors import AuthenticationRefused, ServiceUnavailable
 from pdsm.errors import TokenError
 from pdsm.issuing import new_token
 from pdsm.iti71 import read_form, read_token_request, subject_of, told, write_error, write_token
@@ -32,6 +33,7 @@ from pdsm.oauth_door import (
     OAuthError,
     check_speaks_for,
 )
+from registry.errors import RegistryError
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES, MAX_FIELDS = 64 * 1024, 30
@@ -53,6 +55,8 @@ def oauth_blueprint(door: OAuthDoor) -> Blueprint:
     routes.add_url_rule(TOKEN, "token", server.token, methods=["POST"])
     routes.add_url_rule(INTROSPECT, "introspect", server.introspect, methods=["POST"])
     routes.register_error_handler(OAuthError, _refused)
+    for trouble in (AuditUnavailable, ServiceUnavailable, RegistryError):
+        routes.register_error_handler(trouble, _unavailable)
     return routes
 
 
@@ -112,7 +116,10 @@ class _Server:
         except TokenError as refusal:
             door.refused(call, str(refusal), None)
             return _answer({"active": False})
-        door.record(call, requester, AuditObject(ObjectKind.QUERY, token.id))
+        try:
+            door.record(call, requester, AuditObject(ObjectKind.QUERY, token.id))
+        except AuthenticationRefused:
+            return _answer({"active": False})
         return _answer({"active": True, **token.claims})
 
     def _asked(self, call: Call) -> tuple[Form, Client]:
@@ -127,13 +134,15 @@ class _Server:
 
 def _form() -> Form:
     if request.mimetype != FORM:
-        raise UnsupportedMediaType
+        raise OAuthError(INVALID_REQUEST, FORM, "another media type")
     request.max_content_length = MAX_FORM_BYTES
     try:
         text = request.get_data(cache=False).decode("ascii")
         return read_form(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
-    except (ValueError, OSError, ParseException):
-        raise OAuthError(INVALID_REQUEST, "a form in percent-encoded UTF-8", "something else") from None
+    except (ValueError, OSError, ParseException, RequestEntityTooLarge):
+        raise OAuthError(
+            INVALID_REQUEST, f"a form in percent-encoded UTF-8, of at most {MAX_FORM_BYTES} bytes", "another"
+        ) from None
 
 
 def _call(transaction: str) -> Call:
@@ -153,3 +162,8 @@ def _answer(document: Mapping[str, Any], status: int = 200) -> Response:
 
 def _refused(error: OAuthError) -> Response:
     return _answer(write_error(error), 401 if error.code == INVALID_CLIENT else 400)
+
+
+def _unavailable(_error: Exception) -> Response:
+    """Nothing is given that cannot be recorded."""
+    return _answer({"error": "temporarily_unavailable"}, 503)

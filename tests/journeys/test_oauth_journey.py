@@ -5,31 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import ssl
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from audit_nodes import AUDIT_EVENT, ask
+from audit_nodes import AUDIT_EVENT, BY_TOKEN, ask
 
 from audit.event import Outcome
 from pdsm.jwks import read_jwks
-from server.settings import load
 from tests.oauth_clients import ASSERTION_TYPE, INTROSPECT, OAuthClient, claims_of, issuer, user
 from tests.village import Village
 
-AUTOMATE = "1990000018/automate"  # the hospital's machine, which reads the audit log here
-
 
 @pytest.fixture(scope="module")
-def village(new_village: Callable[[], Village]) -> Iterator[Village]:
-    """A village whose server issues tokens, as the demo's does."""
-    settled = new_village()
-    with (settled.settings.home / "settings.toml").open("a", encoding="utf-8") as file:
-        file.write(f'oauth_auditors = ["{issuer(settled)} {AUTOMATE}"]\n')
-    settled.settings = load({"home": settled.settings.home}, {})
-    settled.start()
-    yield settled
-    settled.stop()
+def village(open_village: Village) -> Village:
+    return open_village
 
 
 @pytest.fixture
@@ -67,9 +56,9 @@ def test_a_machine_is_known_by_its_connection_and_so_is_its_token(village: Villa
     answer = hospital.ask("ITI-81 ITI-67")
     assert (answer.status, answer.headers["Cache-Control"], answer.headers["Pragma"]) == (200, "no-store", "no-cache")
     assert (answer.resource["token_type"], answer.resource["scope"]) == ("Bearer", "ITI-81 ITI-67")
-    assert last(village) == ("ITI-71", Outcome.SUCCESS, "", AUTOMATE)
+    assert last(village) == ("ITI-71", Outcome.SUCCESS, "", BY_TOKEN)
     said = claims_of(answer.resource["access_token"])
-    assert (said["iss"], said["aud"], said["sub"]) == (issuer(village), f"{issuer(village)}/fhir", AUTOMATE)
+    assert (said["iss"], said["aud"], said["sub"]) == (issuer(village), f"{issuer(village)}/fhir", BY_TOKEN)
     assert said["client_id"] == "1990000018"
     assert said["exp"] - said["iat"] == answer.resource["expires_in"] == 300
     assert said["cnf"] == {"x5t#S256": thumbprint(village, "hopital")}
@@ -202,7 +191,7 @@ def test_a_resource_server_asks_what_a_token_is_worth(village: Village, hospital
     token = hospital.ask("ITI-67").resource["access_token"]
     told = hospital.post(INTROSPECT, {"token": token})
     assert told.resource == {"active": True, **claims_of(token)}
-    assert last(village) == ("ITI-102", Outcome.SUCCESS, "", AUTOMATE)
+    assert last(village) == ("ITI-102", Outcome.SUCCESS, "", BY_TOKEN)
     for other in ("x", token[:-8] + "AAAAAAAA"):
         assert hospital.post(INTROSPECT, {"token": other}).resource == {"active": False}
         assert last(village)[:2] == ("ITI-102", Outcome.SERIOUS_FAILURE)

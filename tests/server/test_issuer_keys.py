@@ -106,6 +106,16 @@ def test_a_new_key_is_fetched_when_it_is_missed(folder: Path, monkeypatch: pytes
         ({"oauth_issuers": ["https://a.example"]}, "an issuer and the URL"),
         ({"oauth_issuers": ["a https://a.example/certs"], "oauth_audiences": ["x"]}, "oauth_issuers"),
         ({"oauth_issuers": ["https://a.example http://a.example/certs"], "oauth_audiences": ["x"]}, "https"),
+        (
+            {"oauth_issuers": [f"{ISSUER} {ISSUER}/a", f"{ISSUER} {ISSUER}/b"], "oauth_audiences": ["x"]},
+            "each issuer once",
+        ),
+        (
+            {"oauth_server": ISSUER, "oauth_issuers": [f"{ISSUER} {ISSUER}/a"], "oauth_audiences": ["x"]},
+            "not this server",
+        ),
+        ({"oauth_server": f"{ISSUER}/realms"}, "without a path"),
+        ({"oauth_server": "http://a.example"}, "https"),
         ({"oauth_auditors": ["https://a.example somebody"]}, "expected issuers"),
         ({"oauth_auditors": ["somebody"]}, "a subject"),
         ({"oauth_audiences": ["two words"]}, "without spaces"),
