@@ -60,6 +60,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             yield there
 
 
+@pytest.mark.proves("transaction/ITI-72")
 def test_an_auditor_reads_the_log_by_a_token(door: Door, reference: Path) -> None:
     assert door.search(jti="the-token").status == 200
     (record, *_) = door.node.audit(1)

@@ -37,6 +37,7 @@ def thumbprint(village: Village, name: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
+@pytest.mark.proves("transaction/ITI-103")
 def test_what_the_server_says_of_itself_is_there(village: Village) -> None:
     """ITI-103, and SMART's own address below the FHIR base: no credentials, and every address in it answers."""
     told = ask(village, None, "/.well-known/oauth-authorization-server").resource
@@ -51,6 +52,7 @@ def test_what_the_server_says_of_itself_is_there(village: Village) -> None:
         assert ask(village, None, told[name].removeprefix(issuer(village))).status == 405
 
 
+@pytest.mark.proves("transaction/ITI-71", "transaction/ITI-72")
 def test_a_machine_is_known_by_its_connection_and_so_is_its_token(village: Village, hospital: OAuthClient) -> None:
     """RFC 8705: stolen, the token is worth nothing."""
     answer = hospital.ask("ITI-81 ITI-67")
@@ -186,6 +188,7 @@ def test_a_parameter_that_stands_twice_is_refused(village: Village, hospital: OA
     assert answer.resource["error"] == "invalid_request"
 
 
+@pytest.mark.proves("transaction/ITI-102")
 def test_a_resource_server_asks_what_a_token_is_worth(village: Village, hospital: OAuthClient) -> None:
     """ITI-102: the claims of a token of this server; of any other text no more than that it is none."""
     token = hospital.ask("ITI-67").resource["access_token"]

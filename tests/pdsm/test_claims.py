@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from identities.requester import Authentication, ModeAcces, PatientId
 from pdsm.bearer import Token
@@ -210,3 +212,33 @@ def test_a_client_of_an_ihe_domain_that_names_nobody() -> None:
 def test_an_auditor_is_nothing_else() -> None:
     found = auditor(token(ihe_iua=professional()))
     assert (found.authentication, found.profession, found.structure_id) == (Authentication.AUDITEUR, "", "")
+
+
+NAMES = (
+    *("subject_name", "subject_organization", "subject_organization_id", "subject_role", "purpose_of_use", "person_id"),
+    *("national_provider_identifier", "patient_id", "Authentification_Mode", "Secteur_Activite", "Mode_Acces_Raison"),
+    *("SubjectNameID", "SubjectRole", "SubjectOrganizationID", "SubjectRefPro", "exercices", "activities", "code"),
+    *("system", "ihe_iua", "ihe_bppc", "dmp", "codeProfession", "codeSavoirFaire", "codeSecteurDactivite"),
+)
+TEXTS = st.sampled_from(("10", "SM26", STRUCTURE, "899700000104", "INDIRECTE", INS, "FAUX", "")) | st.text(max_size=20)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), ANYTHING), st.dictionaries(st.sampled_from(NAMES), ANYTHING), st.booleans()
+)
+def test_whatever_is_claimed_is_a_requester_or_refused(
+    claims: dict[str, Any], extensions: dict[str, Any], own: bool
+) -> None:
+    held = token(claims, **extensions)
+    for read in (ihe_requester, lambda each: dmp_requester(each, own=own)):
+        try:
+            found = read(held)
+        except TokenError:
+            continue
+        assert found.authentication.french or found.authentication is Authentication.XUA
+        assert own or found.authentication not in (Authentication.DIRECTE, Authentication.INDIRECTE)
