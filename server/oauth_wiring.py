@@ -51,6 +51,7 @@ def oauth_door(house: House) -> OAuthDoor:
         requester=holders.stands_for,
         record=partial(record_token, gate),
         refused=gate.refused,
+        failed=gate.failed,
         verified=lambda text: holders.bearers.verified(text, now()),
         now=now,
     )

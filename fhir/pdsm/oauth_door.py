@@ -52,7 +52,8 @@ class OAuthDoor:
 
     `client` says who asks, or raises OAuthError; `requester` whom a token stands for, or raises TokenError.
     `record` records a request that is granted, or raises AuthenticationRefused for whom the directory does not let in;
-    `refused` one that is not. `verified` reads a token of this server, or raises TokenError.
+    `refused` one that is not; `failed` one that cannot be, by this server's own fault. `verified` reads a token of this
+    server, or raises TokenError.
     """
 
     issuer: str
@@ -62,6 +63,7 @@ class OAuthDoor:
     requester: Callable[[Token], Requester]
     record: Callable[[Call, Requester, AuditObject], None]
     refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]
     verified: Callable[[str], Token]
     now: Clock
 

@@ -6,7 +6,9 @@ Source: ITI TF-2 3.71, 3.102 and 3.103; RFC 6749 §5; RFC 7662 §2; RFC 8414 §3
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -40,6 +42,8 @@ MAX_FORM_BYTES, MAX_FIELDS = 64 * 1024, 30
 REQUEST_ID = "dmp.request_id"
 ITI_71, ITI_102 = "ITI-71", "ITI-102"
 
+_log = logging.getLogger("dmp.oauth")
+
 
 def oauth_blueprint(door: OAuthDoor) -> Blueprint:
     """The routes, bound to the ports of `door`."""
@@ -55,6 +59,8 @@ def oauth_blueprint(door: OAuthDoor) -> Blueprint:
     routes.add_url_rule(TOKEN, "token", server.token, methods=["POST"])
     routes.add_url_rule(INTROSPECT, "introspect", server.introspect, methods=["POST"])
     routes.register_error_handler(OAuthError, _refused)
+    routes.register_error_handler(TokenError, _no_grant)
+    routes.register_error_handler(Exception, _failed)
     for trouble in (AuditUnavailable, ServiceUnavailable, RegistryError):
         routes.register_error_handler(trouble, _unavailable)
     return routes
@@ -75,7 +81,7 @@ class _Server:
         door, call = self._door, _call(ITI_71)
         form, client = self._asked(call)
         call = replace(call, client_certificate=client.subject)
-        try:
+        with self._recorded(call):
             asked = read_token_request(form, door.audience)
             token = new_token(
                 issuer=door.issuer,
@@ -89,12 +95,6 @@ class _Server:
             )
             requester = door.requester(token)
             check_speaks_for(client, requester)
-        except TokenError as error:
-            door.refused(call, str(error), None)
-            raise OAuthError(INVALID_GRANT, "claims that a token may make", "others") from None
-        except OAuthError as error:
-            door.refused(call, error.diagnostics(), None)
-            raise
         try:
             door.record(call, requester, AuditObject(ObjectKind.QUERY, token.id, content=told(form)))
         except AuthenticationRefused:
@@ -106,29 +106,36 @@ class _Server:
         door, call = self._door, _call(ITI_102)
         form, client = self._asked(call)
         call = replace(call, client_certificate=client.subject)
-        if "token" not in form:
-            error = OAuthError(INVALID_REQUEST, "a token", "none")
-            door.refused(call, error.diagnostics(), None)
-            raise error
         try:
-            token = door.verified(form["token"])
-            requester = door.requester(token)
-        except TokenError as refusal:
-            door.refused(call, str(refusal), None)
-            return _answer({"active": False})
-        try:
+            with self._recorded(call):
+                if "token" not in form:
+                    raise OAuthError(INVALID_REQUEST, "a token", "none")
+                token = door.verified(form["token"])
+                requester = door.requester(token)
             door.record(call, requester, AuditObject(ObjectKind.QUERY, token.id))
-        except AuthenticationRefused:
+        except (TokenError, AuthenticationRefused):
             return _answer({"active": False})
         return _answer({"active": True, **token.claims})
 
     def _asked(self, call: Call) -> tuple[Form, Client]:
-        """The form, and who sends it. A request of nobody known is recorded here."""
-        try:
+        """The form, and who sends it."""
+        with self._recorded(call):
             form = _form()
             return form, self._door.client(request.environ, form)
+
+    @contextmanager
+    def _recorded(self, call: Call) -> Iterator[None]:
+        """What is done on a request before the hall is asked: whatever that raises is recorded, and raised again."""
+        try:
+            yield
         except OAuthError as error:
             self._door.refused(call, error.diagnostics(), None)
+            raise
+        except TokenError as error:
+            self._door.refused(call, str(error), None)
+            raise
+        except Exception as failure:
+            self._door.failed(call, type(failure).__name__, None)
             raise
 
 
@@ -164,6 +171,17 @@ def _refused(error: OAuthError) -> Response:
     return _answer(write_error(error), 401 if error.code == INVALID_CLIENT else 400)
 
 
+def _no_grant(_error: TokenError) -> Response:
+    return _refused(OAuthError(INVALID_GRANT, "claims that a token may make", "others"))
+
+
 def _unavailable(_error: Exception) -> Response:
     """Nothing is given that cannot be recorded."""
     return _answer({"error": "temporarily_unavailable"}, 503)
+
+
+def _failed(error: Exception) -> Response:
+    """What nobody foresaw: no more of it than the number under which the log has it."""
+    request_id = request.environ.get(REQUEST_ID, "")
+    _log.error("request %s failed: %s", request_id, type(error).__name__)
+    return _answer({"error": "server_error", "request_id": request_id}, 500)

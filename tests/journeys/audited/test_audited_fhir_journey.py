@@ -87,6 +87,7 @@ def _given(audited: Audited, token: str, path: str = TOKEN) -> Names:
 def _token(audited: Audited, scope: str, *, connected: bool = True) -> str:
     client = _hospital(audited, connected=connected)
     answer = client.ask(scope, **({} if connected else client.asserted()))
+    assert answer.status == 200
     found: str = answer.resource["access_token"]
     return found
 
@@ -117,6 +118,7 @@ def _(audited: Audited) -> Names:
 def _(audited: Audited) -> Names:
     client = _hospital(audited)
     answer = client.ask(**client.asserted(extensions=user("medecin-hospitalier")))
+    assert answer.status == 200
     return _given(audited, answer.resource["access_token"])
 
 
@@ -148,7 +150,8 @@ def _(audited: Audited) -> Names:
 def _(audited: Audited) -> Names:
     token = _token(audited, "ITI-67")
     audited.watch()
-    assert _hospital(audited).post(INTROSPECT, {"token": token}).resource["active"]
+    answer = _hospital(audited).post(INTROSPECT, {"token": token})
+    assert answer.status == 200 and answer.resource["active"]
     return _given(audited, token, INTROSPECT)
 
 
