@@ -103,6 +103,11 @@ def _sent(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Trans
     return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION)
 
 
+def _authorised(type_: CodedValue) -> Transaction:
+    """An application asks for a token, for itself or its user, or what one is worth."""
+    return Transaction(USER_AUTHENTICATION, EventAction.EXECUTE, type_, server=DESTINATION, client=APPLICATION)
+
+
 def _told(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
     """The server begins: it tells the endpoint of the call."""
     return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION, begun_here=True)
@@ -163,6 +168,9 @@ TRANSACTIONS = {
     "ITI-57": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
     "ITI-61": _received(IMPORT, EventAction.CREATE, _ihe("ITI-61", "Register On-Demand Document Entry")),
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
+    # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
+    "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
+    "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),
     # RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2
     "ITI-81": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-81", "Retrieve ATNA Audit Event")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),

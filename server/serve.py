@@ -32,7 +32,7 @@ from server import logging as technical
 from server.configuration import record_changes
 from server.courier import courier_needed, deliver
 from server.home_domain import claim
-from server.home_key import KeyFileError, audit_key, home_key
+from server.home_key import KeyFileError, audit_key, home_key, token_key
 from server.house import House, now, tables_of
 from server.lifeline import die_with
 from server.migrations import check_revision
@@ -60,6 +60,8 @@ def serve(settings: Settings) -> None:
     home_key(settings.home)
     try:
         audit_key(settings.home)
+        if settings.oauth.server:
+            token_key(settings.home)
     except KeyFileError as error:
         raise ServeError(str(error)) from None
     tables = tables_of(settings)  # once for every worker, one that replaces another too: what is dropped in later waits
@@ -88,6 +90,8 @@ def serve(settings: Settings) -> None:
             children[_spawn(partial(_granian, settings, settings.unix, tables))] = Exposure.PROXY.value
         if courier_needed(settings):
             children[_spawn(partial(_courier, settings, listening))] = "courier"
+        if settings.oauth.issuers:
+            children[_spawn(partial(_issuer_keys, settings, listening))] = "issuer keys"
         if settings.audit.repositories:
             children[_spawn(partial(_audit_outlets, settings, listening))] = "audit outlets"
         children[_spawn(partial(_sealer, settings, listening))] = "sealer"
@@ -318,6 +322,13 @@ def _courier(settings: Settings, others: list[socket.socket]) -> None:
 def _sealer(settings: Settings, others: list[socket.socket]) -> None:
     _close(others)
     seal(settings)
+
+
+def _issuer_keys(settings: Settings, others: list[socket.socket]) -> None:
+    from server.issuer_keys import fetch_keys
+
+    _close(others)
+    fetch_keys(settings)
 
 
 def _audit_outlets(settings: Settings, others: list[socket.socket]) -> None:

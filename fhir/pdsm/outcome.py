@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
-from pdsm.errors import ContentError, ParameterError, UnknownNodeError
+from pdsm.errors import ContentError, ParameterError, TokenError, UnknownNodeError
 from registry.errors import RegistryError
 from schemas.strict_json import JsonError
 
@@ -38,6 +38,7 @@ _BY_STATUS = {
     413: "too-long",
     415: "not-supported",
 }
+NOT_BELIEVED = "expected an access token that this server believes and that covers the request, got another or none"
 NOT_SERVED = "expected a client certificate that this server lets in here, got another or none"
 
 
@@ -62,6 +63,8 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
         case ContentError():
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
             return 400, faults or (Issue("structure", error.diagnostics()),)
+        case TokenError():
+            return 401, (Issue("login", NOT_BELIEVED),)
         case UnknownNodeError():
             return 403, (Issue("forbidden", NOT_SERVED),)
         case AccessRefused():

@@ -72,6 +72,7 @@ def write_home(folder: Path, https: Address, http: Address, mllp: Address | None
         "crl": "../crl.pem",
         "server_certificate": "../server.pem",
         "server_key": "../server.key",
+        "oauth_server": f"https://{https}",
         # Who is let into a DMP that is opened by hand, unless the operator says otherwise.
         "ouverture_autorise": [person.id_nat for person in PEOPLE],
         "ouverture_medecin_traitant": [inhabitant(MEDECIN_TRAITANT).id_nat],

@@ -79,6 +79,16 @@ def _outcome(answer: Answer, request_id: str) -> None:
     assert b'"code":"exception"' in body and request_id.encode() in body, body
 
 
+def _error(answer: Answer, request_id: str) -> None:
+    status, media_type, body = answer
+    assert (status, media_type) == (500, "application/json")
+    assert b"server_error" in body and request_id.encode() in body, body
+
+
+TOKEN_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if rows[0].event == USER_AUTHENTICATION}
+READING_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if title not in TOKEN_ROWS}
+
+
 def _fails(
     log: Log,
     folder: Path,
@@ -167,7 +177,12 @@ def test_a_page_of_patients(audited: Audited, title: str) -> None:
     _of_village(audited, PATIENT_CASES, PATIENT_ROWS, title, _page, () if proving else CONNECTED)
 
 
-@pytest.mark.parametrize("title", successes(FHIR_ROWS))
+@pytest.mark.parametrize("title", successes(TOKEN_ROWS))
+def test_a_token_asked_for(audited: Audited, title: str) -> None:
+    _of_village(audited, FHIR_CASES, FHIR_ROWS, title, _error, ())
+
+
+@pytest.mark.parametrize("title", successes(READING_ROWS))
 def test_a_search_of_auditors(audited: Audited, title: str) -> None:
     pages = Pages.of(audited.village.settings)
     folder, rows = audited.village.folder, FHIR_ROWS[title]
