@@ -162,6 +162,12 @@ TRANSACTIONS = {
     "ITI-57": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
     "ITI-61": _received(IMPORT, EventAction.CREATE, _ihe("ITI-61", "Register On-Demand Document Entry")),
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
+    # MHD 4.2, 2:3.65.5.1 to 2:3.68.5.1 and 2:3.105.5.1
+    "ITI-65": _received(IMPORT, EventAction.CREATE, _ihe("ITI-65", "Provide Document Bundle")),
+    "ITI-66": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-66", "Find Document Lists")),
+    "ITI-67": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-67", "Find Document References")),
+    "ITI-68": _sent(EXPORT, EventAction.READ, _ihe("ITI-68", "Retrieve Document")),
+    "ITI-105": _received(IMPORT, EventAction.CREATE, _ihe("ITI-105", "Simplified Publish")),
     # RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2
     "ITI-81": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-81", "Retrieve ATNA Audit Event")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),

@@ -22,7 +22,11 @@ class ContentError(UnexpectedError):
 
     def __init__(self, expected: str, got: str, faults: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(expected, got)
-        self.faults = faults
+        self.faults, self.status = faults, 400
+
+
+class UnauthorizedError(Exception):
+    """Nobody who is known asks for documents. The message is technical, for the audit log."""
 
 
 class UnknownNodeError(Exception):

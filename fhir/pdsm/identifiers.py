@@ -122,7 +122,10 @@ def _cx(identifier: Element) -> str:
 
 
 # Types of identifiers of HL7 v2, of the French core, and those of references, which are addresses.
-_V2, _FRENCH = "http://terminology.hl7.org/CodeSystem/v2-0203", "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203"
+_V2, _FRENCH = (
+    "http://terminology.hl7.org/CodeSystem/v2-0203",
+    "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203",
+)
 _FRENCH_TYPES = frozenset({"IDNPS", "IDNST", "RPPS", "ADELI", "FINEG", "FINEJ", "SIREN", "SIRET", "INS-NIR", "INS-NIA"})
 
 

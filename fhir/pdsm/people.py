@@ -120,7 +120,7 @@ def _xon(organization: Element) -> str:
     listed = [each for each in organization.get("identifier", ()) if each.get("value")]
     national = [each for each in listed if each.get("system") == f"{OID_URI}{oids.STRUCT_ID_NAT}"]
     dotted = [each for each in listed if each.get("system", "").startswith(OID_URI) or each.get("system") == URI_SYSTEM]
-    identifier = next(iter((*national, *dotted)), {})
+    identifier: Element = next(iter((*national, *dotted)), {})
     system, value = identifier.get("system", ""), identifier.get("value", "")
     authority = f"&{system.removeprefix(OID_URI)}&ISO" if system.startswith(OID_URI) else ""
     kind = type_code(identifier) if value else ""

@@ -291,5 +291,3 @@ def _read_recipient(reference: Element, found: Resolve) -> str:
         raise ContentError("intendedRecipient: a reference to a resource that comes along", "one to none")
     kept = value_of(known, RECIPIENT, "valueString")
     return str(kept) if kept is not None else _printed(read_author(known, found))
-
-

@@ -69,8 +69,10 @@ uuids = st.uuids().map(lambda found: f"urn:uuid:{found}")
 oids = st.lists(st.integers(0, 10**9), min_size=2, max_size=6).map(lambda arcs: "1.2." + ".".join(map(str, arcs)))
 words = st.text("ABCDEFGHabcdefgh0123456789éèç'-", min_size=1, max_size=12)
 codes = st.builds(Code, words, oids | st.sampled_from(["Connect-a-thon codeList", "http://loinc.org", "ASTM"]), words)
-times = st.datetimes().map(lambda found: found.strftime("%4Y%m%d%H%M%S")).flatmap(
-    lambda whole: st.sampled_from([whole[:size] for size in (4, 6, 8, 10, 12, 14)])
+times = (
+    st.datetimes()
+    .map(lambda found: found.strftime("%4Y%m%d%H%M%S"))
+    .flatmap(lambda whole: st.sampled_from([whole[:size] for size in (4, 6, 8, 10, 12, 14)]))
 )
 persons = st.builds(lambda i, f, g, o: f"{i}^{f}^{g}^^^^^^&{o}&ISO^D^^^IDNPS", words, words, words, oids) | st.builds(
     lambda f, g: f"^{f}^{g}^^^", words, words
