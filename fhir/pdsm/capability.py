@@ -16,7 +16,11 @@ from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"
 _MHD = "https://profiles.ihe.net/ITI/MHD/CapabilityStatement"
-INSTANTIATES = [f"{_MHD}/IHE.MHD.DocumentResponder"]
+INSTANTIATES = [
+    f"{_MHD}/IHE.MHD.DocumentResponder",
+    f"{_MHD}/IHE.MHD.DocumentRecipient.Comprehensive",
+    f"{_MHD}/IHE.MHD.DocumentRecipient.Simplified",
+]
 _TYPES = {
     Type.TOKEN: "token",
     Type.STRING: "string",
@@ -42,21 +46,22 @@ def capability_statement(base: str, now: datetime) -> dict[str, Any]:
                 "mode": "server",
                 "security": {"cors": False, "description": "Mutual TLS"},
                 "resource": [
-                    _searched(DOCUMENT_REFERENCE),
+                    _searched(DOCUMENT_REFERENCE, "create"),
                     _searched(LIST),
                     {"type": "Binary", "interaction": [{"code": "read"}]},
                 ],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
     }
 
 
-def _searched(kind: Kind) -> dict[str, Any]:
+def _searched(kind: Kind, *more: str) -> dict[str, Any]:
     parameters = {name: _TYPES[each.type] for name, each in kind.parameters.items() if ":" not in name}
     parameters |= {"patient.identifier": "token"}
     found: dict[str, Any] = {
         "type": kind.name,
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "interaction": [{"code": code} for code in ("read", "search-type", *more)],
         "versioning": "versioned",
         "searchParam": [{"name": name, "type": parameters[name]} for name in sorted(parameters)],
     }

@@ -47,6 +47,7 @@ from pdsm.http import (
 from pdsm.iti20 import MAX_BUNDLE_BYTES, VERSION, Arrival, read_batch, read_event, write_batch
 from pdsm.iti81 import CURSOR, read_search, write_bundle
 from pdsm.outcome import Issue, operation_outcome, told
+from pdsm.providing_endpoint import Providing
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import add_routes
 
@@ -70,8 +71,10 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(f"{AUDIT_EVENT}/_search", "search_by_post", audit.search_by_post, methods=["POST"])
     routes.add_url_rule(f"{AUDIT_EVENT}/<event_id>", "read", audit.read, methods=["GET"])
     routes.add_url_rule(AUDIT_EVENT, "create", audit.create, methods=["POST"])
-    routes.add_url_rule(BASE, "batch", audit.batch, methods=["POST"], strict_slashes=False)
-    routes.add_url_rule(f"{BASE}/", "batch_below", audit.batch, methods=["POST"])
+    providing = Providing(sharing, audit.batch)
+    routes.add_url_rule(BASE, "bundle", providing.bundle, methods=["POST"], strict_slashes=False)
+    routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
+    routes.add_url_rule(f"{BASE}/DocumentReference", "publish", providing.publish, methods=["POST"])
     add_routes(routes, sharing)
     routes.add_url_rule(f"{BASE}/<path:path>", "nowhere", nowhere, methods=METHODS)
     routes.register_error_handler(Exception, _failed)
@@ -82,7 +85,7 @@ _ALLOWED = {
     "AuditEvent": ["GET", "POST"],
     "": ["POST"],
     "Binary": ["GET"],
-    "DocumentReference": ["GET"],
+    "DocumentReference": ["GET", "POST"],
     "List": ["GET"],
     "metadata": ["GET"],
 }
@@ -136,10 +139,10 @@ class _AuditEvents:
         response.headers["Last-Modified"] = format_datetime(arrival.recorded, usegmt=True)
         return response
 
-    def batch(self) -> Response:
+    def batch(self, content: bytes | None = None) -> Response:
         """AuditEvents of another node, in a Bundle: those that are sound are kept, all in one transaction."""
         arrival, keep = self._sender()
-        answers = read_batch(body(JSON_TYPES, MAX_BUNDLE_BYTES), arrival)
+        answers = read_batch(body(JSON_TYPES, MAX_BUNDLE_BYTES) if content is None else content, arrival)
         keep([each for each in answers if isinstance(each, Received)])
         return _answer(write_batch(answers, request.host_url.rstrip("/") + AUDIT_EVENT))
 

@@ -18,11 +18,14 @@ class ParameterError(UnexpectedError):
 
 
 class ContentError(UnexpectedError):
-    """A body that is not what the transaction takes. `faults` are paths in it, each with what is wrong there."""
+    """A body that is not what the transaction takes. `faults` are paths in it, each with what is wrong there.
 
-    def __init__(self, expected: str, got: str, faults: tuple[tuple[str, str], ...] = ()) -> None:
+    `status` tells what is no resource (400) from what no rule lets be done with one (422).
+    """
+
+    def __init__(self, expected: str, got: str, faults: tuple[tuple[str, str], ...] = (), *, status: int = 400) -> None:
         super().__init__(expected, got)
-        self.faults, self.status = faults, 400
+        self.faults, self.status = faults, status
 
 
 class UnauthorizedError(Exception):

@@ -90,7 +90,8 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             return 400, (Issue("structure", error.diagnostics()),)
         case ContentError():
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
-            return error.status, faults or (Issue("structure", error.diagnostics()),)
+            code = "structure" if error.status == 400 else "business-rule"
+            return error.status, faults or (Issue(code, error.diagnostics()),)
         case UnknownNodeError():
             return 403, (Issue("forbidden", NOT_SERVED),)
         case UnauthorizedError():

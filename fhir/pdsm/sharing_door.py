@@ -39,7 +39,7 @@ class Find(Protocol):
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
-    asks to the patient of it. `strict` refuses what profiles forbid, and is warned of otherwise. `key` signs cursors.
+    asks to the patient of it. `source_id` is that of submission sets that this server makes. `key` signs cursors.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -52,6 +52,6 @@ class Sharing:
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     now: Clock
-    strict: bool
+    source_id: str
     max_body_bytes: int
     key: bytes

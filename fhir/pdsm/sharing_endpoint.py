@@ -75,7 +75,7 @@ class _Reading:
         try:
             given = parameters_of(b"&".join(filter(None, (request.query_string, form))))
             asked = read_asked(kind, given, strict=_strict())
-            asking = Request(requester, call, _base(), raw)
+            asking = Request(requester, call, address(), raw)
             return answer(search(self._door, asking, asked))
         except ParameterError as error:
             self._door.refused(call, error.diagnostics(), requester)
@@ -84,13 +84,13 @@ class _Reading:
     def read(self, name: str, transaction: str, resource_id: str) -> Response:
         """One resource by its id; 304 for one that the client has."""
         requester, call = known(self._door, transaction)
-        resource = read(self._door, Request(requester, call, _base(), url().encode()), name, resource_id)
+        resource = read(self._door, Request(requester, call, address(), url().encode()), name, resource_id)
         if resource is None:
             raise NotFound
         tag = f'W/"{resource["meta"]["versionId"]}"'
         headers = {"ETag": tag}
         if resource["id"] != resource_id:
-            headers["Content-Location"] = f"{_base()}/{name}/{resource['id']}"
+            headers["Content-Location"] = f"{address()}/{name}/{resource['id']}"
         wanted = [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]
         if tag in wanted or tag.removeprefix("W/") in wanted or "*" in wanted:
             return Response(status=304, headers=headers)
@@ -99,7 +99,7 @@ class _Reading:
     def binary(self, resource_id: str) -> Response:
         """ITI-68: the bytes of a document; as a Binary resource where FHIR is asked for by name."""
         requester, call = known(self._door, "ITI-68")
-        opened = open_document(self._door, Request(requester, call, _base(), b""), resource_id)
+        opened = open_document(self._door, Request(requester, call, address(), b""), resource_id)
         if opened is None:
             raise NotFound
         if request.accept_mimetypes.best == FHIR_JSON:
@@ -113,10 +113,11 @@ class _Reading:
 
     def metadata(self) -> Response:
         """What this door does, told to anybody."""
-        return answer(capability_statement(_base(), self._door.now()))
+        return answer(capability_statement(address(), self._door.now()))
 
 
-def _base() -> str:
+def address() -> str:
+    """The address of this door, as it was asked."""
     return request.host_url.rstrip("/") + BASE
 
 
