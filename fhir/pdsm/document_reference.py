@@ -19,7 +19,7 @@ from pdsm import identifiers, patients
 from pdsm.coding import is_said, put, read_coding, read_concept, read_concepts, write_coding, write_concept
 from pdsm.errors import ContentError
 from pdsm.original import Element, extended, extension, extensions, original, text, texts, value_of
-from pdsm.people import Resolve, contained, read_author, read_organization, read_person, write_author, write_person
+from pdsm.people import Resolve, contained, read_author, read_organization, write_author, write_person
 from pdsm.times import instant, put_time, read, take_time
 from registry.metadata import (
     Association,
@@ -330,26 +330,27 @@ def _known(reference: Element, found: Resolve) -> Element:
 
 
 def _authenticator(resource: Element, found: Resolve) -> str:
-    """The person who authenticates: of a role, its practitioner. Source: ITI TF-3 4.2.3.2.16."""
+    """The person who authenticates: of a role, its practitioner; an organization is none. ITI TF-3 4.2.3.2.16."""
     if "authenticator" not in resource:
         return ""
     known = _known(resource["authenticator"], found)
-    return read_author(known, found).person if known.get("resourceType") == "PractitionerRole" else read_person(known)
+    return read_author(known, found).person
 
 
 def _custodian(resource: Element, found: Resolve) -> Slots:
     if "custodian" not in resource:
         return ()
     try:
-        xon = read_organization(_known({"type": "Organization", **resource["custodian"]}, found))
+        known = _known({"type": "Organization", **resource["custodian"]}, found)
     except ContentError:
         return ()
+    xon = read_organization(known) if known.get("resourceType") == "Organization" else ""
     return ((CUSTODIAN, (xon,)),) if xon else ()
 
 
 def _source_patient(source: Element, found: Resolve) -> tuple[str, tuple[str, ...]]:
     patient = found(source["reference"]) if "reference" in source else None
-    if patient is not None:
+    if patient is not None and patient.get("resourceType") == "Patient":
         return patients.read_source_patient(patient)
     return patients.read_subject(source, found), ()
 

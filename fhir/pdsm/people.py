@@ -15,6 +15,7 @@ from typing import Any
 
 from cda.hl7 import escape, unescape
 from pdsm.coding import OID_URI, put, read_concept, write_concept
+from pdsm.errors import ContentError
 from pdsm.identifiers import URI_SYSTEM, type_code, type_concept
 from pdsm.original import Element, extended, faithful, original, text, texts
 from registry.metadata import Author, Code
@@ -24,6 +25,7 @@ Resolve = Callable[[str], Element | None]
 """The resource that a reference means, inside the same resource or Bundle; None for one that is not there."""
 
 RPPS = "https://rpps.esante.gouv.fr"  # whose number, behind an 8, is the PS_IdNat
+KINDS = frozenset({"Device", "Organization", "Patient", "Practitioner", "PractitionerRole", "RelatedPerson"})
 _DISPLAY = "D"  # XCN.10 of a name that is shown; U of a system's
 
 
@@ -215,7 +217,10 @@ def read_author(element: Element, resolve: Resolve) -> Author:
                 specialties=tuple(map(_read_role, element.get("specialty", ()))),
                 telecommunications=_telecoms(element) or (_telecoms(person) if person else ()),
             )
-    return Author(person=read_person(element), telecommunications=_telecoms(element))
+        case "Device" | "Patient" | "Practitioner" | "RelatedPerson":
+            return Author(person=read_person(element), telecommunications=_telecoms(element))
+    expected = "a Practitioner, PractitionerRole, Organization, Device, Patient or RelatedPerson"
+    raise ContentError(expected, "another resource", status=422)
 
 
 def _read_whole(value: Any) -> Author | str:
@@ -231,8 +236,10 @@ _SEVERAL = ("institutions", "roles", "specialties", "telecommunications")
 
 
 def _referred(element: Element, name: str, resolve: Resolve) -> Element | None:
+    """What a role refers to, of the type that it must be."""
     reference = element.get(name, {}).get("reference")
-    return resolve(reference) if reference else None
+    found = resolve(reference) if reference else None
+    return found if found and found.get("resourceType", "").casefold() == name else None
 
 
 def _telecoms(element: Element) -> tuple[str, ...]:
@@ -261,8 +268,9 @@ def _role(concept: Element) -> str:
 
 
 def contained(resource: Element) -> Mapping[str, Element]:
-    """What stands inside a resource, by the reference that means it."""
-    return {f"#{each['id']}": each for each in resource.get("contained", ()) if "id" in each}
+    """The people and places that stand inside a resource, by the reference that means each."""
+    inside = (each for each in resource.get("contained", ()) if each.get("resourceType") in KINDS)
+    return {f"#{each['id']}": each for each in inside if "id" in each}
 
 
 def _in_order(element: Element) -> Element:

@@ -269,6 +269,7 @@ def _authors(resource: Element, found: Resolve) -> Iterator[Author]:
         author = read_author(known, found) if known else Author()
         where = next(references(each.get("valueReference", {}) for each in extensions(source, AUTHOR_ORG)), "")
         organization = found(where) if where else None
+        organization = organization if organization and organization["resourceType"] == "Organization" else None
         if organization and not author.institutions:
             author = Author(
                 author.person,
