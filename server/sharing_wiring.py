@@ -47,7 +47,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         stage=gate.stage,
         refused=gate.refused,
         now=now,
-        source_id=domain.repository_unique_id,
+        repository_unique_id=domain.repository_unique_id,
         max_body_bytes=house.settings.max_body_bytes,
         key=key,
     )

@@ -76,6 +76,9 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
     routes.add_url_rule(f"{BASE}/DocumentReference", "publish", providing.publish, methods=["POST"])
     add_routes(routes, sharing)
+    others = [each for each in METHODS if each != "POST"]
+    routes.add_url_rule(BASE, "base", nowhere, methods=others, strict_slashes=False)
+    routes.add_url_rule(f"{BASE}/", "base_below", nowhere, methods=others)
     routes.add_url_rule(f"{BASE}/<path:path>", "nowhere", nowhere, methods=METHODS)
     routes.register_error_handler(Exception, _failed)
     return routes

@@ -22,6 +22,7 @@ MHD_TYPE = "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierTyp
 ENTRY_UUID, UNIQUE_ID = "entryUUID", "uniqueId"  # of MHD_TYPE
 LOGICAL_ID = "urn:open-dmp:xds:logicalID"  # the code system of this house for the type that MHD does not have
 
+_UNIQUE_ID_TYPE = "urn:ihe:iti:xds:2013:uniqueId"
 _OID = re.compile(r"[0-9]+(\.[0-9]+)+", re.ASCII)
 _UUID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
@@ -106,9 +107,13 @@ def read_cx(identifier: Element) -> str:
 
 
 def read_reference_id(identifier: Element) -> str:
-    """The CXi that an Identifier stands for: of any system. Raises ContentError."""
+    """The CXi that an Identifier stands for, of any system; a URI of no type is a uniqueId. Raises ContentError.
+
+    Source: ITI TF-3 4.2.3.2.28 (referenceIdList).
+    """
     kept = original(identifier, text)
-    return str(kept) if kept is not None else _cx(identifier)
+    whole = str(kept) if kept is not None else _cx(identifier)
+    return f"{whole}^{_UNIQUE_ID_TYPE}" if kept is None and whole.endswith("^^^") else whole
 
 
 def _cx(identifier: Element) -> str:

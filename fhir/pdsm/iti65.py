@@ -131,9 +131,9 @@ class _Reader:
         associations = [*self._members(own, listed.members), *self._held(own, folders)]
         associations += self._relations(documents)
         self._check_patches(documents)
-        items = [own, *entries, *(folder for _, folder, _ in folders if folder)]
-        limited = frozenset(each.entry_uuid for each in items) if minimal else frozenset[str]()
         new_folders = tuple(folder for _, folder, _ in folders if folder)
+        every = {own.entry_uuid, *(each.entry_uuid for each in entries), *(each.entry_uuid for each in new_folders)}
+        limited = frozenset(every) if minimal else frozenset[str]()
         submission = Submission(own, tuple(entries), new_folders, tuple(associations), limited)
         return Provided(submission, contents, [self._answer(each) for each in self._entries])
 

@@ -7,7 +7,9 @@ Source: MHD 4.2, 2:3.65 and 2:3.105; HL7 FHIR R4, http.html (transaction, create
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, request
@@ -16,14 +18,13 @@ from audit.event import Call
 from dmp.ports import Staged
 from dmp.requests import Lot
 from identities.requester import Requester
+from pdsm.document_reference import write_document_reference
 from pdsm.errors import ContentError, UnauthorizedError
 from pdsm.http import JSON_TYPES, body, call_of
 from pdsm.identifiers import fhir_id
 from pdsm.iti65 import Provided, decoded, read_bundle, read_published, write_response
-from pdsm.iti67 import documents_named
 from pdsm.original import Element
 from pdsm.outcome import findings_told, operation_outcome
-from pdsm.sharing import resources_of
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
 from registry.errors import Finding
@@ -63,7 +64,7 @@ class Providing:
 
         def read() -> Provided:
             found = strict_json.read(content, max_bytes=door.max_body_bytes)
-            return read_published(found, self._registered, source_id=door.source_id, now=door.now())
+            return read_published(found, self._registered, source_id=door.repository_unique_id, now=door.now())
 
         provided, warnings = self._provide(requester, call, read)
         (entry,) = provided.submission.entries
@@ -74,13 +75,20 @@ class Providing:
             return Response(status=201, headers=headers)
         if "return=operationoutcome" in prefer:
             return answer(_outcome(warnings) or operation_outcome(()), 201, headers)
-        return answer(self._created(requester, call, entry.entry_uuid), 201, headers)
+        return answer(self._created(provided), 201, headers)
 
-    def _created(self, requester: Requester, call: Call, entry_uuid: str) -> Element:
-        """What was registered, as the requester finds it."""
-        about = self._door.about(requester, self._door.named([entry_uuid]).get(entry_uuid))
-        found = self._door.find(about, call, documents_named([entry_uuid]), b"", lambda every: every.items)
-        return next(iter(resources_of(found, address())), {"resourceType": "DocumentReference"})
+    def _created(self, provided: Provided) -> Element:
+        """The document as it was registered: nothing is read for it."""
+        (entry,) = provided.submission.entries
+        content = decoded(provided.documents[entry.entry_uuid])
+        registered = replace(
+            entry,
+            logical_id=entry.entry_uuid,
+            hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+            size=len(content),
+            repository_unique_id=self._door.repository_unique_id,
+        )
+        return write_document_reference(registered, address(), provided.submission.associations)
 
     def _provide(
         self, requester: Requester, call: Call, read: Callable[[], Provided]

@@ -39,7 +39,8 @@ class Find(Protocol):
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
-    asks to the patient of it. `source_id` is that of submission sets that this server makes. `key` signs cursors.
+    asks to the patient of it. `repository_unique_id` is where documents go, and the source of submission sets that this
+    server makes. `key` signs cursors.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -52,6 +53,6 @@ class Sharing:
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     now: Clock
-    source_id: str
+    repository_unique_id: str
     max_body_bytes: int
     key: bytes

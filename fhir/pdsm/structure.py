@@ -26,6 +26,30 @@ MODELS = (
     "PractitionerRole",
     "RelatedPerson",
 )
+# Elements of these resources, and of Extension, that are numbers or booleans.
+_NO_TEXTS = frozenset(
+    {
+        "active",
+        "allDay",
+        "altitude",
+        "deceasedBoolean",
+        "deleted",
+        "latitude",
+        "longitude",
+        "multipleBirthBoolean",
+        "multipleBirthInteger",
+        "preferred",
+        "rank",
+        "size",
+        "userSelected",
+        "value",
+        "valueBoolean",
+        "valueDecimal",
+        "valueInteger",
+        "valuePositiveInt",
+        "valueUnsignedInt",
+    }
+)
 # What the models let through of shapes that they did not foresee.
 _UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -58,13 +82,18 @@ def _check_contained(resource: Element) -> None:
 
 
 def _check_filled(resource: Any) -> None:
-    left: list[Any] = [resource]
+    """Nothing is empty, and a number or a boolean stands where one is meant: the models take both for texts."""
+    left: list[tuple[str, Any]] = [("", resource)]
     while left:
-        found = left.pop()
-        if found in ({}, [], ""):
+        name, found = left.pop()
+        if found is None or found in ({}, [], ""):
             raise ContentError("elements with a value", "an empty one")
-        if isinstance(found, dict | list):
-            left += found if isinstance(found, list) else found.values()
+        if isinstance(found, bool | int | float) and name not in _NO_TEXTS:
+            raise ContentError("a text, or elements", "a number or a boolean")
+        if isinstance(found, dict):
+            left += found.items()
+        elif isinstance(found, list):
+            left += [(name, each) for each in found]
 
 
 def _path(kind: str, location: tuple[int | str, ...]) -> str:

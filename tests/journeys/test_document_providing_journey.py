@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -110,9 +111,20 @@ def french_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
 
 
+@pytest.mark.long
 def test_every_example_is_the_same_by_every_door(french_node: Node, reference: Path) -> None:
-    node, done = french_node, 0
-    for path in sorted((reference / "fr" / "cda" / "examples").glob("*.xml")):
+    assert _examples(french_node, sorted((reference / "fr" / "cda" / "examples").glob("*.xml"))) > 30
+
+
+def test_some_examples_are_the_same_by_every_door(french_node: Node, reference: Path) -> None:
+    paths = sorted((reference / "fr" / "cda" / "examples").glob("*.xml"), key=lambda path: path.stat().st_size)
+    assert _examples(french_node, paths[:3]) > 0
+
+
+def _examples(node: Node, paths: list[Path]) -> int:
+    """How many of these documents this domain takes; each of them is the same by every door, the others by none."""
+    done = 0
+    for path in paths:
         content = path.read_bytes()
         patient = new_patient()
         item = document_entry(read_header(read_document([content])), entry_uuid="Document01", patient=read_cx(patient))
@@ -123,7 +135,7 @@ def test_every_example_is_the_same_by_every_door(french_node: Node, reference: P
             continue
         same_by_every_door(node, item, content)
         done += 1
-    assert done > 30
+    return done
 
 
 def test_the_answer_says_what_each_entry_became(node: Node) -> None:
@@ -185,24 +197,29 @@ def test_all_of_it_or_nothing(node: Node, change: Any, status: int) -> None:
     assert not node.find_documents(patient).entries
 
 
-def test_each_example_of_mhd_is_accepted_or_refused_by_a_rule(node: Node, reference: Path) -> None:
-    """Those that the guide publishes speak of a patient whom nobody brings along, by an identifier of no OID."""
-    patient = new_patient()
-    authority, value = patient_of(patient).split("|")
+def test_each_example_of_mhd_is_refused_by_a_rule_or_accepted(node: Node, reference: Path) -> None:
+    """As published they speak of a patient whom nobody brings along, name sets by OIDs of more than 64 characters, and
+    one counts 24 bytes where 23 came: with that put right, those that name nothing registered elsewhere are accepted.
+    """
+    identifier = json.dumps(dict(zip(("system", "value"), patient_of(new_patient()).split("|"), strict=True)))
+    accepted = 0
     for path in sorted((reference / "fhir" / "mhd" / "examples").glob("Bundle-ex-*ProvideDocumentBundle*.json")):
         text = path.read_text("utf-8")
-        bundle = json.loads(text)
-        if bundle["type"] != "transaction":
+        if json.loads(text)["type"] != "transaction":
             continue
-        refused = post(node, "/fhir", bundle)
+        refused = post(node, "/fhir", json.loads(text))
         assert refused.status in (400, 422), (path.name, refused.content)
-        identifier = {"system": authority, "value": value}
-        text = text.replace('"reference": "Patient/ex-patient"', f'"identifier": {json.dumps(identifier)}')
+        text = re.sub(r'"subject": \{\s*"reference": "[^"]*"', f'"subject": {{"identifier": {identifier}', text)
         text = text.replace("http://example.org/patients", "urn:oid:1.2.3.4")
-        reply = post(node, "/fhir", json.loads(text))
-        assert reply.status in (200, 400, 422), (path.name, reply.content)
-        if "Replace" not in path.name and "Complete" not in path.name:
-            assert reply.status == 200, (path.name, reply.content)
+        text = text.replace("1.2.840.113556.1.8000.2554.58783.21864.3474.19410.44358.58254.41281.", "1.2.840.9.")
+        bundle = json.loads(text)
+        for each in bundle["entry"]:
+            each["resource"].pop("relatesTo", None)
+        bundle["entry"] = [each for each in bundle["entry"] if each["request"]["method"] != "PATCH"]
+        reply = post(node, "/fhir", bundle)
+        assert reply.status == 200 or b"got 24" in reply.content, (path.name, reply.content)
+        accepted += reply.status == 200
+    assert accepted == 3
 
 
 def test_bytes_are_those_that_came(node: Node) -> None:
