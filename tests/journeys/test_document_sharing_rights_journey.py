@@ -82,7 +82,7 @@ def test_what_is_masked_is_not_there(village: Village, documents: tuple[str, str
 
 
 def test_a_dossier_that_is_not_open_and_one_that_is_not_there_are_told_alike(village: Village) -> None:
-    (closed_to_him,) = [each.ins for each in PATIENTS if each.family == "PERRIN"]
+    (closed_to_him,) = [each.ins for each in PATIENTS if each.traits.birth_family == "PERRIN"]
     refused, inexistent = (find(village, "podologue", ins=ins) for ins in (closed_to_him, NOBODY))
     assert refused.status == inexistent.status == 403
     assert refused.content == inexistent.content
