@@ -39,7 +39,7 @@ class Providing:
         self._door, self._batch = door, batch
 
     def bundle(self) -> Response:
-        """ITI-65, of who may be a requester; any other Bundle is a batch."""
+        """ITI-65, of who may be a requester; a batch, or an AuditEvent, is for the log."""
         try:
             self._door.requester(request.environ, call_of("ITI-65"))
         except UnauthorizedError:
@@ -50,7 +50,7 @@ class Providing:
         except JsonError as error:
             self._refuse("ITI-65", error.diagnostics())
             raise
-        if isinstance(found, dict) and found.get("type") == "batch":
+        if isinstance(found, dict) and (found.get("type") == "batch" or found.get("resourceType") == "AuditEvent"):
             return self._batch(content)
         requester, call = known(self._door, "ITI-65")
         provided, warnings = self._provide(requester, call, lambda: read_bundle(found, self._registered))

@@ -278,7 +278,7 @@ def _authors(resource: Element, found: Resolve) -> Iterator[Author]:
                 author.specialties,
                 author.telecommunications,
             )
-        if author != Author():
+        if known is not None or author.institutions:
             yield author
     for each in extensions(resource, OTHER_AUTHOR):
         other = found(each.get("valueReference", {}).get("reference", ""))

@@ -102,7 +102,7 @@ def changed(resource: Any, chance: random.Random) -> Any:
             case 2:
                 holder[key] = copy.deepcopy(chance.choice(places)[0])
             case _:
-                holder[key] = chance.choice(STRANGE)
+                holder[key] = copy.deepcopy(chance.choice(STRANGE))
     return resource
 
 
