@@ -124,7 +124,7 @@ entries = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(entries, uuids)
 def test_what_comes_out_is_fhir(entry: DocumentEntry, other: str) -> None:
     relation = Association("urn:uuid:1", AssociationType.XFRM_RPLC, entry.entry_uuid, other)
@@ -135,7 +135,7 @@ def test_what_comes_out_is_fhir(entry: DocumentEntry, other: str) -> None:
     assert [each.type for each in described.relations] == [AssociationType.XFRM_RPLC]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data())
 def test_lists_that_come_out_are_fhir(data: st.DataObject) -> None:
     shared = {"entry_uuid": data.draw(uuids), "unique_id": data.draw(oids), "patient_id": data.draw(patients)}
