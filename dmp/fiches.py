@@ -105,24 +105,24 @@ def _related(passage: Passage, items: tuple[Item, ...], received: Mapping[str, d
     )
 
 
-def named(gate: Gate, uuids: Iterable[str]) -> Mapping[str, Named]:
+def named(gate: Gate, call: Call, uuids: Iterable[str]) -> Mapping[str, Named]:
     """What these UUIDs name: keys and identifiers, of which nothing is told before a passage has decided."""
-    with gate.identification() as attempt:
+    with gate.identification(call) as attempt:
         return attempt.rooms.registry.named(uuids)
 
 
-def holding(gate: Gate, unique_ids: Sequence[str]) -> Named | None:
+def holding(gate: Gate, call: Call, unique_ids: Sequence[str]) -> Named | None:
     """The dossier, if there is one alone, that holds a document of these uniqueIds; as `named`."""
     query = GetDocuments(return_type=ReturnType.OBJECT_REF, unique_ids=tuple(unique_ids))
-    with gate.identification() as attempt:
+    with gate.identification(call) as attempt:
         keys = attempt.rooms.registry.dossiers_of(query)
     return Named(DocumentEntry.__name__, keys[0], "", unique_ids[0]) if len(keys) == 1 else None
 
 
-def about(gate: Gate, requester: Requester, named_: Named | None) -> Requester:
+def about(gate: Gate, call: Call, requester: Requester, named_: Named | None) -> Requester:
     """The requester, who asks about the patient of what is named where nothing binds him to another."""
     if named_ is None or requester.patient is not None:
         return requester
-    with gate.identification() as attempt:
+    with gate.identification(call) as attempt:
         dossier = attempt.rooms.identities.dossier_of_key(named_.patient)
     return replace(requester, patient=dossier.ins) if dossier else requester

@@ -46,6 +46,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         provide=alimentation_of(house).provide,
         stage=gate.stage,
         refused=gate.refused,
+        failed=gate.failed,
         now=now,
         repository_unique_id=domain.repository_unique_id,
         max_body_bytes=house.settings.max_body_bytes,

@@ -22,7 +22,7 @@ from pdsm.document_reference import write_document_reference
 from pdsm.errors import ContentError, UnauthorizedError
 from pdsm.http import JSON_TYPES, body, call_of
 from pdsm.identifiers import fhir_id
-from pdsm.iti65 import Provided, decoded, read_bundle, read_published, write_response
+from pdsm.iti65 import Provided, Registered, decoded, read_bundle, read_published, write_response
 from pdsm.original import Element
 from pdsm.outcome import findings_told, operation_outcome
 from pdsm.sharing_door import Sharing
@@ -40,10 +40,14 @@ class Providing:
 
     def bundle(self) -> Response:
         """ITI-65, of who may be a requester; a batch, or an AuditEvent, is for the log."""
+        call = call_of("ITI-65")
         try:
-            self._door.requester(request.environ, call_of("ITI-65"))
+            self._door.requester(request.environ, call)
         except UnauthorizedError:
             return self._batch(None)
+        except Exception as failure:
+            self._door.failed(call, type(failure).__name__, None)
+            raise
         content = body(JSON_TYPES, self._door.max_body_bytes)
         try:
             found = strict_json.read(content, max_bytes=self._door.max_body_bytes)
@@ -53,7 +57,7 @@ class Providing:
         if isinstance(found, dict) and (found.get("type") == "batch" or found.get("resourceType") == "AuditEvent"):
             return self._batch(content)
         requester, call = known(self._door, "ITI-65")
-        provided, warnings = self._provide(requester, call, lambda: read_bundle(found, self._registered))
+        provided, warnings = self._provide(requester, call, lambda: read_bundle(found, self._registered(call)))
         return answer(write_response(provided, _outcome(warnings)))
 
     def publish(self) -> Response:
@@ -64,7 +68,7 @@ class Providing:
 
         def read() -> Provided:
             found = strict_json.read(content, max_bytes=door.max_body_bytes)
-            return read_published(found, self._registered, source_id=door.repository_unique_id, now=door.now())
+            return read_published(found, self._registered(call), source_id=door.repository_unique_id, now=door.now())
 
         provided, warnings = self._provide(requester, call, read)
         (entry,) = provided.submission.entries
@@ -104,13 +108,20 @@ class Providing:
             _discard(staged)
             self._door.refused(call, error.diagnostics(), requester)
             raise
+        except Exception as failure:
+            _discard(staged)
+            self._door.failed(call, type(failure).__name__, requester)
+            raise
         try:
             return provided, self._door.provide(requester, call, Lot(provided.submission, staged))
         finally:
             _discard(staged)
 
-    def _registered(self, uuids: Sequence[str]) -> Mapping[str, str]:
-        return {uuid: found.entry_uuid for uuid, found in self._door.named(uuids).items()}
+    def _registered(self, call: Call) -> Registered:
+        def registered(uuids: Sequence[str]) -> Mapping[str, str]:
+            return {uuid: found.entry_uuid for uuid, found in self._door.named(call, uuids).items()}
+
+        return registered
 
     def _refuse(self, transaction: str, reason: str) -> None:
         requester, call = known(self._door, transaction)

@@ -73,7 +73,7 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
     Raises AccessRefused for a requester whose own role does not let him read anything.
     """
     uuid = urn(resource_id)
-    named = door.named([uuid]).get(uuid)
+    named = door.named(request.call, [uuid]).get(uuid)
     asked = _about(door, request, named)
     wanted = (SubmissionSet, Folder) if kind == "List" else (DocumentEntry,)
     newest = named.entry_uuid if named else uuid
@@ -96,7 +96,7 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
 
 
 def _about(door: Sharing, request: Request, named: Named | None) -> Request:
-    return replace(request, requester=door.about(request.requester, named))
+    return replace(request, requester=door.about(request.call, request.requester, named))
 
 
 # --- A search ---------------------------------------------------------------------------------------------------------
@@ -135,15 +135,15 @@ def _query(door: Sharing, request: Request, asked: Asked) -> tuple[StoredQuery, 
         if asked.patients or "_id" not in asked.given:
             return iti66.query_of(asked), request
         uuid = urn(asked.given["_id"][0])
-        named = door.named([uuid]).get(uuid)
+        named = door.named(request.call, [uuid]).get(uuid)
         folder = named is not None and named.kind == Folder.__name__
         return iti66.list_named(named.entry_uuid if named else uuid, folder=folder), _about(door, request, named)
     uuids = iti67.uuids_of(asked)
     if not uuids:
         query = iti67.query_of(asked)
-        first = door.holding(query.unique_ids) if isinstance(query, GetDocuments) else None
+        first = door.holding(request.call, query.unique_ids) if isinstance(query, GetDocuments) else None
         return query, _about(door, request, first)
-    found = door.named(uuids)
+    found = door.named(request.call, uuids)
     asked.conditions = [each for each in asked.conditions if each[0] not in ("_id", "identifier")]
     newest = [found[each].entry_uuid if each in found else each for each in uuids]
     return iti67.documents_named(newest), _about(door, request, next(iter(found.values()), None))
@@ -191,7 +191,7 @@ def _seen(resource: Element) -> Element:
 def open_document(door: Sharing, request: Request, resource_id: str) -> Any:
     """The document of that id, or None for one that is masked, forbidden or not there. Raises AccessRefused."""
     uuid = urn(resource_id)
-    named = door.named([uuid]).get(uuid)
+    named = door.named(request.call, [uuid]).get(uuid)
     asked = _about(door, request, named)
     try:
         opened = door.open(asked.requester, asked.call, named.unique_id if named else uuid)

@@ -1,6 +1,6 @@
 """What document sharing by FHIR needs of the house, as ports. The server binds them to the hall.
 
-What the hall raises, the hall has recorded; `refused` is for requests that never reached it.
+What the hall raises, the hall has recorded; `refused` and `failed` are for requests that never reached it.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ class Sharing:
     """
 
     requester: Callable[[Environ, Call], Requester]
-    named: Callable[[Iterable[str]], Mapping[str, Named]]
-    holding: Callable[[Sequence[str]], Named | None]
-    about: Callable[[Requester, Named | None], Requester]
+    named: Callable[[Call, Iterable[str]], Mapping[str, Named]]
+    holding: Callable[[Call, Sequence[str]], Named | None]
+    about: Callable[[Call, Requester, Named | None], Requester]
     find: Find
     open: Callable[[Requester, Call, str], Opened | Finding]
     provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]
     now: Clock
     repository_unique_id: str
     max_body_bytes: int

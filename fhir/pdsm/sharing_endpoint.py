@@ -58,6 +58,9 @@ def known(door: Sharing, transaction: str) -> tuple[Requester, Call]:
     except UnauthorizedError as error:
         door.refused(call, str(error), None)
         raise
+    except Exception as failure:
+        door.failed(call, type(failure).__name__, None)
+        raise
     return requester, replace(call, client_certificate=requester.certificate_subject)
 
 
