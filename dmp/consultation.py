@@ -42,7 +42,7 @@ def search(
     search of several patients is a right of its own. Raises AccessRefused, or RegistryError for a query that cannot be
     answered.
     """
-    patients, unreadable = _patients(query)
+    patients, unreadable = patients_of(query)
     named = patients[0] if patients and not query.multi_patient else None
     asked = AuditObject(ObjectKind.QUERY, query_id, content=raw, home_community_id=call.home_community_id)
     with gate.passage(requester, _action(query), named, call, asked=[asked]) as passage:
@@ -50,12 +50,17 @@ def search(
             raise RegistryError(unreadable)
         if query.multi_patient:
             return _of_several(passage, query, patients)
-        if passage.across:
-            return _across(passage, query)
-        if passage.decision.scope is None:
-            return ()
-        _note_hidden_of(passage, query)
-        return passage.registry.find(query, passage.scope)
+        return found(passage, query)
+
+
+def found(passage: Passage, query: StoredQuery) -> tuple[Told, ...]:
+    """What `query`, about one patient or none, finds in a passage. Raises RegistryError."""
+    if passage.across:
+        return _across(passage, query)
+    if passage.decision.scope is None:
+        return ()
+    _note_hidden_of(passage, query)
+    return passage.registry.find(query, passage.scope)
 
 
 def _action(query: StoredQuery) -> Action:
@@ -91,7 +96,7 @@ def _across(passage: Passage, query: StoredQuery) -> tuple[Told, ...]:
     return passage.registry.find_across(query, filter(None, scopes))
 
 
-def _patients(query: StoredQuery) -> tuple[list[PatientId], list[Finding]]:
+def patients_of(query: StoredQuery) -> tuple[list[PatientId], list[Finding]]:
     """The patients that the query names, if it names some, and what is wrong with names."""
     named = query.patient_ids if isinstance(query, MultiPatientQuery) else [query.patient] if query.patient else []
     patients: list[PatientId] = []
@@ -123,18 +128,18 @@ def open_documents(
     """
     with gate.passage(requester, Action.TD3_2, None, call, asked=[_object(each) for each in wanted]) as passage:
         passage.objects.clear()  # now those that are given
-        found = _readable(passage, [asked.document_unique_id for asked in wanted], repository_unique_id)
+        readable = _readable(passage, [asked.document_unique_id for asked in wanted], repository_unique_id)
         results: list[_Ready | Finding] = []
         for asked in wanted:
             if asked.repository_unique_id != repository_unique_id:
                 results.append(_unknown_repository(asked))
-            elif asked.document_unique_id not in found:
+            elif asked.document_unique_id not in readable:
                 results.append(_unavailable(asked))
             else:
-                results.append(_ready(passage, gate, found[asked.document_unique_id], repository_unique_id))
+                results.append(_ready(passage, gate, readable[asked.document_unique_id], repository_unique_id))
                 passage.objects.append(_object(asked))
         _note_unavailable(passage, wanted, results)
-        passage.about({each.scope.patient for each in found.values()})
+        passage.about({each.scope.patient for each in readable.values()})
         if all(isinstance(result, Finding) for result in results):
             passage.outcome = Outcome.MINOR_FAILURE
     return tuple(_opened(gate.files, asked, result) for asked, result in zip(wanted, results, strict=True))

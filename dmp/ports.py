@@ -25,7 +25,7 @@ from identities.representation import Representative
 from identities.requester import PatientId, Requester
 from identities.session import Session
 from registry.activity import Activity
-from registry.existing import DocumentVersion, Existing
+from registry.existing import DocumentVersion, Existing, Named
 from registry.lifecycle import Effects
 from registry.metadata import DocumentEntry, Submission
 from registry.removal import Around
@@ -56,6 +56,10 @@ class Registry(Protocol):
     def entries(self, unique_ids: Sequence[str], scope: Scope) -> tuple[DocumentEntry, ...]: ...
 
     def dossiers_of(self, query: StoredQuery) -> tuple[str, ...]: ...
+
+    def named(self, uuids: Iterable[str]) -> Mapping[str, Named]: ...
+
+    def received(self, uuids: Iterable[str]) -> Mapping[str, datetime]: ...
 
     def activity(self, scopes: Iterable[Scope]) -> Mapping[str, Activity]: ...
 

@@ -52,7 +52,7 @@ class NodeAuthenticator:
 
         An assertion that is there is verified; without one the node itself asks, where the domain lets it.
         """
-        node = self._node(peer, call, now)
+        node = self.node(peer, call, now)
         if carries_assertion(header.root):
             if self._users is None:
                 raise AuthenticationError("XUA: expected no assertion on a server without anchors, got one")
@@ -63,7 +63,8 @@ class NodeAuthenticator:
         _check_tokens(header.security)
         return node
 
-    def _node(self, peer: Peer, call: Call, now: datetime) -> Requester:
+    def node(self, peer: Peer, call: Call, now: datetime) -> Requester:
+        """The node at the other end, by its certificate or on this machine. Raises AuthenticationError."""
         subject = self._subject(peer.certificate, now) if peer.certificate is not None else ""
         if not subject and not peer.local:
             raise AuthenticationError("TLS: expected a client certificate, got none")

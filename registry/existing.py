@@ -28,6 +28,17 @@ class DocumentVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a UUID names: `kind` is a class of `registry.metadata`, `patient` a dossier key, the others those of its
+    newest version."""
+
+    kind: str
+    patient: str
+    entry_uuid: str
+    unique_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredEntry:
     """What a rule needs to know of a DocumentEntry that is there. `patient` is a dossier key."""
 

@@ -27,6 +27,7 @@ from server.patient_wiring import patient_door
 from server.peer import mark, peer
 from server.portal_wiring import portal_door
 from server.settings import Exposure, Settings
+from server.sharing_wiring import sharing
 from server.wiring import ihe_door
 
 log = structlog.get_logger("dmp.request")
@@ -51,7 +52,8 @@ def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK, table
     app = Flask("dmp", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.register_blueprint(ihe_blueprint(ihe_door(house)))
-    app.register_blueprint(fhir_blueprint(fhir_door(house)))
+    fhir = fhir_door(house)
+    app.register_blueprint(fhir_blueprint(fhir, sharing(house, fhir.key)))
     if settings.oauth.server:
         app.register_blueprint(oauth_blueprint(oauth_door(house)))
     if house.domain.assertion.profile is Profile.VIHF:  # the DMP's professionals and patients

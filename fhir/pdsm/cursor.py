@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from audit.trace import Place
@@ -29,6 +29,23 @@ def write_cursor(place: Place, parameters: Iterable[tuple[str, str]], key: bytes
 
 def read_cursor(name: str, text: str, parameters: Iterable[tuple[str, str]], key: bytes) -> Place:
     """The place that a cursor of this search goes on behind. Raises ParameterError."""
+    instant, sequence = json.loads(_said(name, text, parameters, key))
+    return datetime.fromisoformat(instant), sequence
+
+
+def write_mark(mark: Sequence[str], parameters: Iterable[tuple[str, str]], key: bytes) -> str:
+    """The cursor that goes on behind what is sorted by `mark`, as `write_cursor`."""
+    said = json.dumps([*mark]).encode()
+    return base64.urlsafe_b64encode(_signature(said, parameters, key) + said).decode().rstrip("=")
+
+
+def read_mark(name: str, text: str, parameters: Iterable[tuple[str, str]], key: bytes) -> tuple[str, ...]:
+    """What a cursor of this search goes on behind. Raises ParameterError."""
+    return tuple(json.loads(_said(name, text, parameters, key)))
+
+
+def _said(name: str, text: str, parameters: Iterable[tuple[str, str]], key: bytes) -> bytes:
+    """What a cursor of this search says. Raises ParameterError."""
     try:
         whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -36,8 +53,7 @@ def read_cursor(name: str, text: str, parameters: Iterable[tuple[str, str]], key
     signature, said = whole[:SIGNATURE_BYTES], whole[SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _signature(said, parameters, key)):
         raise ParameterError(name, "one that this server gave for this search", "another")
-    instant, sequence = json.loads(said)
-    return datetime.fromisoformat(instant), sequence
+    return said
 
 
 def _signature(said: bytes, parameters: Iterable[tuple[str, str]], key: bytes) -> bytes:

@@ -14,18 +14,13 @@ from dataclasses import replace
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
-from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import (
-    BadRequest,
     HTTPException,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
-    RequestTimeout,
-    UnsupportedMediaType,
 )
 
 from audit.event import Call
@@ -38,24 +33,33 @@ from pdsm.bearer import challenge
 from pdsm.cursor import read_cursor, write_cursor
 from pdsm.door import Door
 from pdsm.errors import ParameterError, TokenError, UnknownNodeError
+from pdsm.http import (
+    BASE,
+    FHIR_JSON,
+    FORM,
+    JSON_TYPES,
+    MAX_FORM_BYTES,
+    REQUEST_ID,
+    body,
+    call_of,
+    parameters_of,
+    url,
+)
 from pdsm.iti20 import MAX_BUNDLE_BYTES, VERSION, Arrival, read_batch, read_event, write_batch
 from pdsm.iti81 import CURSOR, read_search, write_bundle
 from pdsm.outcome import Issue, operation_outcome, told
+from pdsm.providing_endpoint import Providing
+from pdsm.sharing_door import Sharing
+from pdsm.sharing_endpoint import add_routes
 
-BASE = "/fhir"
 AUDIT_EVENT = f"{BASE}/AuditEvent"
-FHIR_JSON = "application/fhir+json"
-JSON_TYPES = frozenset({FHIR_JSON, "application/json"})
-FORM = "application/x-www-form-urlencoded"
-MAX_PARAMETERS, MAX_FORM_BYTES = 100, 64 * 1024
-REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
 ITI_20, ITI_81 = "ITI-20", "ITI-81"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 _log = logging.getLogger("dmp.fhir")
 
 
-def blueprint(door: Door) -> Blueprint:
+def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     """The routes, bound to the ports of `door`."""
     routes, audit = Blueprint("fhir", __name__), _AuditEvents(door)
 
@@ -68,14 +72,27 @@ def blueprint(door: Door) -> Blueprint:
     routes.add_url_rule(f"{AUDIT_EVENT}/_search", "search_by_post", audit.search_by_post, methods=["POST"])
     routes.add_url_rule(f"{AUDIT_EVENT}/<event_id>", "read", audit.read, methods=["GET"])
     routes.add_url_rule(AUDIT_EVENT, "create", audit.create, methods=["POST"])
-    routes.add_url_rule(BASE, "batch", audit.batch, methods=["POST"], strict_slashes=False)
-    routes.add_url_rule(f"{BASE}/", "batch_below", audit.batch, methods=["POST"])
+    providing = Providing(sharing, audit.batch)
+    routes.add_url_rule(BASE, "bundle", providing.bundle, methods=["POST"], strict_slashes=False)
+    routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
+    routes.add_url_rule(f"{BASE}/DocumentReference", "publish", providing.publish, methods=["POST"])
+    add_routes(routes, sharing)
+    others = [each for each in METHODS if each != "POST"]
+    routes.add_url_rule(BASE, "base", nowhere, methods=others, strict_slashes=False)
+    routes.add_url_rule(f"{BASE}/", "base_below", nowhere, methods=others)
     routes.add_url_rule(f"{BASE}/<path:path>", "nowhere", nowhere, methods=METHODS)
     routes.register_error_handler(Exception, _failed)
     return routes
 
 
-_ALLOWED = {"AuditEvent": ["GET", "POST"], "": ["POST"]}
+_ALLOWED = {
+    "AuditEvent": ["GET", "POST"],
+    "": ["POST"],
+    "Binary": ["GET"],
+    "DocumentReference": ["GET", "POST"],
+    "List": ["GET"],
+    "metadata": ["GET"],
+}
 
 
 class _AuditEvents:
@@ -86,20 +103,20 @@ class _AuditEvents:
 
     def search(self) -> Response:
         """A search by GET."""
-        return self._search(request.query_string, _url().encode())
+        return self._search(request.query_string, url().encode())
 
     def search_by_post(self) -> Response:
         """The same with its parameters in a form."""
-        form = _body({FORM}, MAX_FORM_BYTES)
+        form = body({FORM}, MAX_FORM_BYTES)
         query = request.query_string
-        return self._search(b"&".join(filter(None, (query, form))), _url().encode() + b"\n" + form)
+        return self._search(b"&".join(filter(None, (query, form))), url().encode() + b"\n" + form)
 
     def _search(self, query: bytes, raw: bytes) -> Response:
         requester, call = self._auditor()
         strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
         key = self._door.key
         with self._recorded(call, requester):
-            asked = read_search(_parameters(query), raw, strict=strict)
+            asked = read_search(parameters_of(query), raw, strict=strict)
             after = read_cursor(CURSOR, asked.cursor, asked.used, key) if asked.cursor else None
         found = self._door.search(requester, call, replace(asked.question, after=after))
         cursor = write_cursor(found.following, asked.used, key) if found.following else ""
@@ -108,7 +125,7 @@ class _AuditEvents:
     def read(self, event_id: str) -> Response:
         """One AuditEvent by its identifier."""
         requester, call = self._auditor()
-        one = Question(Selection(ids=frozenset({event_id})), _url().encode(), count=1)
+        one = Question(Selection(ids=frozenset({event_id})), url().encode(), count=1)
         found = self._door.search(requester, call, one)
         if not found.events:
             raise NotFound
@@ -117,7 +134,7 @@ class _AuditEvents:
     def create(self) -> Response:
         """One AuditEvent of another node."""
         arrival, keep = self._sender()
-        received = read_event(_body(JSON_TYPES, MAX_BYTES), arrival)
+        received = read_event(body(JSON_TYPES, MAX_BYTES), arrival)
         (made,) = keep([received])
         response = Response(status=201)
         del response.headers["Content-Type"]
@@ -126,15 +143,15 @@ class _AuditEvents:
         response.headers["Last-Modified"] = format_datetime(arrival.recorded, usegmt=True)
         return response
 
-    def batch(self) -> Response:
+    def batch(self, content: bytes | None = None) -> Response:
         """AuditEvents of another node, in a Bundle: those that are sound are kept, all in one transaction."""
         arrival, keep = self._sender()
-        answers = read_batch(_body(JSON_TYPES, MAX_BUNDLE_BYTES), arrival)
+        answers = read_batch(body(JSON_TYPES, MAX_BUNDLE_BYTES) if content is None else content, arrival)
         keep([each for each in answers if isinstance(each, Received)])
         return _answer(write_batch(answers, request.host_url.rstrip("/") + AUDIT_EVENT))
 
     def _auditor(self) -> tuple[Requester, Call]:
-        call = _call(ITI_81)
+        call = call_of(ITI_81)
         with self._recorded(call):
             requester = self._door.auditor(request.environ)
         return requester, replace(call, client_certificate="" if requester.client_id else requester.id_nat)
@@ -142,7 +159,7 @@ class _AuditEvents:
     def _sender(self) -> tuple[Arrival, Callable[..., tuple[str, ...]]]:
         if self._door.keep is None:
             raise NotFound
-        with self._recorded(_call(ITI_20)):
+        with self._recorded(call_of(ITI_20)):
             origin = self._door.sender(request.environ)
         return Arrival(origin, self._door.now()), self._door.keep
 
@@ -162,43 +179,10 @@ class _AuditEvents:
             raise
 
 
-def _call(transaction: str) -> Call:
-    return Call(
-        transaction=transaction,
-        request_id=request.environ.get(REQUEST_ID, ""),
-        endpoint=request.base_url,
-        client_address=request.remote_addr or "",
-    )
-
-
-def _url() -> str:
-    query = request.query_string.decode("ascii", "replace")
-    return f"{request.base_url}?{query}" if query else request.base_url
-
-
-def _parameters(query: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
-    except ValueError:
-        expected = f"at most {MAX_PARAMETERS} parameters, percent-encoded UTF-8"
-        raise ParameterError("query", expected, "something else") from None
-
-
-def _body(types: frozenset[str] | set[str], most: int) -> bytes:
-    """The body, of one of these media types. Raises HTTPException."""
-    if request.mimetype not in types or request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType
-    request.max_content_length = most
-    try:
-        return request.get_data(cache=False)
-    except TimeoutError:
-        raise RequestTimeout from None
-    except (OSError, ParseException):  # the connection; gunicorn, of chunks that are none
-        raise BadRequest from None
-
-
 def _check_acceptable() -> None:
-    """JSON is what this door writes."""
+    """JSON is what this door writes, but for documents."""
+    if request.path.startswith(f"{BASE}/Binary/"):
+        return
     accepted = request.accept_mimetypes
     if accepted and not any(accepted[kind] for kind in (*JSON_TYPES, "application/fhir+json; fhirVersion=4.0")):
         raise NotAcceptable
@@ -222,6 +206,8 @@ def _failed(error: Exception) -> Response:
         failure = 500, (Issue("exception", f"request {request_id} failed"),)
     status, issues = failure
     response = _answer(operation_outcome(issues), status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Mutual"
     if isinstance(error, HTTPException):
         response.headers.update({key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")})
     if isinstance(error, TokenError):

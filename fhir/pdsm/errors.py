@@ -18,11 +18,18 @@ class ParameterError(UnexpectedError):
 
 
 class ContentError(UnexpectedError):
-    """A body that is not what the transaction takes. `faults` are paths in it, each with what is wrong there."""
+    """A body that is not what the transaction takes. `faults` are paths in it, each with what is wrong there.
 
-    def __init__(self, expected: str, got: str, faults: tuple[tuple[str, str], ...] = ()) -> None:
+    `status` tells what is no resource (400) from what no rule lets be done with one (422).
+    """
+
+    def __init__(self, expected: str, got: str, faults: tuple[tuple[str, str], ...] = (), *, status: int = 400) -> None:
         super().__init__(expected, got)
-        self.faults = faults
+        self.faults, self.status = faults, status
+
+
+class UnauthorizedError(Exception):
+    """Nobody who is known asks for documents. The message is technical, for the audit log."""
 
 
 class UnknownNodeError(Exception):
@@ -36,7 +43,7 @@ class UnknownNodeError(Exception):
         self.subject = subject
 
 
-class TokenError(UnknownNodeError):
+class TokenError(UnauthorizedError, UnknownNodeError):
     """An access token that lets nobody in, or none where one is needed. `code` is that of RFC 6750 §3.1, '' for none.
 
     `scope` is what a token needs that is good in all else.

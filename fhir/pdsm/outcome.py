@@ -13,8 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
-from pdsm.errors import ContentError, ParameterError, TokenError, UnknownNodeError
-from registry.errors import RegistryError
+from pdsm.errors import ContentError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
+from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from schemas.strict_json import JsonError
 
 
@@ -26,6 +26,7 @@ class Issue:
     diagnostics: str
     expression: str = ""
     severity: str = "error"
+    details: str = ""  # the error code of XDS, where there is one
 
 
 # Source: HL7 FHIR R4, issue-type, against the status codes of RFC 9110.
@@ -40,6 +41,7 @@ _BY_STATUS = {
 }
 NOT_BELIEVED = "expected an access token that this server believes and that covers the request, got another or none"
 NOT_SERVED = "expected a client certificate that this server lets in here, got another or none"
+NOT_KNOWN = "expected a client certificate of somebody whom this server knows, got another or none"
 
 
 def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
@@ -47,10 +49,36 @@ def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
     written = []
     for each in issues:
         issue: dict[str, Any] = {"severity": each.severity, "code": each.code, "diagnostics": each.diagnostics}
+        if each.details:
+            issue["details"] = {"coding": [{"code": each.details}]}
         if each.expression:
             issue["expression"] = [each.expression]
         written.append(issue)
     return {"resourceType": "OperationOutcome", "issue": written}
+
+
+# Source: HL7 FHIR R4, issue-type; ITI TF-3 Table 4.2.4.1-2. MHD maps no codes: the first error decides the status.
+_BY_CODE = {
+    ErrorCode.XDSRegistryBusy: (503, "transient"),
+    ErrorCode.XDSRepositoryOutOfResources: (503, "transient"),
+    ErrorCode.XDSTooManyResults: (400, "too-costly"),
+    ErrorCode.XDSDuplicateUniqueIdInRegistry: (409, "duplicate"),
+    ErrorCode.XDSNonIdenticalHash: (409, "conflict"),
+    ErrorCode.XDSMetadataVersionError: (409, "conflict"),
+    ErrorCode.DMPAccessDeniedByRightsService: (403, "forbidden"),
+}
+
+
+def findings_told(findings: Iterable[Finding]) -> tuple[int, tuple[Issue, ...]]:
+    """Status and issues of what is wrong with a submission or a query."""
+    issues, statuses = [], []
+    for each in findings:
+        status, code = _BY_CODE.get(each.code, (422, "business-rule"))
+        severity = "error" if each.severity is Severity.ERROR else "warning"
+        if each.severity is Severity.ERROR:
+            statuses.append(status)
+        issues.append(Issue(code, each.context, severity=severity, details=each.code.value))
+    return max(statuses, default=422) if 503 in statuses else next(iter(statuses), 422), tuple(issues)
 
 
 def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
@@ -62,14 +90,19 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             return 400, (Issue("structure", error.diagnostics()),)
         case ContentError():
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
-            return 400, faults or (Issue("structure", error.diagnostics()),)
+            code = "structure" if error.status == 400 else "business-rule"
+            return error.status, faults or (Issue(code, error.diagnostics()),)
         case TokenError():
             return 401, (Issue("login", NOT_BELIEVED),)
         case UnknownNodeError():
             return 403, (Issue("forbidden", NOT_SERVED),)
+        case UnauthorizedError():
+            return 401, (Issue("login", NOT_KNOWN),)
         case AccessRefused():
             return 403, (Issue("forbidden", str(error)),)
-        case AuditUnavailable() | ServiceUnavailable() | RegistryError():
+        case RegistryError():
+            return findings_told(error.findings)
+        case AuditUnavailable() | ServiceUnavailable():
             return 503, (Issue("transient", "the audit log cannot be reached now: try again"),)
         case HTTPException():
             status = error.code or 500

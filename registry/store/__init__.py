@@ -8,10 +8,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from registry.activity import Activity
+from registry.existing import Named
 from registry.lifecycle import DocumentVersion, Effects, Existing
 from registry.metadata import DocumentEntry, Submission
 from registry.removal import Around
 from registry.scope import Custody, Scope
+from registry.store import naming
 from registry.store.dating import activity
 from registry.store.dossiers import dossiers_of
 from registry.store.looking import Looker
@@ -85,6 +87,14 @@ class RegistryStore:
         Raises RegistryError XDSTooManyResults.
         """
         return dossiers_of(self._connection, query)
+
+    def named(self, uuids: Iterable[str]) -> Mapping[str, Named]:
+        """What these UUIDs name, in whichever dossier: no content; each dossier must then be decided."""
+        return naming.named(self._connection, uuids)
+
+    def received(self, uuids: Iterable[str]) -> Mapping[str, datetime]:
+        """When objects that were found before were registered, by entryUUID."""
+        return naming.received(self._connection, uuids)
 
     def activity(self, scopes: Iterable[Scope]) -> dict[str, Activity]:
         """When the documents of several dossiers came and changed, within the Scope of each, by dossier key."""

@@ -10,7 +10,9 @@ from flask import Flask
 
 from audit.event import Call
 from pdsm.door import Door
-from pdsm.endpoint import AUDIT_EVENT, BASE, REQUEST_ID, blueprint
+from pdsm.endpoint import AUDIT_EVENT, blueprint
+from pdsm.http import BASE, REQUEST_ID
+from pdsm.sharing_door import Sharing
 
 JSON = {"Content-Type": "application/fhir+json"}
 
@@ -25,7 +27,12 @@ def _broken(*_: Any) -> Any:
         ("GET", f"{AUDIT_EVENT}?date=ge2020", "ITI-81"),
         ("GET", f"{AUDIT_EVENT}/1", "ITI-81"),
         ("POST", AUDIT_EVENT, "ITI-20"),
-        ("POST", BASE, "ITI-20"),
+        ("POST", BASE, "ITI-65"),
+        ("POST", f"{BASE}/DocumentReference", "ITI-105"),
+        ("GET", f"{BASE}/DocumentReference?status=current", "ITI-67"),
+        ("GET", f"{BASE}/DocumentReference/1", "ITI-67"),
+        ("GET", f"{BASE}/List/1", "ITI-66"),
+        ("GET", f"{BASE}/Binary/1", "ITI-68"),
     ],
 )
 def test_it_is_recorded_and_nothing_of_it_is_told(method: str, path: str, transaction: str) -> None:
@@ -33,7 +40,9 @@ def test_it_is_recorded_and_nothing_of_it_is_told(method: str, path: str, transa
     ports: dict[str, Any] = {each.name: _broken for each in fields(Door)}
     ports["failed"] = lambda *said: failed.append(said)
     app = Flask(__name__)
-    app.register_blueprint(blueprint(Door(**ports)))
+    sharing: dict[str, Any] = {each.name: _broken for each in fields(Sharing)}
+    sharing["failed"] = ports["failed"]
+    app.register_blueprint(blueprint(Door(**ports), Sharing(**sharing)))
     body = b"{}" if method == "POST" else None
     answer = app.test_client().open(path, method=method, headers=JSON, data=body, environ_overrides={REQUEST_ID: "r-1"})
     assert answer.status_code == 500

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from audited_event import SECURITY_ALERT, Code, Party, Person, Row, dmp, ihe
 from audited_parts import (
+    ASKED,
     ASKED_WITH_CARD,
     EXPORT,
+    GIVEN,
     IMPORT,
     NODE_AUTHENTICATION,
     PATIENT_RECORD,
@@ -33,6 +35,9 @@ STORED_QUERY, SEVERAL = ihe("ITI-18", "Registry Stored Query"), ihe("ITI-51", "M
 REMOVE_METADATA, REMOVE_DOCUMENTS = ihe("ITI-62", "Remove Metadata"), ihe("ITI-86", "Remove Documents")
 MESSAGE_FEED = ihe("ITI-8", "Patient Identity Feed")
 FEED, NOTICE = ihe("ITI-44", "Patient Identity Feed"), ihe("ITI-46", "PIX Update Notification")
+BUNDLE, PUBLISH = ihe("ITI-65", "Provide Document Bundle"), ihe("ITI-105", "Simplified Publish")
+FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67", "Find Document References")
+RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
 
 
@@ -104,6 +109,13 @@ def misunderstood(event: Code, action: str, kind: Code, told: str, parties: tupl
     return Row(event, action, (kind,), parties, outcome=4, rule=NOT_UNDERSTOOD, told=told, wire=True)
 
 
+def by_fhir(
+    event: Code, action: str, kind: Code, right: str, *things: object, parties: tuple[Party, ...] = ASKED
+) -> Row:
+    """Of the FHIR door, where a node on this machine is known by its address."""
+    return Row(event, action, (kind, dmp(right)), parties, things, rule=by_node(right))  # type: ignore[arg-type]
+
+
 ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-41": (submitted(PROVIDE, "TD2.1"),),
     "ITI-41, wrong hash": (
@@ -120,6 +132,11 @@ ROWS: dict[str, tuple[Row, ...]] = {
             "expected xds:ProvideAndRegisterDocumentSetRequest with an lcm:SubmitObjectsRequest, got x",
         ),
     ),
+    "ITI-65": (by_fhir(IMPORT, "C", BUNDLE, "TD2.1", patient(), submission_set(), document()),),
+    "ITI-66": (by_fhir(QUERY, "E", FIND_LISTS, "TD3.1", patient(), query(FIND_LISTS, "{endpoint}")),),
+    "ITI-67": (by_fhir(QUERY, "E", FIND_REFERENCES, "TD3.1", patient(), query(FIND_REFERENCES, "{endpoint}")),),
+    "ITI-68": (by_fhir(EXPORT, "R", RETRIEVE_ONE, "TD3.2", patient(), document(), parties=GIVEN),),
+    "ITI-105": (by_fhir(IMPORT, "C", PUBLISH, "TD2.1", patient(), submission_set(), document()),),
     "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
     "ITI-42, wrong": (
         submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),

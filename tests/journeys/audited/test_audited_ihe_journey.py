@@ -7,12 +7,19 @@ from collections.abc import Iterator
 import audited_ihe_documents
 import audited_ihe_patients
 import audited_ihe_queries
+import audited_ihe_sharing
 import audited_ihe_submissions
 import pytest
 from audited_ihe_stage import CASES, Stage, staged
 from audited_ihe_table import ROWS
 
-PERFORMED = (audited_ihe_submissions, audited_ihe_queries, audited_ihe_documents, audited_ihe_patients)  # fill CASES
+PERFORMED = (  # fill CASES
+    audited_ihe_submissions,
+    audited_ihe_queries,
+    audited_ihe_documents,
+    audited_ihe_patients,
+    audited_ihe_sharing,
+)
 
 
 @pytest.fixture(scope="module")

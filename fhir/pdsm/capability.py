@@ -1,0 +1,68 @@
+"""The CapabilityStatement: what this door does, made of the tables that it is done by.
+
+Source: HL7 FHIR R4, CapabilityStatement; MHD 4.2, CapabilityStatement IHE.MHD.DocumentResponder; ANS, PDSm 3.1.1,
+PDSm-GestionnaireDePartageDeDocuments.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pdsm.asked import Kind
+from pdsm.iti66 import LIST
+from pdsm.iti67 import DOCUMENT_REFERENCE
+from pdsm.matching import Type
+
+FHIR_VERSION = "4.0.1"
+_MHD = "https://profiles.ihe.net/ITI/MHD/CapabilityStatement"
+INSTANTIATES = [
+    f"{_MHD}/IHE.MHD.DocumentResponder",
+    f"{_MHD}/IHE.MHD.DocumentRecipient.Comprehensive",
+    f"{_MHD}/IHE.MHD.DocumentRecipient.Simplified",
+]
+_TYPES = {
+    Type.TOKEN: "token",
+    Type.STRING: "string",
+    Type.DATE: "date",
+    Type.REFERENCE: "reference",
+    Type.URI: "uri",
+}
+
+
+def capability_statement(base: str, now: datetime) -> dict[str, Any]:
+    """What this door does at `base`."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": now.strftime("%Y-%m-%d"),
+        "kind": "instance",
+        "instantiates": INSTANTIATES,
+        "implementation": {"description": "open-dmp", "url": base},
+        "fhirVersion": FHIR_VERSION,
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"cors": False, "description": "Mutual TLS"},
+                "resource": [
+                    _searched(DOCUMENT_REFERENCE, "create"),
+                    _searched(LIST),
+                    {"type": "Binary", "interaction": [{"code": "read"}]},
+                ],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+
+
+def _searched(kind: Kind, *more: str) -> dict[str, Any]:
+    parameters = {name: _TYPES[each.type] for name, each in kind.parameters.items() if ":" not in name}
+    parameters |= {"patient.identifier": "token"}
+    found: dict[str, Any] = {
+        "type": kind.name,
+        "interaction": [{"code": code} for code in ("read", "search-type", *more)],
+        "versioning": "versioned",
+        "searchParam": [{"name": name, "type": parameters[name]} for name in sorted(parameters)],
+    }
+    return {**found, "searchInclude": sorted(kind.includes)} if kind.includes else found

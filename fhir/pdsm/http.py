@@ -1,0 +1,60 @@
+"""What every address of this door does with a request: its call, its parameters, its body.
+
+Source: HL7 FHIR R4, http.html; RFC 9110.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from flask import request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, RequestTimeout, UnsupportedMediaType
+
+from audit.event import Call
+from pdsm.errors import ParameterError
+
+BASE = "/fhir"
+FHIR_JSON = "application/fhir+json"
+JSON_TYPES = frozenset({FHIR_JSON, "application/json"})
+FORM = "application/x-www-form-urlencoded"
+MAX_PARAMETERS, MAX_FORM_BYTES = 100, 64 * 1024
+REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
+
+
+def call_of(transaction: str) -> Call:
+    """The request as the audit log has it."""
+    return Call(
+        transaction=transaction,
+        request_id=request.environ.get(REQUEST_ID, ""),
+        endpoint=request.base_url,
+        client_address=request.remote_addr or "",
+    )
+
+
+def url() -> str:
+    """The address that was asked, with its query."""
+    query = request.query_string.decode("ascii", "replace")
+    return f"{request.base_url}?{query}" if query else request.base_url
+
+
+def parameters_of(query: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query or a form. Raises ParameterError."""
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        expected = f"at most {MAX_PARAMETERS} parameters, percent-encoded UTF-8"
+        raise ParameterError("query", expected, "something else") from None
+
+
+def body(types: frozenset[str] | set[str], most: int) -> bytes:
+    """The body, of one of these media types. Raises HTTPException."""
+    if request.mimetype not in types or request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType
+    request.max_content_length = most
+    try:
+        return request.get_data(cache=False)
+    except TimeoutError:
+        raise RequestTimeout from None
+    except (OSError, ParseException):  # the connection; gunicorn, of chunks that are none
+        raise BadRequest from None

@@ -1,0 +1,59 @@
+"""What document sharing by FHIR needs of the house, as ports. The server binds them to the hall.
+
+What the hall raises, the hall has recorded; `refused` and `failed` are for requests that never reached it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from audit.event import Call
+from dmp.fiches import Choose, Fiches
+from dmp.ports import Clock, Staged
+from dmp.requests import Lot, Opened
+from identities.requester import Requester
+from pdsm.door import Environ
+from registry.errors import Finding
+from registry.existing import Named
+from registry.stored_query import StoredQuery
+
+
+class Find(Protocol):
+    """TD3.1, with what relates what is found: `dmp.fiches.find_fiches`."""
+
+    def __call__(
+        self,
+        requester: Requester,
+        call: Call,
+        query: StoredQuery,
+        raw: bytes,
+        choose: Choose,
+        *,
+        members: bool = False,
+        relations: bool = False,
+    ) -> Fiches: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
+    asks to the patient of it. `repository_unique_id` is where documents go, and the source of submission sets that this
+    server makes. `key` signs cursors.
+    """
+
+    requester: Callable[[Environ, Call], Requester]
+    named: Callable[[Call, Iterable[str]], Mapping[str, Named]]
+    holding: Callable[[Call, Sequence[str]], Named | None]
+    about: Callable[[Call, Requester, Named | None], Requester]
+    find: Find
+    open: Callable[[Requester, Call, str], Opened | Finding]
+    provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
+    stage: Callable[[], Staged]
+    refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]
+    now: Clock
+    repository_unique_id: str
+    max_body_bytes: int
+    key: bytes

@@ -1,0 +1,101 @@
+"""Binds document sharing by FHIR to the hall."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from audit.event import Call
+from dmp import annuaire, fiches
+from dmp.consultation import open_documents
+from dmp.requests import DocumentRequest, Opened
+from identities.requester import Authentication, Requester
+from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
+from ihe.errors import AuthenticationError
+from ihe.node import NodeAuthenticator
+from pdsm.door import Environ
+from pdsm.errors import UnauthorizedError
+from pdsm.sharing_door import Sharing
+from registry.errors import Finding
+from schemas.domain import Profile
+from server.bearer_wiring import TokenHolders
+from server.house import House, now
+from server.peer import PeerError, peer
+from server.replay import DatabaseReplayGuard
+from server.wiring import alimentation_of
+
+
+def sharing(house: House, key: bytes) -> Sharing:
+    """Document sharing in this house; `key` signs cursors."""
+    gate, domain, holders = house.gate, house.domain, TokenHolders.of(house)
+
+    def open_(requester: Requester, call: Call, unique_id: str) -> Opened | Finding:
+        wanted = [DocumentRequest(domain.repository_unique_id, unique_id)]
+        return open_documents(gate, requester, call, wanted, domain.repository_unique_id)[0]
+
+    def requester(environ: Environ, call: Call) -> Requester:
+        if by_token := holders.requester(environ, call.transaction):
+            return by_token
+        if domain.assertion.profile is Profile.XUA:
+            return _node(house, environ, call)
+        return _card(house, environ)
+
+    return Sharing(
+        requester=requester,
+        named=partial(fiches.named, gate),
+        holding=partial(fiches.holding, gate),
+        about=partial(fiches.about, gate),
+        find=partial(fiches.find_fiches, gate),
+        open=open_,
+        provide=alimentation_of(house).provide,
+        stage=gate.stage,
+        refused=gate.refused,
+        failed=gate.failed,
+        now=now,
+        repository_unique_id=domain.repository_unique_id,
+        max_body_bytes=house.settings.max_body_bytes,
+        key=key,
+    )
+
+
+def _node(house: House, environ: Environ, call: Call) -> Requester:
+    """A node of an IHE domain, where nodes may ask without a user. Raises UnauthorizedError."""
+    profile = house.domain.assertion
+    if profile.required:
+        raise UnauthorizedError("XUA: expected a user, got a node")
+    node = NodeAuthenticator(house.trust, profile, DatabaseReplayGuard(house.database))
+    try:
+        return node.node(peer(environ), call, now())
+    except (AuthenticationError, PeerError) as error:
+        raise UnauthorizedError(str(error)) from None
+
+
+def _card(house: House, environ: Environ) -> Requester:
+    """The holder of a card, in the one situation that the directory has of him. Raises UnauthorizedError."""
+    trust: TrustStore | None = house.trust
+    try:
+        der = peer(environ).certificate
+        if der is None or trust is None:
+            raise UnauthorizedError("TLS: expected a client certificate, got none")
+        certificate = trust.trusted(load_der_certificate(der), instant=now())
+    except (CertificateError, PeerError) as error:
+        raise UnauthorizedError(f"TLS client certificate: {error}") from None
+    found = certificate.identity
+    if not found.is_tls_client or found.kind is not Kind.PERSON:
+        raise UnauthorizedError("TLS client certificate: expected that of a person, for authentication, got another")
+    with house.rooms() as rooms:
+        specialties = found.specialties
+        situations = annuaire.situations(rooms.identities, found.id_nat, found.profession, specialties)
+    if len(situations) != 1:
+        raise UnauthorizedError(f"directory: expected one situation of the holder, got {len(situations)}")
+    (situation,) = situations
+    return Requester(
+        id_nat=found.id_nat,
+        name=f"{found.family} {found.given}".strip(),
+        profession=situation.profession,
+        profession_system=situation.profession_system,
+        specialty=situation.specialty,
+        structure_id=situation.structure_id,
+        sector=situation.sector,
+        authentication=Authentication.DIRECTE,
+        certificate_subject=found.subject,
+    )
