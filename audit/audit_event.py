@@ -17,7 +17,7 @@ from typing import Any
 
 from audit.errors import AuditMessageError
 from audit.markup import printable
-from audit.message import PERSON_PATIENT, REQUEST_ID, SYSTEM_USER_ENTITY
+from audit.message import OAUTH_CLIENT, PERSON_PATIENT, REQUEST_ID, SYSTEM_USER_ENTITY
 from audit.message_reading import (
     OID_URI,
     AuditMessage,
@@ -26,7 +26,7 @@ from audit.message_reading import (
     read_message,
     read_patient,
 )
-from audit.profiles import DISCLOSURE_SUBTYPE, IRCP, SAML_AGENT, claimed, discloses
+from audit.profiles import DISCLOSURE_SUBTYPE, IRCP, OAUTH_AGENT, SAML_AGENT, claimed, discloses
 from audit.received import FHIR, OTHER, read_audit_event
 from audit.transactions import CodedValue
 from identities.requester import Authentication
@@ -61,7 +61,8 @@ SYSTEMS = {  # codeSystemName of DICOM, as FHIR has it
 _PLACES = {str(number) for number in range(1, 6)}  # NetworkAccessPointTypeCode and network-type are one list
 _ROLES = {str(number) for number in range(1, 25)}  # of object-role, which has none of DICOM's later ones
 _KINDS = {str(number) for number in range(1, 5)}
-_BY_ASSERTION = {each.value for each in Authentication if each.french or each is Authentication.XUA}
+_FRENCH = {each.value for each in Authentication if each.french}
+_BY_ASSERTION = {*_FRENCH, Authentication.XUA.value}
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
@@ -141,7 +142,8 @@ def _agents(
     for each in message.participants:
         alone = each.requestor and not each.address
         person = each.party is None and (alone or (claims is not None and not each.alternative_id))
-        if person and claims is not None and said.get("Authentification_mode") in _BY_ASSERTION:
+        vouched = OAUTH_CLIENT in said or said.get("Authentification_mode") in _BY_ASSERTION
+        if person and claims is not None and vouched:
             yield _named_by_assertion(each, claims, said, message.purposes)
         else:
             yield _agent(each, person=person, purposes=message.purposes)
@@ -171,18 +173,22 @@ def _network(participant: Participant) -> dict[str, Any]:
 def _named_by_assertion(
     person: Participant, claims: ParticipantObject, said: Mapping[str, str], purposes: Iterable[CodedValue]
 ) -> dict[str, Any]:
-    """Whom a SAML assertion names, with what it says of him. Source: BALP, SAMLaccessTokenUse; ITI TF-2 3.40.4.2."""
+    """Whom a SAML assertion or an access token names, with what it says of him.
+
+    Source: BALP, SAMLaccessTokenUse and OAUTHaccessTokenUse; ITI TF-2 3.40.4.2.
+    """
     agent = _agent(person, person=True, purposes=purposes)
     _, _, issuer = person.name.removesuffix(">").rpartition("@")
-    french = said["Authentification_mode"] != Authentication.XUA.value
+    french = said.get("Authentification_mode") in _FRENCH
     system = OID_URI + oids.PS_ID_NAT if french else issuer if _URI.fullmatch(issuer) else ""
     assigner = {"display": issuer} if issuer and system != issuer else {}
     agent["who"] = {"identifier": _filled(system=system, value=text(person.user_id), assigner=assigner)}
-    if name := text(claims.name):
+    by_token = OAUTH_CLIENT in said
+    if (name := text(claims.name)) and not by_token:
         agent["extension"] = [{"url": OTHER_ID, "valueIdentifier": {"type": SUBJECT_ID, "value": name}}]
     by_assertion = claims.id not in ("", person.user_id) and not re.search(r"\s", claims.id)  # a policy is a uri
     if by_assertion and text(person.user_id):
-        agent |= {"type": {"coding": [SAML_AGENT, IRCP]}, "policy": [claims.id]}
+        agent |= {"type": {"coding": [OAUTH_AGENT if by_token else SAML_AGENT, IRCP]}, "policy": [claims.id]}
     return agent
 
 

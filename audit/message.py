@@ -43,6 +43,7 @@ SUBMISSION_SET_ID = CodedValue(SUBMISSION_SET, "IHE XDS Metadata", "submission s
 REGISTRY_OBJECT_ID = CodedValue("urn:ihe:iti:2017:ObjectRef", "IHE XDS Metadata", "registry object reference")  # RMD
 HABILITATION_RULE = CodedValue("habilitation", "DMP", "Règle d'habilitation")
 REQUEST_ID = CodedValue("request", "DMP", "Request identifier")
+OAUTH_CLIENT = "Client_OAuth"  # detail of the claims: of an access token, RFC 9068 §2.2
 NODE_ID = CodedValue("110182", "DCM", "Node ID")
 CONFIGURATION_KEY = CodedValue("configuration", "DMP", "Configuration")
 
@@ -224,6 +225,7 @@ def _claims(requester: Requester) -> str:
         ("Identifiant_Structure", requester.structure_id),
         ("Secteur_Activite", requester.sector),
         ("LPS", requester.lps),
+        (OAUTH_CLIENT, requester.client_id),
         ("Connexion_secrete", "true" if requester.secret_connection else ""),
     ]
     identifier = requester.assertion_id or requester.id_nat or UNKNOWN

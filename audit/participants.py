@@ -50,7 +50,7 @@ def participants_of(event: Event, transaction: Transaction, site: AuditSource) -
     """The participants of `event`, in the order of its message: machines, then people."""
     if transaction.begun_here:
         return _telling(event.call, transaction, site)
-    if transaction.event_id is USER_AUTHENTICATION:
+    if transaction.event_id is USER_AUTHENTICATION and transaction.client is not APPLICATION:
         return _authenticating(event, site)
     return tuple(_asking(event, transaction, site))
 

@@ -1,8 +1,8 @@
 """The profiles of BALP that an AuditEvent fulfils, found in the AuditEvent itself.
 
-A disclosure is one to its source and to its recipient; who acts by a SAML assertion is known by it. The profiles of
-RESTful interactions are those of FHIR transactions, which say `rest` where a message of DICOM says what was done; that
-of consent decisions admits nothing but a patient and a consent, and so cannot tell what was refused.
+A disclosure is one to its source and to its recipient; who acts by a SAML assertion or a token is known by it. The
+profiles of RESTful interactions are those of FHIR transactions, which say `rest` where a message of DICOM says what was
+done; that of consent decisions admits nothing but a patient and a consent, and so cannot tell what was refused.
 
 Source: IHE BALP 1.1, StructureDefinitions IHE.BasicAudit.*.
 """
@@ -17,6 +17,7 @@ DISCLOSURE_SOURCE = BALP + "PrivacyDisclosure.Source"
 DISCLOSURE_RECIPIENT = BALP + "PrivacyDisclosure.Recipient"
 SAML_MINIMAL = BALP + "SAMLaccessTokenUse.Minimal"
 SAML_COMPREHENSIVE = BALP + "SAMLaccessTokenUse.Comprehensive"
+OAUTH_MINIMAL = BALP + "OAUTHaccessTokenUse.Minimal"
 
 DISCLOSURE_SUBTYPE = {
     "system": "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle",
@@ -25,6 +26,7 @@ DISCLOSURE_SUBTYPE = {
 }
 IRCP = {"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}
 SAML_AGENT = {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes", "code": "UserSamlAgent"}
+OAUTH_AGENT = {**SAML_AGENT, "code": "UserOauthAgent"}
 
 _EXPORT, _IMPORT = "110106", "110107"  # DICOM PS3.16 CID 400
 _DESTINATION, _SOURCE = "110152", "110153"  # CID 402
@@ -55,6 +57,9 @@ def claimed(event: Mapping[str, Any]) -> list[str]:
     for agent in _of_type(event, SAML_AGENT["code"]):
         if agent["requestor"] and not {"altId", "network", "media"} & agent.keys():
             profiles.append(SAML_COMPREHENSIVE if "extension" in agent else SAML_MINIMAL)
+    for agent in _of_type(event, OAUTH_AGENT["code"]):
+        if agent["requestor"] and not {"network", "media"} & agent.keys():
+            profiles.append(OAUTH_MINIMAL)
     return profiles
 
 

@@ -103,6 +103,11 @@ def _sent(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Trans
     return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION)
 
 
+def _authorised(type_: CodedValue) -> Transaction:
+    """An application asks for a token, for itself or its user, or what one is worth."""
+    return Transaction(USER_AUTHENTICATION, EventAction.EXECUTE, type_, server=DESTINATION, client=APPLICATION)
+
+
 def _told(event_id: CodedValue, action: EventAction, type_: CodedValue) -> Transaction:
     """The server begins: it tells the endpoint of the call."""
     return Transaction(event_id, action, type_, server=SOURCE, client=DESTINATION, begun_here=True)
@@ -154,6 +159,7 @@ TRANSACTIONS = {
     # ITI TF-2 3.42.6.1.2, 3.51.5.1.2, 3.61.5.1.2; Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1
     "ITI-42": _received(IMPORT, EventAction.CREATE, _ihe("ITI-42", "Register Document Set-b")),
     # ITI TF-2 3.44.5.1.2 (Event.event_action says which), 3.45.5.1.2, 3.46.5.1.1, 3.47.5.1.2
+    "ITI-8": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-8", "Patient Identity Feed")),
     "ITI-44": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-44", "Patient Identity Feed")),
     "ITI-45": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-45", "PIX Query")),
     "ITI-46": _told(PATIENT_RECORD, EventAction.READ, _ihe("ITI-46", "PIX Update Notification")),
@@ -168,6 +174,9 @@ TRANSACTIONS = {
     "ITI-67": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-67", "Find Document References")),
     "ITI-68": _sent(EXPORT, EventAction.READ, _ihe("ITI-68", "Retrieve Document")),
     "ITI-105": _received(IMPORT, EventAction.CREATE, _ihe("ITI-105", "Simplified Publish")),
+    # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
+    "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
+    "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),
     # RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2
     "ITI-81": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-81", "Retrieve ATNA Audit Event")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),

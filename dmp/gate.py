@@ -116,6 +116,7 @@ class Attempt:
     now: datetime
     requester: Requester | None = None
     dossier: Dossier | None = None
+    objects: list[AuditObject] = field(default_factory=list)  # what its audit event will name
 
 
 class _Refused(Exception):

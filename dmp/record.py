@@ -194,6 +194,7 @@ def answered(event: Event, attempt: Attempt, refusal: AuthenticationRefused | No
     event = replace(
         event,
         requester=attempt.requester,
+        objects=tuple(attempt.objects),
         patient=attempt.dossier.ins if attempt.dossier else None,
         dossier=attempt.dossier.key if attempt.dossier else "",
     )

@@ -198,6 +198,8 @@ _OTHERS = {
     "ITI-41": _ADDED,
     "ITI-43": _OPENED,
     "ITI-46": _did(Kind.GESTION, "transmis", "transmettre", "les identifiants du patient à un système abonné"),
+    "ITI-71": _did(Kind.ACCES, "obtenu", "obtenir", "un jeton d'accès"),
+    "ITI-102": _did(Kind.ACCES, "vérifié", "vérifier", "un jeton d'accès"),
     "ITI-32/export": _did(Kind.CONSULTATION, "copié", "copier", "des documents sur un support"),
     "ITI-32/import": _ADDED,
     CONFIGURATION: _CONFIGURED,

@@ -85,3 +85,5 @@ class Requester:
     issuer: str = ""  # entity ID of the X-Assertion Provider
     purpose: str = ""  # code of PurposeOfUse, of the OID purpose_system
     purpose_system: str = ""
+    # Of whoever comes with an access token, whose jti is assertion_id. Source: RFC 9068 §2.2.
+    client_id: str = ""

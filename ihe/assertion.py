@@ -12,12 +12,12 @@ from datetime import datetime
 from lxml import etree
 
 from identities.requester import Authentication, ModeAcces, PatientId
+from identities.role import Role, RoleError, read_role
 from ihe.distinguished_name import DistinguishedName, read_distinguished_name
 from ihe.errors import AuthenticationError
 from ihe.saml import HL7, PURPOSE, RESOURCE_ID, ROLE, SAML, SUBJECT_ID, Confirmation, Reader, Window, check_parts
 from schemas import oids, xml
 from schemas.domain import AssertionProfile
-from schemas.value_sets import ValueSets
 
 X509_SUBJECT_NAME = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
 SMARTCARD_PKI = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
@@ -35,11 +35,6 @@ _SPELLINGS = {"Authentification_mode": MODE}  # both occur in the field
 
 DMP_URN = "urn:dmp"
 SECRET_CONNECTION = f"INVISIBLE_REPRESENTANTS_LEGAUX^{oids.CONFIDENTIALITE_CISIS}"  # JDV_J64
-
-MEDECIN, PHARMACIEN = "10", "21"  # TRE_G15
-_PROFESSION_SYSTEMS = frozenset({oids.PROFESSION, oids.ROLE_NON_PS})
-_SPECIALTY_SYSTEMS = frozenset({oids.SPECIALITE_MEDECIN, oids.SECTION_PHARMACIEN, oids.ROLE_PRISE_CHARGE})
-_REQUIRED_SPECIALTY = {MEDECIN: oids.SPECIALITE_MEDECIN, PHARMACIEN: oids.SECTION_PHARMACIEN}
 
 _CODE = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _PATIENT_ID = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -156,24 +151,13 @@ class _Attributes:
         return text
 
 
-def _roles(roles: list[etree._Element]) -> tuple[str, str, str]:
-    """Profession, its system, and specialty. Source: VIHF, attribute role: profession first, specialty second."""
+def _roles(roles: list[etree._Element]) -> Role:
+    """Profession, its system, and specialty."""
     codes = [(_code(role, ROLE), role.get("codeSystem", "")) for role in roles]
-    if len(codes) > 2:
-        raise _invalid(f"attribute {ROLE}", "a profession and at most one specialty", f"{len(codes)} roles")
-    profession, system = codes[0]
-    if system not in _PROFESSION_SYSTEMS:
-        raise _invalid(f"attribute {ROLE}", f"a profession of {' or '.join(sorted(_PROFESSION_SYSTEMS))}", "another")
-    specialty, specialty_system = codes[1] if len(codes) == 2 else ("", "")
-    if specialty and specialty_system not in _SPECIALTY_SYSTEMS:
-        raise _invalid(f"attribute {ROLE}", f"a specialty of {' or '.join(sorted(_SPECIALTY_SYSTEMS))}", "another")
-    if specialty and not ValueSets.load().contains("subject_role", specialty, specialty_system):
-        # `sm25` is nobody's specialty, and not the one that closes the dossier to an occupational physician.
-        raise _invalid(f"attribute {ROLE}", "a specialty of JDV_J05", _shown(specialty))
-    required = _REQUIRED_SPECIALTY.get(profession) if system == oids.PROFESSION else None
-    if required is not None and specialty_system != required:
-        raise _invalid(f"attribute {ROLE}", f"a specialty of {required} for profession {profession}", "none of it")
-    return profession, system, specialty
+    try:
+        return read_role(codes)
+    except RoleError as error:
+        raise _invalid(f"attribute {ROLE}", error.expected, error.got) from None
 
 
 def _access(attributes: _Attributes) -> tuple[ModeAcces, str]:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from habilitations.decision import Tables
 from ihe.endpoint import blueprint as ihe_blueprint
 from pdsm.endpoint import blueprint as fhir_blueprint
+from pdsm.oauth_endpoint import oauth_blueprint
 from portal.endpoint import blueprints as portal_blueprints
 from portal.patient_endpoint import patient_blueprints
 from schemas.domain import Profile
@@ -21,6 +22,7 @@ from server import cda_endpoint, metrics
 from server.fhir_wiring import fhir_door
 from server.health import OK, Health
 from server.house import House
+from server.oauth_wiring import oauth_door
 from server.patient_wiring import patient_door
 from server.peer import mark, peer
 from server.portal_wiring import portal_door
@@ -52,6 +54,8 @@ def create_app(settings: Settings, exposure: Exposure = Exposure.LOOPBACK, table
     app.register_blueprint(ihe_blueprint(ihe_door(house)))
     fhir = fhir_door(house)
     app.register_blueprint(fhir_blueprint(fhir, sharing(house, fhir.key)))
+    if settings.oauth.server:
+        app.register_blueprint(oauth_blueprint(oauth_door(house)))
     if house.domain.assertion.profile is Profile.VIHF:  # the DMP's professionals and patients
         for pages in (*portal_blueprints(portal_door(house)), *patient_blueprints(patient_door(house))):
             app.register_blueprint(pages)

@@ -29,6 +29,7 @@ COMMANDS = {
     "cda": ("server.commands.cda", "app"),
     "schemas": ("server.commands.schemas", "app"),
     "xdm": ("server.commands.xdm", "app"),
+    "hl7": ("conformance.lps.commands.hl7", "watching"),
     "lps": ("conformance.lps.commands", "app"),
 }
 

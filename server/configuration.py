@@ -26,7 +26,7 @@ from server.settings import Settings
 
 FILE = "configuration.json"  # in the home: what the server last ran with
 TRUST = ("ca", "server_certificate")  # settings that are files whose content counts
-NETWORK = ("https", "http", "unix", "reply_to", "pix_consumers", "smtp", "sms_gateway", "portal_address")
+NETWORK = ("https", "http", "unix", "mllp", "reply_to", "pix_consumers", "smtp", "sms_gateway", "portal_address")
 _UNTOLD = frozenset({"server_key", "crl"})
 
 

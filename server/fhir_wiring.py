@@ -14,7 +14,9 @@ from identities.requester import Authentication, Requester
 from ihe.certificates import CertificateError, TrustStore, load_der_certificate
 from ihe.node import check_client
 from pdsm.door import Door, Environ
+from pdsm.endpoint import ITI_81
 from pdsm.errors import UnknownNodeError
+from server.bearer_wiring import TokenHolders
 from server.home_key import home_key
 from server.house import House, now
 from server.peer import PeerError, peer
@@ -23,11 +25,15 @@ from server.peer import PeerError, peer
 def fhir_door(house: House) -> Door:
     """The FHIR door of this house."""
     gate, trust, audit = house.gate, house.trust, house.settings.audit
+    holders = TokenHolders.of(house)
 
     def keep(messages: Iterable[Received]) -> tuple[str, ...]:
         return keep_received(gate, messages)
 
     def auditor(environ: Environ) -> Requester:
+        by_token = holders.auditor(environ, ITI_81)
+        if by_token is not None:
+            return by_token
         subject, fingerprint = _certificate(trust, environ)
         if not {subject, fingerprint} & {*audit.auditors}:
             raise UnknownNodeError("expected the certificate of an auditor, got another", subject)

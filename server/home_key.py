@@ -1,7 +1,8 @@
 """The keys of a home, each a file of its own, for the server's account alone: a copy of the database has none.
 
-Under the one, codes that were sent or handed out are kept, so that the database alone tells none. With the other, the
-heads of the audit log are signed. Servers that share a database share these files.
+Under the first, codes that were sent or handed out are kept, so that the database alone tells none. With another, the
+heads of the audit log are signed; with a third, access tokens, where this server issues any. Servers that share a
+database share these files.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from audit.notes import NoteError, Signer
+from pdsm.issuing import SigningKey, SigningKeyError
 
 FILE = "account.key"
 BYTES = 32
 AUDIT_FILE = "audit.key"
+SIGNING_FILE = "token.key"
 
 
 class KeyFileError(ValueError):
@@ -40,6 +43,19 @@ def audit_key(home: Path) -> Signer:
         return Signer.read(written.decode("ascii", "replace"))
     except NoteError as error:
         raise KeyFileError(f"{home / AUDIT_FILE}: {error}") from None
+
+
+def token_key(home: Path) -> SigningKey:
+    """The key that signs the access tokens of that home, made the first time. Raises KeyFileError."""
+    written = _kept(home, SIGNING_FILE, _new_token_key)
+    try:
+        return SigningKey.read(written.decode("ascii", "replace"))
+    except SigningKeyError as error:
+        raise KeyFileError(f"{home / SIGNING_FILE}: {error}") from None
+
+
+def _new_token_key() -> bytes:
+    return SigningKey.make().written.encode()
 
 
 def _new_audit_key() -> bytes:

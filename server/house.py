@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
+
 from audit.event import AuditObject, Call, Event, Outcome
 from audit.message import AuditSource
 from audit.reading import AuditReader
@@ -106,19 +108,28 @@ class House:
 
         Raises BusyError when the database gave the transaction up for another one.
         """
+        with self.connected() as (_, rooms):
+            yield rooms
+
+    @contextmanager
+    def connected(self) -> Iterator[tuple[sa.Connection, BoundRooms]]:
+        """The same, with the connection, for what this server keeps of its own beside them."""
         settings = self.settings
         outbox = Outbox.of(settings, self.database)
         with self.database.transaction() as connection:
-            yield BoundRooms(
-                registry=RegistryStore(connection, self._most),
-                documents=RepositoryStore(connection),
-                identities=IdentitiesStore(connection),
-                accounts=AccountsStore(connection),
-                rights=HabilitationsStore(connection),
-                alerts=AlertsStore(connection),
-                trail=AuditTrail(AuditStore(connection), self.source),
-                traces=AuditReader(connection),
-                notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),
+            yield (
+                connection,
+                BoundRooms(
+                    registry=RegistryStore(connection, self._most),
+                    documents=RepositoryStore(connection),
+                    identities=IdentitiesStore(connection),
+                    accounts=AccountsStore(connection),
+                    rights=HabilitationsStore(connection),
+                    alerts=AlertsStore(connection),
+                    trail=AuditTrail(AuditStore(connection), self.source),
+                    traces=AuditReader(connection),
+                    notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),
+                ),
             )
 
     @contextmanager

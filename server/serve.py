@@ -32,7 +32,7 @@ from server import logging as technical
 from server.configuration import record_changes
 from server.courier import courier_needed, deliver
 from server.home_domain import claim
-from server.home_key import KeyFileError, audit_key, home_key
+from server.home_key import KeyFileError, audit_key, home_key, token_key
 from server.house import House, now, tables_of
 from server.lifeline import die_with
 from server.migrations import check_revision
@@ -60,6 +60,8 @@ def serve(settings: Settings) -> None:
     home_key(settings.home)
     try:
         audit_key(settings.home)
+        if settings.oauth.server:
+            token_key(settings.home)
     except KeyFileError as error:
         raise ServeError(str(error)) from None
     tables = tables_of(settings)  # once for every worker, one that replaces another too: what is dropped in later waits
@@ -68,6 +70,7 @@ def serve(settings: Settings) -> None:
     import_module("server.app")  # once for every worker, and not before its counters have their folder
     listeners = _bind_all(settings)
     syslog = _bind_syslog(settings)
+    hl7 = [] if settings.mllp is None else [_bind(settings.mllp)]
     _record(settings, tables, APPLICATION_START)
     _record_changes(settings, tables)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
@@ -75,6 +78,9 @@ def serve(settings: Settings) -> None:
     listening = [listener for _, listener in listeners]
     log = structlog.get_logger("dmp.serve")
     try:
+        if hl7:
+            children[_spawn(partial(_hl7_inlet, settings, [*listening, *syslog], hl7[0], tables))] = "HL7 v2 inlet"
+            _close(hl7)
         if syslog:
             children[_spawn(partial(_audit_inlet, settings, listening, syslog, tables))] = "audit inlet"
             _close(syslog)
@@ -84,6 +90,8 @@ def serve(settings: Settings) -> None:
             children[_spawn(partial(_granian, settings, settings.unix, tables))] = Exposure.PROXY.value
         if courier_needed(settings):
             children[_spawn(partial(_courier, settings, listening))] = "courier"
+        if settings.oauth.issuers:
+            children[_spawn(partial(_issuer_keys, settings, listening))] = "issuer keys"
         if settings.audit.repositories:
             children[_spawn(partial(_audit_outlets, settings, listening))] = "audit outlets"
         children[_spawn(partial(_sealer, settings, listening))] = "sealer"
@@ -316,6 +324,13 @@ def _sealer(settings: Settings, others: list[socket.socket]) -> None:
     seal(settings)
 
 
+def _issuer_keys(settings: Settings, others: list[socket.socket]) -> None:
+    from server.issuer_keys import fetch_keys
+
+    _close(others)
+    fetch_keys(settings)
+
+
 def _audit_outlets(settings: Settings, others: list[socket.socket]) -> None:
     from server.audit_outlet import send_out
 
@@ -328,6 +343,13 @@ def _audit_inlet(settings: Settings, others: list[socket.socket], own: list[sock
 
     _close(others)
     take_in(settings, tables, own)
+
+
+def _hl7_inlet(settings: Settings, others: list[socket.socket], own: socket.socket, tables: Tables) -> None:
+    from server.hl7_inlet import take_messages
+
+    _close(others)
+    take_messages(settings, tables, own)
 
 
 def _close(listeners: list[socket.socket]) -> None:

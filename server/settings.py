@@ -32,6 +32,7 @@ from server.channels import (
     receiver_url,
     secret_problems,
 )
+from server.oauth_settings import OAUTH_KEYS, OAuthSettings, read_oauth
 
 T = TypeVar("T")
 
@@ -79,7 +80,8 @@ class Settings:
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
     after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
     people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none. `audit` is what is done with the audit log, `keeping` how it is kept.
+    address of the portal; '' for none. `mllp` is where HL7 v2 messages come in, by TLS. `audit` is what is done with
+    the audit log, `keeping` how it is kept; `oauth` is whose access tokens are believed.
     """
 
     home: Path
@@ -96,6 +98,7 @@ class Settings:
     https: Address | None = None
     http: Address | None = None
     unix: Path | None = None
+    mllp: Address | None = None
     workers: int = 2
     threads: int = 8
     tls_ciphers: str = TLS_CIPHERS
@@ -109,6 +112,7 @@ class Settings:
     portal_address: str = ""
     audit: AuditSettings = field(default_factory=AuditSettings)
     keeping: Keeping = DEFAULT
+    oauth: OAuthSettings = field(default_factory=OAuthSettings)
 
     @property
     def sqlite(self) -> bool:
@@ -117,12 +121,12 @@ class Settings:
 
     @property
     def needs_anchors(self) -> bool:
-        """Whether something has to be verified against the anchors: TLS peers, ours or a proxy's, or assertions.
+        """Whether something has to be verified against the anchors: TLS peers, ours or a proxy's, assertions, or seals.
 
         Anchors that are there are used: users of an IHE domain may come to a loopback address with assertions.
         """
-        tls = self.https is not None or self.unix is not None or self.sends_by_tls
-        return tls or self.domain.assertion.profile is Profile.VIHF or self.ca.is_file()
+        tls = self.https is not None or self.unix is not None or self.mllp is not None or self.sends_by_tls
+        return tls or bool(self.oauth.server) or self.domain.assertion.profile is Profile.VIHF or self.ca.is_file()
 
     @property
     def sends_by_tls(self) -> bool:
@@ -147,7 +151,7 @@ class Settings:
         needed: dict[str, Path] = {}
         if self.needs_anchors:
             needed |= {"ca (anchors, PEM)": self.ca, "crl (revocation lists of every anchor, PEM)": self.crl}
-        if self.https is not None or self.sends_by_tls:
+        if self.https is not None or self.mllp is not None or self.sends_by_tls:
             needed |= {"server_certificate (PEM)": self.server_certificate, "server_key (PEM)": self.server_key}
         problems += [f"{name}: {path} is missing" for name, path in needed.items() if not path.is_file()]
         if self.unix is not None and not self.unix.parent.is_dir():
@@ -190,8 +194,15 @@ def _file(home: Path, named: object) -> dict[str, Any]:
     return values
 
 
-_OF_ONE_PREFIX = {"audit", "keeping"}  # fields made of several settings
-_NAMES = {each.name for each in fields(Settings)} - _OF_ONE_PREFIX | AUDIT_KEYS | KEEPING_KEYS | SMTP_KEYS | SMS_KEYS
+_OF_ONE_PREFIX = {"audit", "keeping", "oauth"}  # fields made of several settings
+_NAMES = (
+    {each.name for each in fields(Settings)} - _OF_ONE_PREFIX
+    | AUDIT_KEYS
+    | KEEPING_KEYS
+    | SMTP_KEYS
+    | SMS_KEYS
+    | OAUTH_KEYS
+)
 _NAMES |= {"settings"}
 
 
@@ -217,6 +228,7 @@ class _Reader:
             "https": self._read("https", None, read_listening),
             "http": self._read("http", None, read_listening),
             "unix": self._path("unix", None),
+            "mllp": self._read("mllp", None, read_listening),
             "workers": self._read("workers", 2, _positive),
             "threads": self._read("threads", 8, _positive),
             "tls_ciphers": self._read("tls_ciphers", TLS_CIPHERS, str),
@@ -230,6 +242,7 @@ class _Reader:
             "portal_address": self._read("portal_address", "", _web_address),
             "audit": read_audit(self._values, self._problems),
             "keeping": read_keeping(self._values, self._home, self._problems),
+            "oauth": read_oauth(self._values, self._problems),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)

@@ -20,8 +20,9 @@ Environ = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`auditor` is who reads the log, `sender` the subject of a node that feeds it: each by the certificate of the
-    connection, or UnknownNodeError. `keep` takes what nodes send; None where nothing is taken. `key` signs cursors.
+    """`auditor` is who reads the log, by an access token or the certificate of the connection; `sender` the subject of
+    a node that feeds it, by its certificate; whoever is neither is an UnknownNodeError. `keep` takes what nodes send;
+    None where nothing is taken. `key` signs cursors.
     """
 
     auditor: Callable[[Environ], Requester]

@@ -29,9 +29,10 @@ from audit.received import Received
 from audit.selection import Selection
 from dmp.audit_query import Question
 from identities.requester import Requester
+from pdsm.bearer import challenge
 from pdsm.cursor import read_cursor, write_cursor
 from pdsm.door import Door
-from pdsm.errors import ParameterError, UnknownNodeError
+from pdsm.errors import ParameterError, TokenError, UnknownNodeError
 from pdsm.http import (
     BASE,
     FHIR_JSON,
@@ -153,7 +154,7 @@ class _AuditEvents:
         call = call_of(ITI_81)
         with self._recorded(call):
             requester = self._door.auditor(request.environ)
-        return requester, replace(call, client_certificate=requester.id_nat)
+        return requester, replace(call, client_certificate="" if requester.client_id else requester.id_nat)
 
     def _sender(self) -> tuple[Arrival, Callable[..., tuple[str, ...]]]:
         if self._door.keep is None:
@@ -209,4 +210,6 @@ def _failed(error: Exception) -> Response:
         response.headers["WWW-Authenticate"] = "Mutual"
     if isinstance(error, HTTPException):
         response.headers.update({key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")})
+    if isinstance(error, TokenError):
+        response.headers["WWW-Authenticate"] = challenge(error)
     return response

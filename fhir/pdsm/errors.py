@@ -41,3 +41,14 @@ class UnknownNodeError(Exception):
     def __init__(self, reason: str, subject: str = "") -> None:
         super().__init__(reason)
         self.subject = subject
+
+
+class TokenError(UnknownNodeError):
+    """An access token that lets nobody in, or none where one is needed. `code` is that of RFC 6750 §3.1, '' for none.
+
+    `scope` is what a token needs that is good in all else.
+    """
+
+    def __init__(self, reason: str, code: str = "invalid_token", *, scope: str = "") -> None:
+        super().__init__(reason)
+        self.code, self.scope = code, scope

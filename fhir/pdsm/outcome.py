@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
-from pdsm.errors import ContentError, ParameterError, UnauthorizedError, UnknownNodeError
+from pdsm.errors import ContentError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from schemas.strict_json import JsonError
 
@@ -39,6 +39,7 @@ _BY_STATUS = {
     413: "too-long",
     415: "not-supported",
 }
+NOT_BELIEVED = "expected an access token that this server believes and that covers the request, got another or none"
 NOT_SERVED = "expected a client certificate that this server lets in here, got another or none"
 
 NOT_KNOWN = "expected a client certificate of somebody whom this server knows, got another or none"
@@ -92,6 +93,8 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
             code = "structure" if error.status == 400 else "business-rule"
             return error.status, faults or (Issue(code, error.diagnostics()),)
+        case TokenError():
+            return 401, (Issue("login", NOT_BELIEVED),)
         case UnknownNodeError():
             return 403, (Issue("forbidden", NOT_SERVED),)
         case UnauthorizedError():

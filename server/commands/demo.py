@@ -26,7 +26,7 @@ class BusyPortError(DemoError):
     """Somebody else listens where the demo would."""
 
 
-HTTPS_PORT, HTTP_PORT = ("DMP_HTTPS_PORT", 8443), ("DMP_HTTP_PORT", 8080)
+HTTPS_PORT, HTTP_PORT, MLLP_PORT = ("DMP_HTTPS_PORT", 8443), ("DMP_HTTP_PORT", 8080), ("DMP_MLLP_PORT", 2575)
 
 
 def demo(
@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """Start over: PKI, patients, documents, a server in the background, and the main job on screen.
 
-    DMP_HTTPS_PORT and DMP_HTTP_PORT move it from 8443 and 8080.
+    DMP_HTTPS_PORT, DMP_HTTP_PORT and DMP_MLLP_PORT move it from 8443, 8080 and 2575.
     """
     console, folder = Console(), folder.absolute()
     if stop:
@@ -56,9 +56,9 @@ def demo(
 
 
 def _make(console: Console, folder: Path) -> Settings:
-    https, http = _address(HTTPS_PORT), _address(HTTP_PORT)
+    https, http, mllp = map(_address, (HTTPS_PORT, HTTP_PORT, MLLP_PORT))
     background.stop(folder)
-    for (variable, _), address in ((HTTPS_PORT, https), (HTTP_PORT, http)):
+    for (variable, _), address in ((HTTPS_PORT, https), (HTTP_PORT, http), (MLLP_PORT, mllp)):
         try:
             check_free(address)
         except ServeError:
@@ -72,7 +72,7 @@ def _make(console: Console, folder: Path) -> Settings:
     with Progress(*bars, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("Certificats de test", total=len(PEOPLE) + 1)
         seed.write_people(folder, lambda: progress.advance(task))
-        settings = seed.write_home(folder, https, http)
+        settings = seed.write_home(folder, https, http, mllp)
         dossiers = progress.add_task("Ouverture des DMP", total=len(PATIENTS))
         seed.populate(settings, lambda: progress.advance(dossiers))
         server = progress.add_task("Démarrage du serveur", total=1)

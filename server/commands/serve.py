@@ -25,6 +25,9 @@ def serve(
     unix: Annotated[
         Path | None, typer.Option(help="Behind a proxy that terminates TLS, on this unix socket.", metavar="PATH")
     ] = None,
+    mllp: Annotated[
+        str | None, typer.Option(help="HL7 v2 messages by MLLP and mutual TLS on this address.", metavar="ADDR:PORT")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes for each address. Default: 2.", min=1)] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Settings: flags, then DMP_* variables, then settings.toml in home.
@@ -32,7 +35,8 @@ def serve(
     A home that is missing or empty gets its database first.
     """
     with answering(False):
-        flags = {"home": home, "domain": domain, "https": https, "http": http, "unix": unix, "workers": workers}
+        addresses = {"https": https, "http": http, "unix": unix, "mllp": mllp}
+        flags = {"home": home, "domain": domain, **addresses, "workers": workers}
         settings = load(flags, os.environ)
         if _is_new(settings.home):
             settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)

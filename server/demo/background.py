@@ -32,7 +32,7 @@ def start(folder: Path, settings: Settings) -> int:
     log, https, http = folder / LOG, settings.https, settings.http
     if http is None:
         raise DemoError("Le serveur de démonstration a besoin d'une adresse http.")
-    for address in (https, http):
+    for address in (https, http, settings.mllp):
         if address is not None:
             check_free(address)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DMP_")}
@@ -44,7 +44,7 @@ def start(folder: Path, settings: Settings) -> int:
     state = {
         "https": f"https://{https}" if https else None,
         "http": f"http://{http}",
-        "mllp": None,
+        "mllp": str(settings.mllp) if settings.mllp else None,
         "pid": server.pid,
         "domain": settings.domain.name,
         "repository_unique_id": settings.domain.repository_unique_id,

@@ -58,7 +58,7 @@ def write_people(folder: Path, done: Step) -> Pki:
     return pki
 
 
-def write_home(folder: Path, https: Address, http: Address) -> Settings:
+def write_home(folder: Path, https: Address, http: Address, mllp: Address | None = None) -> Settings:
     """The home of the demo's server: its settings, with the demo's PKI and the matrix made up for demonstrations."""
     home = folder / "home"
     home.mkdir(mode=0o700)
@@ -67,10 +67,12 @@ def write_home(folder: Path, https: Address, http: Address) -> Settings:
         "matrice": "matrice_synthetique.csv",
         "https": str(https),
         "http": str(http),
+        **({"mllp": str(mllp)} if mllp else {}),
         "ca": "../ca.pem",
         "crl": "../crl.pem",
         "server_certificate": "../server.pem",
         "server_key": "../server.key",
+        "oauth_server": f"https://{https}",
         # Who is let into a DMP that is opened by hand, unless the operator says otherwise.
         "ouverture_autorise": [person.id_nat for person in PEOPLE],
         "ouverture_medecin_traitant": [inhabitant(MEDECIN_TRAITANT).id_nat],

@@ -21,11 +21,12 @@ from repository.store import METADATA as REPOSITORY
 from server.audit_cursors import METADATA as AUDIT_OUTLETS
 from server.database import Database, connect
 from server.health import METADATA as HEALTH
+from server.hl7_receipts import METADATA as HL7
 from server.outbox import METADATA as OUTBOX
 from server.replay import METADATA as REPLAY
 from server.settings import Settings
 
-METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX, AUDIT_OUTLETS, HEALTH)
+METADATA = (REGISTRY, REPOSITORY, IDENTITIES, RIGHTS, AUDIT, REPLAY, OUTBOX, AUDIT_OUTLETS, HEALTH, HL7)
 CONNECTION = "connection"  # attribute of the alembic configuration by which env.py gets its connection
 
 

@@ -17,6 +17,7 @@ from tests.browser import Browser
 from tests.village import Village
 
 AUDITOR, SENDER, STRANGER = "auditeur", "noeud", "inconnu"
+BY_TOKEN = "1990000018/automate"  # the hospital's machine, as it asks for a token by itself
 AUDIT_EVENT = "/fhir/AuditEvent"
 FHIR_JSON = "application/fhir+json"
 
@@ -85,7 +86,12 @@ def open_to_nodes(village: Village, *, feed: bool = True) -> None:
         village.pki.structure(name, "10B9999999", f"Machine {name}")
     sender = (village.folder / "pki" / SENDER / "auth.pem").read_text("ascii").partition("-----END")[0]
     fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(f"{sender}-----END CERTIFICATE-----\n")).hexdigest()
-    values = {"audit_auditors": [subject(village, AUDITOR)], "audit_senders": [fingerprint], "audit_feed": feed}
+    values = {
+        "audit_auditors": [subject(village, AUDITOR)],
+        "audit_senders": [fingerprint],
+        "audit_feed": feed,
+        "oauth_auditors": [f"https://{village.settings.https} {BY_TOKEN}"],
+    }
     with (village.settings.home / "settings.toml").open("a", encoding="utf-8") as file:
         file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
     village.settings = load({"home": village.settings.home}, {})

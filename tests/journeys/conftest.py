@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from audit_nodes import open_to_nodes
 
+from tests.mllp import open_to_hl7
 from tests.village import Village, settle
 
 
@@ -30,6 +31,16 @@ def open_village(new_village: Callable[[], Village]) -> Iterator[Village]:
     """A running village whose audit log an auditor reads and a node feeds, by FHIR."""
     settled = new_village()
     open_to_nodes(settled)
+    settled.start()
+    yield settled
+    settled.stop()
+
+
+@pytest.fixture(scope="session")
+def hospital(new_village: Callable[[], Village]) -> Iterator[Village]:
+    """A running village whose server takes HL7 v2 messages, shared as `village` is."""
+    settled = new_village()
+    open_to_hl7(settled)
     settled.start()
     yield settled
     settled.stop()

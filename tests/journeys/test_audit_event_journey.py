@@ -147,12 +147,24 @@ def refused(answer: Answer, status: int, code: str) -> str:
     return said
 
 
-@pytest.mark.parametrize("name", [None, STRANGER, SENDER, "medecin-traitant", "hopital"])
+@pytest.mark.parametrize("name", [STRANGER, SENDER, "medecin-traitant", "hopital"])
 @pytest.mark.parametrize("path", [f"{AUDIT_EVENT}?date=ge2020", f"{AUDIT_EVENT}/one", f"{AUDIT_EVENT}?nonsense"])
 def test_nobody_else_reads(village: Village, name: str | None, path: str) -> None:
     said = refused(ask(village, name, path), 403, "forbidden")
     assert said == "expected a client certificate that this server lets in here, got another or none"
-    record = last(village)
+    assert_unknown(last(village))
+
+
+@pytest.mark.parametrize("path", [f"{AUDIT_EVENT}?date=ge2020", f"{AUDIT_EVENT}/one", f"{AUDIT_EVENT}?nonsense"])
+def test_whoever_shows_nothing_is_told_what_to_show(village: Village, path: str) -> None:
+    answer = ask(village, None, path)
+    said = refused(answer, 401, "login")
+    assert said == "expected an access token that this server believes and that covers the request, got another or none"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="fhir"'
+    assert_unknown(last(village))
+
+
+def assert_unknown(record: AuditRecord) -> None:
     assert (record.transaction, record.outcome, record.rule) == ("ITI-81", Outcome.SERIOUS_FAILURE, "authentification")
 
 

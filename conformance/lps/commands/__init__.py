@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from conformance.lps.commands import attributes, documents, dossiers, services, web
+from conformance.lps.commands import attributes, documents, dossiers, hl7, services, web
 
 app = typer.Typer(
     help="Simulated practice software (LPS): every transaction of the DMP. Each command answers to the name of its "
@@ -16,3 +16,4 @@ app = typer.Typer(
 )
 for part in (documents, dossiers, services, attributes, web):
     app.registered_commands += part.app.registered_commands
+app.add_typer(hl7.app, name="hl7")

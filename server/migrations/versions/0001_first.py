@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from server.migrations.hl7 import create_receipts
 from server.migrations.identities import create_identities
 
 revision = "0001"
@@ -23,6 +24,7 @@ def upgrade() -> None:
     _habilitations()
     _audit()
     _server()
+    create_receipts()
 
 
 def downgrade() -> None:

@@ -19,7 +19,7 @@ from schemas.xml import parse
 
 Code = tuple[str, str, str]  # csd-code, codeSystemName, originalText
 PROCESS = "<process>"  # AlternativeUserID of a server: the number of one of its processes
-MESSAGE_ID = "<MessageID>"  # of WS-Addressing, by whoever sent it
+MESSAGE_ID = "<MessageID>"  # of WS-Addressing or MSH-10, by whoever sent it
 ASSERTION = "<assertion>"  # id of one
 
 
@@ -92,7 +92,7 @@ class Person:
 class Row:
     """One event of the tables. `rule` is (rule, table, row) of the decision; `told` the sentence, None for any.
 
-    `wire` is whether a SOAP message asked.
+    `wire` is whether a message asked that has an id of its own, by SOAP or HL7 v2.
     """
 
     event: Code

@@ -6,14 +6,74 @@ import uuid
 
 from audited_ihe_stage import Stage, case
 from audited_stage import Names
+from cryptography import x509
 from lxml import etree
 
 from schemas.xml import parse
 from tests.hl7v3 import HL7, PATIENTS_PATH, by_name, cx, name, new_authority
+from tests.mllp import Sender, adt
 
 
 def _fed(stage: Stage, patient: tuple[str, str], **more: str) -> Names:
     return {"patient": cx(patient), "message": stage.message, "endpoint": stage.there(PATIENTS_PATH), **more}
+
+
+def _told(stage: Stage, sent: bytes, patient: str, **more: str) -> Names:
+    """What names a message of HL7 v2, once it is answered."""
+    with Sender(stage.node.home, stage.mllp, "hospital") as sender:
+        answer = sender.send(sent)
+    subject = x509.load_pem_x509_certificate((stage.hospital.folder / "auth.pem").read_bytes()).subject
+    return {
+        "patient": patient,
+        "message": answer.control_id,
+        "endpoint": f"mllps://127.0.0.1:{stage.mllp}",
+        "certificate": subject.rfc4514_string(),
+        **more,
+    }
+
+
+def _new() -> str:
+    return cx((uuid.uuid4().hex[:12], new_authority()))
+
+
+@case("ITI-8, added")
+def _(stage: Stage) -> Names:
+    patient = _new()
+    return _told(stage, adt("A28", [patient], structure="ADT_A05"), patient)
+
+
+@case("ITI-8, revised")
+def _(stage: Stage) -> Names:
+    patient = _new()
+    _told(stage, adt("A01", [patient]), patient)
+    stage.watch()
+    return _told(stage, adt("A08", [patient], family="AUTRE"), patient)
+
+
+@case("ITI-8, merged")
+def _(stage: Stage) -> Names:
+    surviving = _new()
+    subsumed = f"{uuid.uuid4().hex[:12]}^{surviving.partition('^')[2]}"
+    for each in (surviving, subsumed):
+        _told(stage, adt("A04", [each]), each)
+    stage.watch()
+    return _told(stage, adt("A40", [surviving], structure="ADT_A39", gone=subsumed), surviving, subsumed=subsumed)
+
+
+@case("ITI-8, wrong")
+def _(stage: Stage) -> Names:
+    known = _new()
+    _told(stage, adt("A04", [known]), known)
+    authority = known.partition("^")[2]
+    stage.watch()
+    sent = adt("A40", [f"nobody^{authority}"], structure="ADT_A39", gone=f"nobody-either^{authority}")
+    return _told(stage, sent, f"nobody^{authority}")
+
+
+@case("ITI-8, not understood")
+def _(stage: Stage) -> Names:
+    sent = adt("A04", [_new()]).replace(b"EVN|", b"XYZ|")
+    return _told(stage, sent, "")
 
 
 @case("ITI-44, added")

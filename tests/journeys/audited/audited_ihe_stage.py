@@ -75,6 +75,7 @@ class Stage:
     sts: Credential
     hospital: Credential
     https: int
+    mllp: int
     consumer: Consumer
     log: Log
 
@@ -118,15 +119,15 @@ def case(title: str) -> Callable[[Case], Case]:
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
     """The server, its log watched."""
-    port, consumer = free_port(), _consumer()
+    port, mllp, consumer = free_port(), free_port(), _consumer()
     pki = Pki.create(folder / "home", key_maker=reused(ec_key))
     sts, hospital = pki.structure("sts", "10B0011797", "STS"), pki.structure("hospital", "10B0022222", "Hospital")
-    more = {"https": f"127.0.0.1:{port}", "pix_consumers": f"{consumer.url} 1.2.3.4.5"}
+    more = {"https": f"127.0.0.1:{port}", "mllp": f"127.0.0.1:{mllp}", "pix_consumers": f"{consumer.url} 1.2.3.4.5"}
     with connectathon(folder, **more) as node:
         sender = Sender(node.port, node.home, node.settings)
         with log_of(node.settings, reference_folder()) as log:
             log.names = {"repository": REPOSITORY, "elsewhere": FOREIGN_REPOSITORY, "home": HOME}
-            yield Stage(sender, Patients(sender), pki, sts, hospital, port, consumer, log)
+            yield Stage(sender, Patients(sender), pki, sts, hospital, port, mllp, consumer, log)
     consumer.server.shutdown()
 
 

@@ -1,7 +1,7 @@
 """What each transaction leaves in the audit log of an IHE affinity domain, by hand from the standards.
 
-Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.44.5.1.2, 3.45.5.1.2, 3.46.5.1.1, 3.47.5.1.2,
-3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1.
+Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.44.5.1.2, 3.45.5.1.2, 3.46.5.1.1,
+3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from audited_event import SECURITY_ALERT, Code, Party, Person, Row, dmp, ihe
 from audited_parts import (
     ASKED,
+    ASKED_WITH_CARD,
     EXPORT,
     GIVEN,
     IMPORT,
@@ -32,6 +33,7 @@ ON_DEMAND, UPDATE = ihe("ITI-61", "Register On-Demand Document Entry"), ihe("ITI
 RESTRICTED_UPDATE, RETRIEVE = ihe("ITI-92", "Restricted Update Document Set"), ihe("ITI-43", "Retrieve Document Set")
 STORED_QUERY, SEVERAL = ihe("ITI-18", "Registry Stored Query"), ihe("ITI-51", "Multi-Patient Stored Query")
 REMOVE_METADATA, REMOVE_DOCUMENTS = ihe("ITI-62", "Remove Metadata"), ihe("ITI-86", "Remove Documents")
+MESSAGE_FEED = ihe("ITI-8", "Patient Identity Feed")
 FEED, NOTICE = ihe("ITI-44", "Patient Identity Feed"), ihe("ITI-46", "PIX Update Notification")
 BUNDLE, PUBLISH = ihe("ITI-65", "Provide Document Bundle"), ihe("ITI-105", "Simplified Publish")
 FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67", "Find Document References")
@@ -80,6 +82,16 @@ def asked(kind: Code, action: str, *things: object, **more: object) -> Row:
 def record(kind: Code, action: str, *things: object, **more: object) -> Row:
     said = {"rule": by_node(kind[0]), **more}
     return Row(PATIENT_RECORD, action, (kind,), SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+NO_EVN = "100: expected EVN, got another segment or the end"
+
+
+def fed(action: str, *things: object, **more: object) -> Row:
+    """By HL7 v2: the node is known by its certificate."""
+    said = {"rule": by_node("ITI-44"), **more}
+    types = (MESSAGE_FEED, dmp("ITI-44"))
+    return Row(PATIENT_RECORD, action, types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
 
 
 def retrieved(*things: object, **more: object) -> Row:
@@ -178,6 +190,25 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-86": (record(REMOVE_DOCUMENTS, "D", patient(), document(erased=True)),),
     "ITI-86, wrong": (
         record(REMOVE_DOCUMENTS, "D", document("{absent}", erased=True), **wrong("XDSRemoveDocumentsError")),
+    ),
+    "ITI-8, added": (fed("C", patient(message="{message}")),),
+    "ITI-8, revised": (fed("U", patient(message="{message}")),),
+    "ITI-8, merged": (
+        fed("U", patient(message="{message}")),
+        fed("D", patient("{subsumed}", message="{message}")),
+    ),
+    "ITI-8, wrong": (fed("U", patient(message="{message}"), **wrong("XDSUnknownPatientId")),),
+    "ITI-8, not understood": (
+        Row(
+            PATIENT_RECORD,
+            "U",
+            (MESSAGE_FEED,),
+            ASKED_WITH_CARD,
+            outcome=4,
+            rule=NOT_UNDERSTOOD,
+            told=NO_EVN,
+            wire=True,
+        ),
     ),
     "ITI-44, added": (record(FEED, "C", patient(message="{message}")),),
     "ITI-44, revised, and told": (

@@ -35,6 +35,8 @@ from audited_village import Audited
 from test_audited_fhir_journey import CASES as FHIR_CASES
 from test_audited_pages_journey import CASES as PAGE_CASES
 
+from tests.mllp import Sender
+
 PERFORMED = (  # fill the cases
     *(audited_dmp_documents, audited_dmp_dossiers),
     *(audited_ihe_documents, audited_ihe_patients, audited_ihe_queries, audited_ihe_submissions),
@@ -77,6 +79,16 @@ def _outcome(answer: Answer, request_id: str) -> None:
     assert b'"code":"exception"' in body and request_id.encode() in body, body
 
 
+def _error(answer: Answer, request_id: str) -> None:
+    status, media_type, body = answer
+    assert (status, media_type) == (500, "application/json")
+    assert b"server_error" in body and request_id.encode() in body, body
+
+
+TOKEN_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if rows[0].event == USER_AUTHENTICATION}
+READING_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if title not in TOKEN_ROWS}
+
+
 def _fails(
     log: Log,
     folder: Path,
@@ -111,11 +123,31 @@ def _of_village(
     _fails(audited.log, audited.village.folder, rooms, spared, lambda: cases[title](audited), rows[title], told)
 
 
-@pytest.mark.parametrize("title", successes(IHE_ROWS))
+BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.startswith("ITI-8,")}
+
+
+@pytest.mark.parametrize(
+    "title", successes({title: rows for title, rows in IHE_ROWS.items() if title not in BY_HL7_V2})
+)
 def test_a_transaction_of_an_ihe_domain(stage: Stage, title: str) -> None:
     stage.node.home_id = ""
     rooms, folder = Rooms.of(stage.node.settings), stage.node.home.parent
     _fails(stage.log, folder, rooms, (), lambda: IHE_CASES[title](stage), IHE_ROWS[title], _fault)
+
+
+@pytest.mark.parametrize("title", successes(BY_HL7_V2))
+@pytest.mark.parametrize("spared", [("hl7_receipts",), ()])
+def test_a_message_of_hl7_v2(stage: Stage, title: str, spared: tuple[str, ...]) -> None:
+    """In the hall, and before it: whether the message came before cannot be known. Source: HL7 table 0008 (AR)."""
+    journal = stage.node.home.parent / "server.log"
+    before = journal.stat().st_size
+    perform(stage.log, Rooms.of(stage.node.settings), spared, lambda: IHE_CASES[title](stage))
+    event, answer = check_failure(stage.log, IHE_ROWS[title]), Sender.heard[-1]
+    assert b"\rMSA|AR|" in answer and b"|207^" in answer, answer
+    assert not [each for each in INSIDE if each in answer], answer
+    written = journal.read_bytes()[before:].decode()
+    assert event.request_id in written and "Traceback" not in written
+    assert not [line for line in written.splitlines() if event.request_id in line and PERSONAL.search(line)]
 
 
 @pytest.mark.parametrize("title", successes(DMP_ROWS))
@@ -145,7 +177,12 @@ def test_a_page_of_patients(audited: Audited, title: str) -> None:
     _of_village(audited, PATIENT_CASES, PATIENT_ROWS, title, _page, () if proving else CONNECTED)
 
 
-@pytest.mark.parametrize("title", successes(FHIR_ROWS))
+@pytest.mark.parametrize("title", successes(TOKEN_ROWS))
+def test_a_token_asked_for(audited: Audited, title: str) -> None:
+    _of_village(audited, FHIR_CASES, FHIR_ROWS, title, _error, ())
+
+
+@pytest.mark.parametrize("title", successes(READING_ROWS))
 def test_a_search_of_auditors(audited: Audited, title: str) -> None:
     pages = Pages.of(audited.village.settings)
     folder, rows = audited.village.folder, FHIR_ROWS[title]

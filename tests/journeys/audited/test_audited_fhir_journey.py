@@ -10,7 +10,9 @@ from audited_stage import Names
 from audited_village import Audited, Cases
 
 from schemas import oids
+from schemas.xml import parse
 from tests.journeys.audit_nodes import AUDIT_EVENT, AUDITOR, ask, post
+from tests.oauth_clients import INTROSPECT, TOKEN, OAuthClient, claims_of, issuer, user
 
 CASES = Cases()
 
@@ -59,7 +61,7 @@ def _(audited: Audited) -> Names:
 
 @CASES("ITI-81, nobody known")
 def _(audited: Audited) -> Names:
-    assert ask(audited.village, None, f"{AUDIT_EVENT}?date=ge2020").status == 403
+    assert ask(audited.village, None, f"{AUDIT_EVENT}?date=ge2020").status == 401
     return {"endpoint": audited.at(AUDIT_EVENT)}
 
 
@@ -67,3 +69,93 @@ def _(audited: Audited) -> Names:
 def _(audited: Audited) -> Names:
     assert post(audited.village, b"{}", name=None).status == 403
     return {"endpoint": audited.at(AUDIT_EVENT)}
+
+
+def _hospital(audited: Audited, *, connected: bool = True) -> OAuthClient:
+    return OAuthClient(audited.village, "hopital", connected=connected)
+
+
+def _given(audited: Audited, token: str, path: str = TOKEN) -> Names:
+    return {
+        "certificate": audited.card("hopital"),
+        "endpoint": audited.at(path),
+        "issuer": issuer(audited.village),
+        "token": claims_of(token)["jti"],
+    }
+
+
+def _token(audited: Audited, scope: str, *, connected: bool = True) -> str:
+    client = _hospital(audited, connected=connected)
+    answer = client.ask(scope, **({} if connected else client.asserted()))
+    assert answer.status == 200
+    found: str = answer.resource["access_token"]
+    return found
+
+
+@CASES("ITI-81 by a token")
+def _(audited: Audited) -> Names:
+    token, path = _token(audited, "ITI-81", connected=False), f"{AUDIT_EVENT}?date=ge2020&_count=1"
+    audited.watch()
+    assert ask(audited.village, None, path, headers={"Authorization": f"Bearer {token}"}).status == 200
+    return {**_given(audited, token, AUDIT_EVENT), "url": audited.at(path)}
+
+
+@CASES("ITI-81, another token")
+def _(audited: Audited) -> Names:
+    token = _token(audited, "ITI-67", connected=False)
+    audited.watch()
+    path = f"{AUDIT_EVENT}?date=ge2020"
+    assert ask(audited.village, None, path, headers={"Authorization": f"Bearer {token}"}).status == 401
+    return {"endpoint": audited.at(AUDIT_EVENT)}
+
+
+@CASES("ITI-71 of a machine")
+def _(audited: Audited) -> Names:
+    return _given(audited, _token(audited, "ITI-67"))
+
+
+@CASES("ITI-71 for a user")
+def _(audited: Audited) -> Names:
+    client = _hospital(audited)
+    answer = client.ask(**client.asserted(extensions=user("medecin-hospitalier")))
+    assert answer.status == 200
+    return _given(audited, answer.resource["access_token"])
+
+
+@CASES("ITI-71, not of the directory")
+def _(audited: Audited) -> Names:
+    client = _hospital(audited)
+    answer = client.ask(**client.asserted(extensions=user("medecin-hospitalier", "INDIRECTE_RENFORCEE")))
+    assert answer.resource["error"] == "unauthorized_client"
+    (event,) = audited.log.new()
+    held = parse(event.message).find("ParticipantObjectIdentification[@ParticipantObjectTypeCodeRole='24']")
+    assert held is not None
+    names = {"certificate": audited.card("hopital"), "endpoint": audited.at(TOKEN), "issuer": issuer(audited.village)}
+    return {**names, "token": held.get("ParticipantObjectID", "")}
+
+
+@CASES("ITI-71, nobody known")
+def _(audited: Audited) -> Names:
+    assert _hospital(audited, connected=False).ask().status == 401
+    return {"endpoint": audited.at(TOKEN)}
+
+
+@CASES("ITI-71, wrong")
+def _(audited: Audited) -> Names:
+    assert _hospital(audited).ask(grant_type="password").status == 400
+    return {"certificate": audited.card("hopital"), "endpoint": audited.at(TOKEN)}
+
+
+@CASES("ITI-102")
+def _(audited: Audited) -> Names:
+    token = _token(audited, "ITI-67")
+    audited.watch()
+    answer = _hospital(audited).post(INTROSPECT, {"token": token})
+    assert answer.status == 200 and answer.resource["active"]
+    return _given(audited, token, INTROSPECT)
+
+
+@CASES("ITI-102, of no token")
+def _(audited: Audited) -> Names:
+    assert _hospital(audited).post(INTROSPECT, {"token": "x"}).resource == {"active": False}
+    return {"certificate": audited.card("hopital"), "endpoint": audited.at(INTROSPECT)}

@@ -1,0 +1,44 @@
+"""ITI-103: what the authorisation server can do and where, for IUA and for SMART.
+
+Source: ITI TF-2 3.103; RFC 8414 §2; RFC 8705 §3.3; SMART App Launch 2.2, 6 (Conformance).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pdsm.iti71 import CLIENT_CREDENTIALS, SCOPES
+from pdsm.jwks import ALGORITHMS
+
+TOKEN, INTROSPECT, JWKS = "/oauth/token", "/oauth/introspect", "/oauth/jwks"
+METADATA, SMART = "/.well-known/oauth-authorization-server", "/.well-known/smart-configuration"
+AUTHENTICATION = ("private_key_jwt", "tls_client_auth")
+
+
+def metadata(issuer: str) -> dict[str, Any]:
+    """The metadata of RFC 8414, as ITI-103 asks for them."""
+    signed = sorted(ALGORITHMS)
+    return {
+        "issuer": issuer,
+        "jwks_uri": issuer + JWKS,
+        "token_endpoint": issuer + TOKEN,
+        "token_endpoint_auth_methods_supported": [*AUTHENTICATION],
+        "token_endpoint_auth_signing_alg_values_supported": signed,
+        "introspection_endpoint": issuer + INTROSPECT,
+        "introspection_endpoint_auth_methods_supported": [*AUTHENTICATION],
+        "introspection_endpoint_auth_signing_alg_values_supported": signed,
+        "grant_types_supported": [CLIENT_CREDENTIALS],
+        "response_types_supported": [],
+        "scopes_supported": [*SCOPES],
+        "access_token_format": ["urn:ietf:params:oauth:token-type:jwt"],  # ITI TF-2 3.103.4.2.2
+        "tls_client_certificate_bound_access_tokens": True,
+    }
+
+
+def smart_configuration(issuer: str) -> dict[str, Any]:
+    """The same for clients of SMART: backend services that prove themselves by a key."""
+    return {
+        **metadata(issuer),
+        "capabilities": ["client-confidential-asymmetric"],
+        "code_challenge_methods_supported": ["S256"],
+    }

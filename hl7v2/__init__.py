@@ -1,0 +1,1 @@
+"""The HL7 v2 door: messages of laboratories and hospitals over MLLP."""

@@ -1,0 +1,84 @@
+"""What the HL7 v2 door needs of the house, as ports. The server binds them to the hall.
+
+What the hall raises, the hall has recorded; `refused` is for messages that never reached it, `failed` for those that
+did not by this server's own fault. A port that changes something gets the `Receipt` of the message: it is durable with
+the change, or neither is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from audit.event import Call
+from dmp.patients import Said
+from dmp.ports import Clock, Staged
+from dmp.requests import Lot
+from hl7v2.sender import Known
+from identities.professional import Professional
+from identities.requester import PatientId, Requester
+from registry.errors import Finding
+from registry.metadata import SubmissionSet
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That one message was carried out: who sent it under which number, what it was (SHA-256), and how it was answered.
+
+    A number names one message of one sender. Source: HL7 v2.5 2.15.9.10.
+    """
+
+    sender: str
+    control_id: str
+    digest: str
+    answer: bytes
+
+
+class Replace(Protocol):
+    """Documents in the place of others, by uniqueId: see `dmp.transmission.Transmissions.replace`."""
+
+    def __call__(
+        self,
+        receipt: Receipt,
+        requester: Requester,
+        call: Call,
+        lot: Lot,
+        patient: PatientId,
+        former: Mapping[str, str],
+        /,
+        *,
+        marks_change: bool,
+    ) -> tuple[Finding, ...]: ...
+
+
+Provide = Callable[[Receipt, Requester, Call, Lot], tuple[Finding, ...]]
+Delete = Callable[[Receipt, Requester, Call, SubmissionSet, PatientId, Sequence[str]], tuple[Finding, ...]]
+Feed = Callable[[Receipt, Requester, Call, Said], tuple[Finding, ...]]
+Merge = Callable[[Receipt, Requester, Call, Said, PatientId], tuple[Finding, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The ports. Those that ask the hall raise RegistryError, AccessRefused, or anything unexpected.
+
+    `known` tells whom a TLS client certificate (DER) proves, and raises UnknownSenderError. `receipt` is that of a
+    message that was carried out, None for one that was not.
+    """
+
+    known: Callable[[bytes], Known]
+    professional: Callable[[str], Professional | None]
+    receipt: Callable[[str, str], Receipt | None]
+    provide: Provide
+    replace: Replace
+    delete: Delete
+    feed: Feed
+    merge: Merge
+    stage: Callable[[], Staged]
+    refused: Callable[[Call, str, Requester | None], None]
+    failed: Callable[[Call, str, Requester | None], None]
+    now: Clock
+
+
+class UnknownSenderError(Exception):
+    """A certificate that proves no sender. The message is technical, and quotes no name."""

@@ -1,0 +1,73 @@
+"""One message, and what is known of it so far: its bytes, its header, who sends it, how it will be answered.
+
+Source: HL7 v2.5 2.9 (processing rules), 2.15.9.10 (message control id).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from audit.event import Call
+from hl7v2.ack import UNREADABLE, Stamp, write_accepted, write_refused
+from hl7v2.door import Door, Receipt
+from hl7v2.er7 import Message, Syntax, read_er7, read_syntax
+from hl7v2.errors import Condition, Hl7Error, Location, faults_of
+from hl7v2.header import Header, check_header, read_header
+from hl7v2.message import VERSIONS
+from hl7v2.mllp import write_frame
+from hl7v2.sender import Known
+from identities.requester import Requester
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One message, and what is known of it so far."""
+
+    door: Door
+    known: Known
+    call: Call
+    data: bytes
+    stamp: Stamp
+    header: Header = UNREADABLE
+    syntax: Syntax = field(default_factory=Syntax)
+    message: Message | None = None
+    requester: Requester | None = None
+    receipt: Receipt | None = None
+    reached_hall: bool = False
+
+    def read(self) -> Message:
+        """The message, its header first: what can be read of it is what the answer says. Raises Hl7Error."""
+        self.syntax = read_syntax(self.data)
+        message = read_er7(self.data)
+        self.header = read_header(message.msh)
+        check_header(message.msh, self.header, VERSIONS)
+        self.message = message
+        return message
+
+    @property
+    def sender(self) -> str:
+        """Whose number the control id is."""
+        return "|".join((self.known.key, self.header.sending_application, self.header.sending_facility))
+
+    def carried_out(self) -> Receipt | None:
+        """The receipt of this very message; None when none was carried out under its number. Raises Hl7Error."""
+        found = self.door.receipt(self.sender, self.header.control_id)
+        if found is not None and found.digest != self.receipt_of(b"").digest:
+            expected = "a control id that this sender has not used"
+            where = Location("MSH", 1, 10)
+            raise Hl7Error.single(Condition.DUPLICATE_KEY, expected, "that of another message", where)
+        return found
+
+    def receipt_of(self, answer: bytes) -> Receipt:
+        """That this message was carried out, and answered so."""
+        digest = hashlib.sha256(self.data).hexdigest()
+        return Receipt(self.sender, self.header.control_id, digest, answer)
+
+    def accepted(self) -> bytes:
+        """The answer to a message that was carried out."""
+        return b"".join(map(write_frame, write_accepted(self.header, self.syntax, self.stamp)))
+
+    def refused(self, error: Exception) -> bytes:
+        """The answer to a message that was not."""
+        return b"".join(map(write_frame, write_refused(self.header, self.syntax, self.stamp, faults_of(error))))

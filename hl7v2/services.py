@@ -1,0 +1,192 @@
+"""Which message asks for what, and how each is served.
+
+Source: HL7 v2.5 and v2.6, MSH-9; CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2; ITI TF-2 3.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from hl7v2 import adt
+from hl7v2.door import Receipt
+from hl7v2.er7 import Message, Segment
+from hl7v2.errors import ANOTHER, Condition, Fault, Hl7Error
+from hl7v2.exchange import Exchange
+from hl7v2.header import Header
+from hl7v2.mdm_t02 import CANCEL, read_mdm
+from hl7v2.mdm_t02 import STRUCTURES as MDM_STRUCTURES
+from hl7v2.oru_r01 import read_oru
+from hl7v2.sender import sender
+from hl7v2.submission import Received, check_patient, lot_of, receive, submission_set
+from hl7v2.transmission import CONNEXION_SECRETE, MODIF_CONF_CODE, Intention, Transmission
+from identities.ins import AUTHORITIES, write_cx
+from identities.requester import Requester
+
+PROVIDE, UPDATE, FEED = "ITI-41", "ITI-57", "ITI-8"  # what the audit log calls them: Call.transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One kind of message: its structure, the transaction that it is, and what is done with it."""
+
+    structure: str
+    transaction: str
+    serve: Callable[[Exchange], None]
+
+
+def service_of(msh: Segment, header: Header) -> Service:
+    """Who serves a message of that header. Raises Hl7Error."""
+    of_code = SERVICES.get(header.message_code)
+    if of_code is None:
+        expected = f"one of {', '.join(sorted(SERVICES))}"
+        raise Hl7Error.single(Condition.MESSAGE_TYPE, expected, "another", msh.at(9, 1))
+    service = of_code.get(header.event)
+    if service is None:
+        expected = f"one of {', '.join(sorted(of_code))}"
+        raise Hl7Error.single(Condition.EVENT_CODE, expected, "another", msh.at(9, 2))
+    return service
+
+
+def _transmission(exchange: Exchange, read: Callable[[Message, Header], Transmission]) -> None:
+    """A document sent, replaced or deleted."""
+    door, message, receipt = exchange.door, _message(exchange), _receipt(exchange)
+    asked = read(message, exchange.header)
+    if asked.intention is Intention.DELETION:
+        exchange.call = replace(exchange.call, transaction=UPDATE)
+    _check_sent_by(asked, exchange.header)
+    person = asked.sent_by.person_id if asked.sent_by else ""
+    requester = exchange.requester = sender(
+        exchange.known,
+        exchange.header,
+        asked.sent_by,
+        door.professional(person) if person else None,
+        secret=CONNEXION_SECRETE in asked.flags,
+    )
+    with ExitStack() as stack:
+        documents: list[Received] = []
+        for encapsulated in asked.documents:
+            document = receive(encapsulated, message.syntax, door.stage)
+            stack.callback(document.staged.discard)
+            documents.append(document)
+        if documents:
+            _check_numbers(asked, documents, exchange.header)
+        if asked.intention is Intention.DELETION:
+            _delete(exchange, receipt, requester, asked, documents)
+            return
+        patients = {check_patient(each, asked) for each in documents}
+        if len(patients) > 1:
+            where = documents[1].location
+            raise Hl7Error.single(Condition.APPLICATION, "renditions about one patient", "several", where, ANOTHER)
+        lot = lot_of(asked, documents, requester, door.now())
+        former = _former(asked, documents) if asked.intention is Intention.REPLACEMENT else {}
+        exchange.reached_hall = True
+        if asked.intention is Intention.INITIAL:
+            door.provide(receipt, requester, exchange.call, lot)
+        else:
+            by_entry = {entry.entry_uuid: former[entry.unique_id] for entry in lot.submission.entries}
+            changes = MODIF_CONF_CODE in asked.flags
+            door.replace(receipt, requester, exchange.call, lot, patients.pop(), by_entry, marks_change=changes)
+
+
+def _delete(
+    exchange: Exchange, receipt: Receipt, requester: Requester, asked: Transmission, documents: list[Received]
+) -> None:
+    door = exchange.door
+    patients = {check_patient(each, asked) for each in documents}
+    patients |= {each for each in asked.patients if each.authority in AUTHORITIES and not documents}
+    if len(patients) != 1:
+        where = documents[0].location if documents else None
+        raise Hl7Error.single(Condition.APPLICATION, "one patient by an INS", str(len(patients)), where, ANOTHER)
+    patient = patients.pop()
+    own = submission_set(asked, requester, write_cx(patient, "NH"), door.now())
+    unique_ids = [each.unique_id for each in documents] or [asked.document_id]
+    exchange.reached_hall = True
+    door.delete(receipt, requester, exchange.call, own, patient, unique_ids)
+
+
+def _former(asked: Transmission, documents: list[Received]) -> dict[str, str]:
+    """The uniqueId that each document replaces, by its own: what its header says, else TXA-13. Raises Hl7Error."""
+    found: dict[str, str] = {}
+    for document in documents:
+        named = document.replaced or tuple(filter(None, (asked.replaced,)))
+        if len(named) != 1 or (asked.replaced and asked.replaced not in named):
+            expected = "one relatedDocument RPLC, the same as TXA-13 where there is one"
+            got = "none" if not named else "others"
+            raise Hl7Error.single(Condition.APPLICATION, expected, got, document.location, ANOTHER)
+        found[document.unique_id] = named[0]
+    return found
+
+
+def _check_sent_by(asked: Transmission, header: Header) -> None:
+    """From version 2.0 on, who sends is named, where a PRT may stand. Raises Hl7Error.
+
+    Source: the volet 2.0, PRT (required for the DMP).
+    """
+    if asked.sent_by is None and header.event != CANCEL and not header.profile.startswith("1."):
+        raise Hl7Error([Fault(Condition.SEGMENT_SEQUENCE, "expected a PRT of participation SB, got none")])
+
+
+def _check_numbers(asked: Transmission, documents: list[Received], header: Header) -> None:
+    """TXA-12 is the number of the document, from version 2.0 on. Raises Hl7Error."""
+    said = asked.document_id
+    if said and not header.profile.startswith("1.") and said != documents[0].unique_id:
+        where = documents[0].location
+        raise Hl7Error.single(Condition.OTHER, "the ClinicalDocument/id in TXA-12", "another", where)
+
+
+def _message(exchange: Exchange) -> Message:
+    if exchange.message is None:
+        raise LookupError("a message that was read")
+    return exchange.message
+
+
+def _receipt(exchange: Exchange) -> Receipt:
+    if exchange.receipt is None:
+        raise LookupError("a receipt for a message that changes something")
+    return exchange.receipt
+
+
+def _oru(exchange: Exchange) -> None:
+    _transmission(exchange, read_oru)
+
+
+def _mdm(exchange: Exchange) -> None:
+    _transmission(exchange, read_mdm)
+
+
+def _feed(exchange: Exchange) -> None:
+    said, requester, receipt = (
+        adt.read_feed(_message(exchange), exchange.header),
+        _requester(exchange),
+        _receipt(exchange),
+    )
+    exchange.reached_hall = True
+    exchange.door.feed(receipt, requester, exchange.call, said)
+
+
+def _merge(exchange: Exchange) -> None:
+    requester, receipt = _requester(exchange), _receipt(exchange)
+    said, subsumed = adt.read_merge(_message(exchange), exchange.header)
+    exchange.reached_hall = True
+    exchange.door.merge(receipt, requester, exchange.call, said, subsumed)
+
+
+def _requester(exchange: Exchange) -> Requester:
+    if exchange.requester is None:
+        raise LookupError("a requester who is known")
+    return exchange.requester
+
+
+SERVICES: dict[str, dict[str, Service]] = {
+    "ADT": {
+        event: Service(structure, FEED, _merge if event in adt.MERGES else _feed)
+        for event, structure in adt.STRUCTURES.items()
+    },
+    "ORU": {"R01": Service("ORU_R01", PROVIDE, _oru)},
+    "MDM": {
+        event: Service(structure, UPDATE if event in ("T04", CANCEL) else PROVIDE, _mdm)
+        for event, structure in MDM_STRUCTURES.items()
+    },
+}

@@ -1,0 +1,94 @@
+"""The HL7 v2 inlet: one process that takes messages by MLLP over TLS, each with an answer.
+
+Source: ITI TF-2 3.8 and 3.19; CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2, security.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+
+from audit.event import Call
+from habilitations.decision import Tables
+from hl7v2.answering import answer, known_sender
+from hl7v2.door import Door
+from hl7v2.listener import Answer, Limits, Listener, Open, Peer
+from server import logging as technical
+from server.hl7_wiring import hl7_door
+from server.house import House, now
+from server.settings import Settings
+from server.tls import Contexts, syslog_context
+from server.tls_failures import Failure, Failures
+
+
+def take_messages(settings: Settings, tables: Tables, listener: socket.socket) -> None:
+    """Takes HL7 v2 messages at this bound socket until SIGTERM."""
+    technical.configure(settings.log_level)
+    house = House.build(settings, tables=tables)
+    door = hl7_door(house)
+    host, port, *_ = listener.getsockname()
+    endpoint = f"mllps://{f'[{host}]' if ':' in host else host}:{port}"
+    failures = Failures(house.append, now)
+
+    def refused(error: ssl.SSLError, address: str) -> None:
+        failures.note(Failure(error, address, endpoint, getattr(error, "shown", b"")))
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        asyncio.run(_listen(listener, partial(opened, door, endpoint), Contexts(settings, mllp_context), refused, pool))
+    house.database.dispose()
+
+
+def opened(door: Door, endpoint: str, peer: Peer) -> Answer | None:
+    """What answers the messages of a connection; None for a peer that is no sender."""
+    call = Call("", uuid.uuid4().hex, endpoint, client_address=peer.address)
+    known = known_sender(door, peer.certificate, call)
+    if known is None:
+        return None
+
+    def answered(data: bytes) -> bytes:
+        own = Call("", uuid.uuid4().hex, endpoint, client_address=peer.address, client_certificate=known.subject)
+        return answer(door, known, own, data)
+
+    return answered
+
+
+def mllp_context(settings: Settings) -> ssl.SSLContext:
+    """A server context for MLLP: every client shows a certificate."""
+    made = syslog_context(settings)
+    made.sslobject_class = ObservedObject
+    return made
+
+
+class ObservedObject(ssl.SSLObject):
+    """A server's end of TLS. What a failed handshake raises has the certificate (DER) that was shown, as `shown`."""
+
+    shown: bytes = b""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            error.shown = self.shown  # type: ignore[attr-defined]
+            raise
+
+
+async def _listen(
+    listener: socket.socket,
+    open_: Open,
+    contexts: Contexts,
+    refused: Callable[[ssl.SSLError, str], None],
+    pool: Executor,
+) -> None:
+    inlet = Listener(open_, contexts, refused, pool, Limits())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, inlet.stop.set)
+    await inlet.listen(listener)
