@@ -194,6 +194,7 @@ _OTHERS = {
     "TD0.3": _did(Kind.DROITS, "modifié", "modifier", "son autorisation d'accès"),
     "TD0.10": ENTERED,
     "TD3.3": _UPDATED,
+    "ITI-8": _IDENTITY_FED,
     "ITI-18": _SEARCHED,
     "ITI-41": _ADDED,
     "ITI-43": _OPENED,

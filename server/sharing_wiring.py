@@ -54,6 +54,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         repository_unique_id=domain.repository_unique_id,
         max_body_bytes=house.settings.max_body_bytes,
         key=key,
+        tokens=bool(holders.bearers.issuers),
     )
 
 

@@ -1,7 +1,7 @@
 """The CapabilityStatement: what this door does, made of the tables that it is done by.
 
-Source: HL7 FHIR R4, CapabilityStatement; MHD 4.2, CapabilityStatement IHE.MHD.DocumentResponder; ANS, PDSm 3.1.1,
-PDSm-GestionnaireDePartageDeDocuments.
+Source: HL7 FHIR R4, CapabilityStatement and restful-security-service; MHD 4.2, IHE.MHD.DocumentResponder; ANS, PDSm
+3.1.1, PDSm-GestionnaireDePartageDeDocuments.
 """
 
 from __future__ import annotations
@@ -15,12 +15,6 @@ from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"
-_MHD = "https://profiles.ihe.net/ITI/MHD/CapabilityStatement"
-INSTANTIATES = [
-    f"{_MHD}/IHE.MHD.DocumentResponder",
-    f"{_MHD}/IHE.MHD.DocumentRecipient.Comprehensive",
-    f"{_MHD}/IHE.MHD.DocumentRecipient.Simplified",
-]
 _TYPES = {
     Type.TOKEN: "token",
     Type.STRING: "string",
@@ -30,21 +24,21 @@ _TYPES = {
 }
 
 
-def capability_statement(base: str, now: datetime) -> dict[str, Any]:
-    """What this door does at `base`."""
+def capability_statement(base: str, now: datetime, *, tokens: bool) -> dict[str, Any]:
+    """What this door does at `base`; `tokens` says whether anybody's access tokens are believed there."""
+    services = ("Certificates", "OAuth") if tokens else ("Certificates",)
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": now.strftime("%Y-%m-%d"),
         "kind": "instance",
-        "instantiates": INSTANTIATES,
         "implementation": {"description": "open-dmp", "url": base},
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "json"],
         "rest": [
             {
                 "mode": "server",
-                "security": {"cors": False, "description": "Mutual TLS"},
+                "security": {"cors": False, "service": [{"coding": [_service(each)]} for each in services]},
                 "resource": [
                     _searched(DOCUMENT_REFERENCE, "create"),
                     _searched(LIST),
@@ -54,6 +48,10 @@ def capability_statement(base: str, now: datetime) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _service(code: str) -> dict[str, str]:
+    return {"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": code}
 
 
 def _searched(kind: Kind, *more: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Find(Protocol):
 class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
     asks to the patient of it. `repository_unique_id` is where documents go, and the source of submission sets that this
-    server makes. `key` signs cursors.
+    server makes. `key` signs cursors; `tokens` says whether anybody's access tokens are believed.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -57,3 +57,4 @@ class Sharing:
     repository_unique_id: str
     max_body_bytes: int
     key: bytes
+    tokens: bool

@@ -116,7 +116,7 @@ class _Reading:
 
     def metadata(self) -> Response:
         """What this door does, told to anybody."""
-        return answer(capability_statement(address(), self._door.now()))
+        return answer(capability_statement(address(), self._door.now(), tokens=self._door.tokens))
 
 
 def address() -> str:
