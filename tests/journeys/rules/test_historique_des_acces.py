@@ -112,12 +112,10 @@ def test_history_does_not_tell_a_professional_a_masked_document_from_none(somebo
 
 def test_history_on_line_one_year_or_hundred_traces(somebody: Somebody) -> None:
     somebody.lets_in("medecin")
-    for _ in range(ON_LINE_TRACES + 20):
-        with (
-            somebody.gate() as gate,
-            gate.passage(somebody.card("medecin"), Action.TD3_1, somebody.identifier, call("ITI-18")),
-        ):
-            pass
+    with somebody.gate() as gate:
+        for _ in range(ON_LINE_TRACES + 20):
+            with gate.passage(somebody.card("medecin"), Action.TD3_1, somebody.identifier, call("ITI-18")):
+                pass
     assert len(lines(somebody)) == ON_LINE_TRACES + 20
     assert len(lines(somebody, later=timedelta(days=365))) == ON_LINE_TRACES + 20
     with somebody.gate(now() + timedelta(days=368)) as gate:
