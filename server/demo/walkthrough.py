@@ -182,6 +182,8 @@ def _farewell(console: Console, folder: Path, settings: Settings, ins: str) -> N
     console.print(
         f"  http://{settings.http}    en clair, sur cette machine seulement ; /healthz, /metrics", soft_wrap=True
     )
+    if settings.mllp is not None:
+        console.print(f"  mllp://{settings.mllp}    HL7 v2, TLS mutuel : dmp lps hl7 send FICHIER", soft_wrap=True)
     usual = folder == Path("demo").absolute()  # where commands look when nothing is said
     demo = "" if usual else f" --demo {shlex.quote(shown)}"
     home = "" if usual else f" --home {shlex.quote(f'{shown}/home')}"
