@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from audit.errors import AuditError
 from dmp.errors import AccessRefused, ServiceUnavailable
-from ihe.base64_stream import Base64Error
 from ihe.mime import PackageError
 from ihe.soap import Fault, FaultCode, SoapError
 from registry.errors import ErrorCode, Finding, RegistryError
 from repository.errors import ContentTooLarge, RepositoryFull, RepositoryUnavailable
+from schemas.base64_stream import Base64Error
 from schemas.xml import XmlError
 
 UNAVAILABLE = "service unavailable: nothing is disclosed, what was asked for may not have been done; try again later"

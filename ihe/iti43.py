@@ -12,7 +12,6 @@ from dataclasses import replace
 from lxml import etree
 
 from dmp.requests import DocumentRequest, Opened
-from ihe.base64_stream import encode, encoded_length
 from ihe.identifiers import FAILURE, PARTIAL_SUCCESS, SUCCESS, XDS, XOP
 from ihe.markup import text
 from ihe.mime import Outgoing, OutgoingPart
@@ -20,6 +19,7 @@ from ihe.mtom import write_package
 from ihe.registry_response import NAMESPACES, error_list
 from ihe.soap import SOAP_CONTENT_TYPE, SoapError
 from registry.errors import Finding
+from schemas.base64_stream import encode, encoded_length
 from schemas.xml import local_name
 
 REQUEST = f"{{{XDS}}}RetrieveDocumentSetRequest"

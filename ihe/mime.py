@@ -13,7 +13,7 @@ from typing import Protocol
 
 from python_multipart.multipart import parse_options_header
 
-from ihe.base64_stream import Base64Decoder
+from schemas.base64_stream import Base64Decoder
 
 CHUNK_BYTES = 64 * 1024
 SOAP_XML = "application/soap+xml"

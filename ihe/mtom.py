@@ -16,7 +16,6 @@ from typing import Generic, Protocol, TypeVar
 
 from lxml import etree
 
-from ihe.base64_stream import Base64Decoder
 from ihe.identifiers import XDS, XOP
 from ihe.mime import (
     MULTIPART,
@@ -35,6 +34,7 @@ from ihe.mime import (
     write_related,
 )
 from ihe.soap import BODY
+from schemas.base64_stream import Base64Decoder
 from schemas.xml import Path, TextSink, condense, parse
 
 TREE_BYTES = 1024 * 1024  # a longer envelope is condensed before it becomes a tree

@@ -5,11 +5,14 @@ Source: HL7 FHIR R4, http.html; RFC 9110.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from urllib.parse import parse_qsl
 
 from flask import request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, RequestTimeout, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, UnsupportedMediaType
 
 from audit.event import Call
 from pdsm.errors import ParameterError
@@ -19,6 +22,8 @@ FHIR_JSON = "application/fhir+json"
 JSON_TYPES = frozenset({FHIR_JSON, "application/json"})
 FORM = "application/x-www-form-urlencoded"
 MAX_PARAMETERS, MAX_FORM_BYTES = 100, 64 * 1024
+CHUNK_BYTES = 64 * 1024
+MAX_DRAINED_CHUNKS = 64  # of a refused request, so that its sender gets to read the answer
 REQUEST_ID = "dmp.request_id"  # environ key under which the server numbers requests, in its logs too
 
 
@@ -49,12 +54,25 @@ def parameters_of(query: bytes) -> list[tuple[str, str]]:
 
 def body(types: frozenset[str] | set[str], most: int) -> bytes:
     """The body, of one of these media types. Raises HTTPException."""
+    return b"".join(chunks(types, most))
+
+
+def chunks(types: frozenset[str] | set[str], most: int) -> Iterator[bytes]:
+    """The body of one of these media types, as it comes. Raises HTTPException."""
     if request.mimetype not in types or request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
     request.max_content_length = most
     try:
-        return request.get_data(cache=False)
+        while chunk := request.stream.read(CHUNK_BYTES):
+            yield chunk
     except TimeoutError:
         raise RequestTimeout from None
     except (OSError, ParseException):  # the connection; gunicorn, of chunks that are none
         raise BadRequest from None
+
+
+def drain(coming: Iterator[bytes]) -> None:
+    """Reads and forgets the rest of a body, within limits."""
+    with suppress(HTTPException):
+        for _ in islice(coming, MAX_DRAINED_CHUNKS):
+            pass

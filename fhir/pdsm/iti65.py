@@ -8,8 +8,6 @@ Source: MHD 4.2, 2:3.65.4.1 (Provide Document Bundle Request) and 2:3.105.4.1 (S
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,7 +45,10 @@ Registered = Callable[[Sequence[str]], Mapping[str, str]]
 
 @dataclass(slots=True)
 class Provided:
-    """A submission with its documents, in base64, by entry id; `answers` are status and location of each entry."""
+    """A submission; by entry id, what stands for its document (`pdsm.arrival`), '' for one of no bytes.
+
+    `answers` are status and location of each entry.
+    """
 
     submission: Submission
     documents: dict[str, str]
@@ -252,14 +253,6 @@ def _new(entry_uuid: str) -> str:
 
 def _association(kind: AssociationType, source: str, target: str, status: str = "") -> Association:
     return Association(uuid.uuid4().urn, kind, source, target, status)
-
-
-def decoded(data: str) -> bytes:
-    """The bytes of a base64Binary. Raises ContentError."""
-    try:
-        return base64.b64decode("".join(data.split()), validate=True)
-    except (ValueError, binascii.Error):
-        raise ContentError("data: base64", "something else") from None
 
 
 def write_response(provided: Provided, outcome: Element | None) -> Element:

@@ -15,6 +15,7 @@ from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
 from pdsm.errors import ContentError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
+from repository.errors import ContentTooLarge, RepositoryUnavailable
 from schemas.strict_json import JsonError
 
 
@@ -36,6 +37,7 @@ _BY_STATUS = {
     405: "not-supported",
     406: "not-supported",
     408: "timeout",
+    412: "conflict",
     413: "too-long",
     415: "not-supported",
 }
@@ -90,7 +92,7 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             return 400, (Issue("structure", error.diagnostics()),)
         case ContentError():
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
-            code = "structure" if error.status == 400 else "business-rule"
+            code = _BY_STATUS.get(error.status, "business-rule")
             return error.status, faults or (Issue(code, error.diagnostics()),)
         case TokenError():
             return 401, (Issue("login", NOT_BELIEVED),)
@@ -102,6 +104,10 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             return 403, (Issue("forbidden", str(error)),)
         case RegistryError():
             return findings_told(error.findings)
+        case ContentTooLarge():
+            return 413, (Issue("too-long", error.diagnostics()),)
+        case RepositoryUnavailable():
+            return 503, (Issue("transient", "documents cannot be stored now: try again"),)
         case AuditUnavailable() | ServiceUnavailable():
             return 503, (Issue("transient", "the audit log cannot be reached now: try again"),)
         case HTTPException():

@@ -7,8 +7,8 @@ Source: MHD 4.2, 2:3.65 and 2:3.105; HL7 FHIR R4, http.html (transaction, create
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +18,18 @@ from audit.event import Call
 from dmp.ports import Staged
 from dmp.requests import Lot
 from identities.requester import Requester
+from pdsm.arrival import Arrived, read_arriving
 from pdsm.document_reference import write_document_reference
 from pdsm.errors import ContentError, TokenError, UnauthorizedError
-from pdsm.http import JSON_TYPES, body, call_of
+from pdsm.http import JSON_TYPES, call_of, chunks, drain
 from pdsm.identifiers import fhir_id
-from pdsm.iti65 import Provided, Registered, decoded, read_bundle, read_published, write_response
+from pdsm.iti65 import Provided, Registered, read_bundle, read_published, write_response
 from pdsm.original import Element
 from pdsm.outcome import findings_told, operation_outcome
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
 from registry.errors import Finding
-from schemas import strict_json
+from repository.errors import RepositoryError
 from schemas.strict_json import JsonError
 
 
@@ -51,74 +52,92 @@ class Providing:
         except Exception as failure:
             self._door.failed(call, type(failure).__name__, None)
             raise
-        content = body(JSON_TYPES, self._door.max_body_bytes)
-        try:
-            found = strict_json.read(content, max_bytes=self._door.max_body_bytes)
-        except JsonError as error:
-            self._refuse("ITI-65", error.diagnostics())
-            raise
-        if isinstance(found, dict) and (found.get("type") == "batch" or found.get("resourceType") == "AuditEvent"):
-            return self._batch(content)
-        requester, call = known(self._door, "ITI-65")
-        provided, warnings = self._provide(requester, call, lambda: read_bundle(found, self._registered(call)))
-        return answer(write_response(provided, _outcome(warnings)))
+        with self._arriving("ITI-65") as arrived:
+            found = arrived.resource
+            if isinstance(found, dict) and (found.get("type") == "batch" or found.get("resourceType") == "AuditEvent"):
+                return self._batch(arrived.content)
+            requester, call = known(self._door, "ITI-65")
+            provided, warnings = self._provide(
+                requester, call, arrived, lambda: read_bundle(found, self._registered(call))
+            )
+            return answer(write_response(provided, _outcome(warnings)))
 
     def publish(self) -> Response:
         """ITI-105: one document, created."""
         requester, call = known(self._door, "ITI-105")
         door = self._door
-        content = body(JSON_TYPES, door.max_body_bytes)
 
         def read() -> Provided:
-            found = strict_json.read(content, max_bytes=door.max_body_bytes)
-            return read_published(found, self._registered(call), source_id=door.repository_unique_id, now=door.now())
+            return read_published(
+                arrived.resource, self._registered(call), source_id=door.repository_unique_id, now=door.now()
+            )
 
-        provided, warnings = self._provide(requester, call, read)
-        (entry,) = provided.submission.entries
-        where = f"{address()}/DocumentReference/{fhir_id(entry.entry_uuid)}"
-        headers = {"Location": f"{where}/_history/1", "ETag": 'W/"1"'}
-        prefer = request.headers.get("Prefer", "").replace(" ", "").lower()
-        if "return=minimal" in prefer:
-            return Response(status=201, headers=headers)
-        if "return=operationoutcome" in prefer:
-            return answer(_outcome(warnings) or operation_outcome(()), 201, headers)
-        return answer(self._created(provided), 201, headers)
+        with self._arriving("ITI-105") as arrived:
+            provided, warnings = self._provide(requester, call, arrived, read)
+            (entry,) = provided.submission.entries
+            where = f"{address()}/DocumentReference/{fhir_id(entry.entry_uuid)}"
+            headers = {"Location": f"{where}/_history/1", "ETag": 'W/"1"'}
+            prefer = request.headers.get("Prefer", "").replace(" ", "").lower()
+            if "return=minimal" in prefer:
+                return Response(status=201, headers=headers)
+            if "return=operationoutcome" in prefer:
+                return answer(_outcome(warnings) or operation_outcome(()), 201, headers)
+            return answer(self._created(provided, arrived), 201, headers)
 
-    def _created(self, provided: Provided) -> Element:
+    def _created(self, provided: Provided, arrived: Arrived) -> Element:
         """The document as it was registered: nothing is read for it."""
         (entry,) = provided.submission.entries
-        content = decoded(provided.documents[entry.entry_uuid])
+        content = arrived.documents[provided.documents[entry.entry_uuid]].finish()
         registered = replace(
             entry,
             logical_id=entry.entry_uuid,
-            hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
-            size=len(content),
+            hash=content.sha1,
+            size=content.size,
             repository_unique_id=self._door.repository_unique_id,
         )
         return write_document_reference(registered, address(), provided.submission.associations)
 
+    @contextmanager
+    def _arriving(self, transaction: str) -> Iterator[Arrived]:
+        """What came, its documents staged until the block is left."""
+        staged: dict[str, Staged] = {}
+        coming = chunks(JSON_TYPES, self._door.max_body_bytes)
+        try:
+            try:
+                arrived = read_arriving(coming, self._door.stage, staged)
+            except (ContentError, JsonError) as error:
+                self._door.refused(*self._whose(transaction, error.diagnostics()))
+                drain(coming)
+                raise
+            except RepositoryError as failure:
+                self._door.failed(*self._whose(transaction, type(failure).__name__))
+                drain(coming)
+                raise
+            yield arrived
+        finally:
+            for each in staged.values():
+                each.discard()
+
     def _provide(
-        self, requester: Requester, call: Call, read: Callable[[], Provided]
+        self, requester: Requester, call: Call, arrived: Arrived, read: Callable[[], Provided]
     ) -> tuple[Provided, Sequence[Finding]]:
-        """What was provided, and the warnings. Raises ContentError, JsonError, AccessRefused, RegistryError."""
+        """What was provided, and the warnings. Raises ContentError, AccessRefused, RegistryError."""
         staged: dict[str, Staged] = {}
         try:
             provided = read()
-            for entry_id, data in provided.documents.items():
-                staged[entry_id] = self._door.stage()
-                staged[entry_id].write(decoded(data))
-        except (ContentError, JsonError) as error:
-            _discard(staged)
+            for entry_id, number in provided.documents.items():
+                staged[entry_id] = arrived.documents[number] if number else self._door.stage()
+        except ContentError as error:
             self._door.refused(call, error.diagnostics(), requester)
             raise
         except Exception as failure:
-            _discard(staged)
             self._door.failed(call, type(failure).__name__, requester)
             raise
         try:
             return provided, self._door.provide(requester, call, Lot(provided.submission, staged))
         finally:
-            _discard(staged)
+            for each in staged.values():
+                each.discard()
 
     def _registered(self, call: Call) -> Registered:
         def registered(uuids: Sequence[str]) -> Mapping[str, str]:
@@ -126,14 +145,9 @@ class Providing:
 
         return registered
 
-    def _refuse(self, transaction: str, reason: str) -> None:
+    def _whose(self, transaction: str, reason: str) -> tuple[Call, str, Requester]:
         requester, call = known(self._door, transaction)
-        self._door.refused(call, reason, requester)
-
-
-def _discard(staged: Mapping[str, Staged]) -> None:
-    for each in staged.values():
-        each.discard()
+        return call, reason, requester
 
 
 def _outcome(warnings: Sequence[Finding]) -> dict[str, Any] | None:

@@ -5,17 +5,18 @@ Source: MHD 4.2, 2:3.66 to 2:3.68; HL7 FHIR R4, http.html; RFC 9110 (conditional
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from audit.event import Call
+from dmp.requests import Opened
 from identities.requester import Requester
 from pdsm.asked import Kind, read_asked
 from pdsm.capability import capability_statement
@@ -25,6 +26,7 @@ from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.sharing import Request, open_document, read, search
 from pdsm.sharing_door import Sharing
+from schemas.base64_stream import encode, encoded_length
 
 _KINDS = {kind.name: (kind, transaction) for kind, transaction in ((DOCUMENT_REFERENCE, "ITI-67"), (LIST, "ITI-66"))}
 _SMALLEST_ZIPPED = 1024  # bytes
@@ -106,9 +108,7 @@ class _Reading:
         if opened is None:
             raise NotFound
         if request.accept_mimetypes.best == FHIR_JSON:
-            data = base64.b64encode(b"".join(opened.chunks)).decode()
-            resource = {"resourceType": "Binary", "id": resource_id, "contentType": opened.mime_type, "data": data}
-            return answer(resource)
+            return _binary(resource_id, opened)
         response = Response(opened.chunks, content_type=opened.mime_type)
         response.headers["Content-Length"] = str(opened.size)
         response.headers["Content-Disposition"] = "attachment"  # no document acts in the name of this site
@@ -117,6 +117,16 @@ class _Reading:
     def metadata(self) -> Response:
         """What this door does, told to anybody."""
         return answer(capability_statement(address(), self._door.now(), tokens=self._door.tokens))
+
+
+def _binary(resource_id: str, opened: Opened) -> Response:
+    """A document as a Binary resource, encoded as it leaves."""
+    resource = {"resourceType": "Binary", "id": resource_id, "contentType": opened.mime_type, "data": ""}
+    head, tail = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()[:-2], b'"}'
+    response = Response(chain([head], encode(opened.chunks), [tail]), content_type=f"{FHIR_JSON}; charset=utf-8")
+    response.headers["Content-Length"] = str(len(head) + encoded_length(opened.size) + len(tail))
+    response.headers["Vary"] = "Accept, Accept-Encoding"
+    return response
 
 
 def address() -> str:

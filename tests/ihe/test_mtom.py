@@ -27,9 +27,9 @@ from ihe_wire import (
 )
 from lxml import etree
 
-from ihe.base64_stream import Base64Error
 from ihe.mime import Limits, OutgoingPart, PackageError
 from ihe.mtom import TREE_BYTES, Package, read_package, write_package
+from schemas.base64_stream import Base64Error
 from schemas.xml import XmlError
 
 SOAP = "application/soap+xml; charset=UTF-8"

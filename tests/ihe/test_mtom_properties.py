@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ihe_wire import ROOT_HEADERS, content_type, inline, package, part, provide, root, xop
 from test_mtom import DOCUMENT, contents, read
 
-from ihe.base64_stream import Base64Error
 from ihe.mime import PackageError
+from schemas.base64_stream import Base64Error
 from schemas.xml import XmlError
 
 

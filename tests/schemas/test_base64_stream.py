@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ihe.base64_stream import Base64Decoder, Base64Error, encode, encoded_length
+from schemas.base64_stream import Base64Decoder, Base64Error, encode, encoded_length
 
 
 def decoded(*pieces: str) -> bytes:
