@@ -6,7 +6,10 @@ from functools import partial
 
 from audit.event import Call
 from dmp import annuaire, fiches
+from dmp.attributs import Attributs
 from dmp.consultation import open_documents
+from dmp.mise_a_jour import MiseAJour
+from dmp.modification import Modifications
 from dmp.requests import DocumentRequest, Opened
 from identities.requester import Authentication, Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
@@ -27,6 +30,10 @@ from server.wiring import alimentation_of
 def sharing(house: House, key: bytes) -> Sharing:
     """Document sharing in this house; `key` signs cursors."""
     gate, domain, holders = house.gate, house.domain, TokenHolders.of(house)
+    alimentation = alimentation_of(house)
+    updating = Attributs if domain.assertion.profile is Profile.VIHF else MiseAJour
+    update = updating(gate, domain, alimentation.is_code).update
+    modifications = Modifications(gate, update, domain.repository_unique_id)
 
     def open_(requester: Requester, call: Call, unique_id: str) -> Opened | Finding:
         wanted = [DocumentRequest(domain.repository_unique_id, unique_id)]
@@ -46,7 +53,9 @@ def sharing(house: House, key: bytes) -> Sharing:
         about=partial(fiches.about, gate),
         find=partial(fiches.find_fiches, gate),
         open=open_,
-        provide=alimentation_of(house).provide,
+        provide=alimentation.provide,
+        standing=modifications.standing,
+        modify=modifications.modify,
         stage=gate.stage,
         refused=gate.refused,
         failed=gate.failed,

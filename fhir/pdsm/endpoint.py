@@ -32,7 +32,7 @@ from identities.requester import Requester
 from pdsm.bearer import challenge
 from pdsm.cursor import read_cursor, write_cursor
 from pdsm.door import Door
-from pdsm.errors import ParameterError, TokenError, UnknownNodeError
+from pdsm.errors import ContentError, ParameterError, TokenError, UnknownNodeError
 from pdsm.http import (
     BASE,
     FHIR_JSON,
@@ -48,6 +48,7 @@ from pdsm.http import (
 from pdsm.iti20 import MAX_BUNDLE_BYTES, VERSION, Arrival, read_batch, read_event, write_batch
 from pdsm.iti81 import CURSOR, read_search, write_bundle
 from pdsm.outcome import Issue, operation_outcome, told
+from pdsm.patching_endpoint import Patching
 from pdsm.providing_endpoint import Providing
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import add_routes
@@ -76,6 +77,10 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(BASE, "bundle", providing.bundle, methods=["POST"], strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
     routes.add_url_rule(f"{BASE}/DocumentReference", "publish", providing.publish, methods=["POST"])
+    patching = Patching(sharing)
+    one = f"{BASE}/DocumentReference"
+    routes.add_url_rule(f"{one}/<resource_id>", "patch", patching.by_id, methods=["PATCH"])
+    routes.add_url_rule(one, "patch_by_search", patching.by_search, methods=["PATCH"])
     add_routes(routes, sharing)
     others = [each for each in METHODS if each != "POST"]
     routes.add_url_rule(BASE, "base", nowhere, methods=others, strict_slashes=False)
@@ -89,7 +94,7 @@ _ALLOWED = {
     "AuditEvent": ["GET", "POST"],
     "": ["POST"],
     "Binary": ["GET"],
-    "DocumentReference": ["GET", "POST"],
+    "DocumentReference": ["GET", "PATCH", "POST"],
     "List": ["GET"],
     "metadata": ["GET"],
 }
@@ -210,6 +215,8 @@ def _failed(error: Exception) -> Response:
         response.headers["WWW-Authenticate"] = "Mutual"
     if isinstance(error, HTTPException):
         response.headers.update({key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")})
+    if isinstance(error, ContentError) and status == 405:  # of an element that no PATCH changes
+        response.headers["Allow"] = ", ".join(_ALLOWED["DocumentReference"])
     if isinstance(error, TokenError):
         response.headers["WWW-Authenticate"] = challenge(error)
     return response

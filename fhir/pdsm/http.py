@@ -71,6 +71,15 @@ def chunks(types: frozenset[str] | set[str], most: int) -> Iterator[bytes]:
         raise BadRequest from None
 
 
+def preferred() -> str:
+    """What Prefer asks to be returned, in small letters: minimal, representation, operationoutcome, or ''."""
+    for each in request.headers.get("Prefer", "").replace(" ", "").lower().replace(";", ",").split(","):
+        name, _, value = each.partition("=")
+        if name == "return":
+            return value.strip('"')
+    return ""
+
+
 def drain(coming: Iterator[bytes]) -> None:
     """Reads and forgets the rest of a body, within limits."""
     with suppress(HTTPException):

@@ -59,6 +59,9 @@ def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
     return {"resourceType": "OperationOutcome", "issue": written}
 
 
+DONE = Issue("informational", "done", severity="information")
+
+
 # Source: HL7 FHIR R4, issue-type; ITI TF-3 Table 4.2.4.1-2. MHD maps no codes: the first error decides the status.
 _BY_CODE = {
     ErrorCode.XDSRegistryBusy: (503, "transient"),

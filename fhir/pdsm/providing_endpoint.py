@@ -21,11 +21,11 @@ from identities.requester import Requester
 from pdsm.arrival import Arrived, read_arriving
 from pdsm.document_reference import write_document_reference
 from pdsm.errors import ContentError, TokenError, UnauthorizedError
-from pdsm.http import JSON_TYPES, call_of, chunks, drain
+from pdsm.http import JSON_TYPES, call_of, chunks, drain, preferred
 from pdsm.identifiers import fhir_id
 from pdsm.iti65 import Provided, Registered, read_bundle, read_published, write_response
 from pdsm.original import Element
-from pdsm.outcome import findings_told, operation_outcome
+from pdsm.outcome import DONE, findings_told, operation_outcome
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
 from registry.errors import Finding
@@ -77,11 +77,10 @@ class Providing:
             (entry,) = provided.submission.entries
             where = f"{address()}/DocumentReference/{fhir_id(entry.entry_uuid)}"
             headers = {"Location": f"{where}/_history/1", "ETag": 'W/"1"'}
-            prefer = request.headers.get("Prefer", "").replace(" ", "").lower()
-            if "return=minimal" in prefer:
+            if preferred() == "minimal":
                 return Response(status=201, headers=headers)
-            if "return=operationoutcome" in prefer:
-                return answer(_outcome(warnings) or operation_outcome(()), 201, headers)
+            if preferred() == "operationoutcome":
+                return answer(_outcome(warnings) or operation_outcome([DONE]), 201, headers)
             return answer(self._created(provided, arrived), 201, headers)
 
     def _created(self, provided: Provided, arrived: Arrived) -> Element:

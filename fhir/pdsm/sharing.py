@@ -27,7 +27,7 @@ from pdsm.submission_list import members_of, write_folder, write_submission_set
 from registry.errors import Finding
 from registry.existing import Named
 from registry.metadata import DocumentEntry, Folder, SubmissionSet
-from registry.stored_query import GetDocuments, StoredQuery
+from registry.stored_query import EVERY_VERSION, GetDocuments, ReturnType, StoredQuery
 
 _RELATED = frozenset({"relatesto", "relation", "item"})  # parameters of what associations say
 
@@ -74,7 +74,7 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
     """
     uuid = urn(resource_id)
     named = door.named(request.call, [uuid]).get(uuid)
-    asked = _about(door, request, named)
+    asked = about(door, request, named)
     wanted = (SubmissionSet, Folder) if kind == "List" else (DocumentEntry,)
     newest = named.entry_uuid if named else uuid
     query: StoredQuery = (
@@ -95,7 +95,53 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
     return next(iter(resources_of(fiches, request.base)), None)
 
 
-def _about(door: Sharing, request: Request, named: Named | None) -> Request:
+def versions(door: Sharing, request: Request, resource_id: str) -> list[Element]:
+    """Every version of a document that the requester may read, newest first: a version is a row (docs/adr/0009).
+
+    None of one that is masked, forbidden or not there. Raises AccessRefused as `read`.
+    """
+    uuid = urn(resource_id)
+    named = door.named(request.call, [uuid]).get(uuid)
+    asked = about(door, request, named)
+    whole, newest = ReturnType.LEAF_CLASS, (named.entry_uuid,) if named else ()
+    query = GetDocuments(return_type=whole, entry_uuids=newest, logical_ids=(uuid,), metadata_level=EVERY_VERSION)
+
+    def choose(every: Fiches) -> list[Item]:
+        found = {each.version: each for each in every.items if isinstance(each, DocumentEntry)}
+        return [found[version] for version in sorted(found, reverse=True) if found[version].logical_id == uuid]
+
+    try:
+        fiches = door.find(asked.requester, asked.call, query, asked.raw, choose)
+    except AccessRefused as refused:
+        if refused.finding != ACCESS_REFUSED:
+            raise
+        return []
+    return resources_of(fiches, request.base)
+
+
+def write_history(told: Sequence[Element], base: str, resource_id: str) -> Element:
+    """The versions of a document as a Bundle. Source: HL7 FHIR R4, http.html 3.1.0.8 (history), Bundle (bdl-3, bdl-4).
+
+    What became of one is told by the version: the first was created, the others came by a metadata update.
+    """
+    where = f"{base}/DocumentReference/{resource_id}"
+    entries = []
+    for each in told:
+        meta = each["meta"]
+        first = meta["versionId"] == "1"
+        response = {"status": "201 Created" if first else "200 OK", "etag": f'W/"{meta["versionId"]}"'}
+        response |= {"lastModified": meta["lastUpdated"]} if "lastUpdated" in meta else {}
+        asked = {
+            "method": "POST" if first else "PATCH",
+            "url": "DocumentReference" + ("" if first else f"/{resource_id}"),
+        }
+        entries.append({"fullUrl": where, "resource": each, "request": asked, "response": response})
+    links = [{"relation": "self", "url": f"{where}/_history"}]
+    return {"resourceType": "Bundle", "type": "history", "total": len(entries), "link": links, "entry": entries}
+
+
+def about(door: Sharing, request: Request, named: Named | None) -> Request:
+    """The request of somebody who asks about the patient of what is named."""
     return replace(request, requester=door.about(request.call, request.requester, named))
 
 
@@ -105,7 +151,7 @@ def _about(door: Sharing, request: Request, named: Named | None) -> Request:
 def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
     """The searchset that answers. Raises ParameterError, AccessRefused, RegistryError."""
     mark = read_mark(CURSOR, asked.cursor, asked.used, door.key) if asked.cursor else ()
-    query, request = _query(door, request, asked)
+    query, request = query_of(door, request, asked)
     answer = _Page(asked, mark, request.base)
     fiches = door.find(
         request.requester,
@@ -130,23 +176,24 @@ def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
     )
 
 
-def _query(door: Sharing, request: Request, asked: Asked) -> tuple[StoredQuery, Request]:
+def query_of(door: Sharing, request: Request, asked: Asked) -> tuple[StoredQuery, Request]:
+    """The stored query of a search, and who asks it: about whom where the search itself does not say."""
     if asked.kind is iti66.LIST:
         if asked.patients or "_id" not in asked.given:
             return iti66.query_of(asked), request
         uuid = urn(asked.given["_id"][0])
         named = door.named(request.call, [uuid]).get(uuid)
         folder = named is not None and named.kind == Folder.__name__
-        return iti66.list_named(named.entry_uuid if named else uuid, folder=folder), _about(door, request, named)
+        return iti66.list_named(named.entry_uuid if named else uuid, folder=folder), about(door, request, named)
     uuids = iti67.uuids_of(asked)
     if not uuids:
         query = iti67.query_of(asked)
         first = door.holding(request.call, query.unique_ids) if isinstance(query, GetDocuments) else None
-        return query, _about(door, request, first)
+        return query, about(door, request, first)
     found = door.named(request.call, uuids)
     asked.conditions = [each for each in asked.conditions if each[0] not in ("_id", "identifier")]
     newest = [found[each].entry_uuid if each in found else each for each in uuids]
-    return iti67.documents_named(newest), _about(door, request, next(iter(found.values()), None))
+    return iti67.documents_named(newest), about(door, request, next(iter(found.values()), None))
 
 
 class _Page:
@@ -163,7 +210,7 @@ class _Page:
         for item in every.items:
             if isinstance(item, wanted):
                 resource = _resource(item, every, self._base)
-                if asked.holds(_seen(resource)):
+                if asked.holds(as_seen(resource)):
                     items[resource["id"]] = (item, resource)
         ordered = in_order([resource for _, resource in items.values()], asked.sorting)
         self.total = len(ordered)
@@ -179,7 +226,7 @@ class _Page:
         return [items[each][0] for each in self.ids]
 
 
-def _seen(resource: Element) -> Element:
+def as_seen(resource: Element) -> Element:
     """A resource as conditions look at it: with whether it is archived, which absence says, too."""
     archived = value_of(resource, IS_ARCHIVED, "valueBoolean") is True
     return {**resource, "archived": "true" if archived else "false"}
@@ -192,7 +239,7 @@ def open_document(door: Sharing, request: Request, resource_id: str) -> Any:
     """The document of that id, or None for one that is masked, forbidden or not there. Raises AccessRefused."""
     uuid = urn(resource_id)
     named = door.named(request.call, [uuid]).get(uuid)
-    asked = _about(door, request, named)
+    asked = about(door, request, named)
     try:
         opened = door.open(asked.requester, asked.call, named.unique_id if named else uuid)
     except AccessRefused as refused:

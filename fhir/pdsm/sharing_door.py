@@ -11,12 +11,14 @@ from typing import Protocol
 
 from audit.event import Call
 from dmp.fiches import Choose, Fiches
+from dmp.modification import Standing
 from dmp.ports import Clock, Staged
 from dmp.requests import Lot, Opened
 from identities.requester import Requester
 from pdsm.door import Environ
 from registry.errors import Finding
 from registry.existing import Named
+from registry.metadata import AvailabilityStatus, Code, DocumentEntry
 from registry.stored_query import StoredQuery
 
 
@@ -39,8 +41,9 @@ class Find(Protocol):
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
-    asks to the patient of it. `repository_unique_id` is where documents go, and the source of submission sets that this
-    server makes. `key` signs cursors; `tokens` says whether anybody's access tokens are believed.
+    asks to the patient of it. `standing` and `modify` are TD3.3 (`dmp.modification`). `repository_unique_id` is where
+    documents go, and the source of submission sets that this server makes. `key` signs cursors; `tokens` says whether
+    anybody's access tokens are believed.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -50,6 +53,8 @@ class Sharing:
     find: Find
     open: Callable[[Requester, Call, str], Opened | Finding]
     provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
+    standing: Callable[[Requester, Call, StoredQuery], tuple[Standing, ...]]
+    modify: Callable[[Requester, Call, Standing, tuple[Code, ...], AvailabilityStatus], DocumentEntry]
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     failed: Callable[[Call, str, Requester | None], None]

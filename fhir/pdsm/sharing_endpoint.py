@@ -24,7 +24,8 @@ from pdsm.errors import ParameterError, UnauthorizedError
 from pdsm.http import BASE, FHIR_JSON, FORM, MAX_FORM_BYTES, body, call_of, parameters_of, url
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
-from pdsm.sharing import Request, open_document, read, search
+from pdsm.original import Element
+from pdsm.sharing import Request, open_document, read, search, versions, write_history
 from pdsm.sharing_door import Sharing
 from schemas.base64_stream import encode, encoded_length
 
@@ -41,6 +42,9 @@ def add_routes(routes: Blueprint, door: Sharing) -> None:
             routes.add_url_rule(f"{BASE}/{path}", f"search {path}", bound, methods=methods)
         bound_read = _bound(reading.read, name, transaction)
         routes.add_url_rule(f"{BASE}/{name}/<resource_id>", f"read {name}", bound_read, methods=["GET"])
+    document = f"{BASE}/{DOCUMENT_REFERENCE.name}/<resource_id>/_history"
+    routes.add_url_rule(document, "history", reading.history, methods=["GET"])
+    routes.add_url_rule(f"{document}/<version>", "vread", reading.version, methods=["GET"])
     routes.add_url_rule(f"{BASE}/Binary/<resource_id>", "binary", reading.binary, methods=["GET"])
     routes.add_url_rule(f"{BASE}/metadata", "metadata", reading.metadata, methods=["GET"])
 
@@ -100,6 +104,24 @@ class _Reading:
         if tag in wanted or tag.removeprefix("W/") in wanted or "*" in wanted:
             return Response(status=304, headers=headers)
         return answer(resource, headers=headers)
+
+    def history(self, resource_id: str) -> Response:
+        """Every version of a document."""
+        return answer(write_history(self._versions(resource_id), address(), resource_id))
+
+    def version(self, resource_id: str, version: str) -> Response:
+        """One version of a document."""
+        found = [each for each in self._versions(resource_id) if each["meta"]["versionId"] == version]
+        if not found:
+            raise NotFound
+        return answer(found[0], headers={"ETag": f'W/"{version}"'})
+
+    def _versions(self, resource_id: str) -> list[Element]:
+        requester, call = known(self._door, "ITI-67")
+        found = versions(self._door, Request(requester, call, address(), url().encode()), resource_id)
+        if not found:
+            raise NotFound
+        return found
 
     def binary(self, resource_id: str) -> Response:
         """ITI-68: the bytes of a document; as a Binary resource where FHIR is asked for by name."""

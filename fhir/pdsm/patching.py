@@ -1,0 +1,84 @@
+"""One document changed by a patch, named by its id or by what a search finds of one alone.
+
+Source: HL7 FHIR R4, http.html 3.1.0.7 (patch), 3.1.0.5 (If-Match); ANS, PDSm 3.1.1, Flux 03 and 04.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dmp.modification import Standing
+from pdsm import iti67
+from pdsm.asked import Asked
+from pdsm.changes import changed
+from pdsm.document_reference import write_document_reference
+from pdsm.errors import ContentError
+from pdsm.identifiers import urn
+from pdsm.original import Element
+from pdsm.sharing import Request, about, as_seen, query_of, read
+from pdsm.sharing_door import Sharing
+from registry.metadata import Association, DocumentEntry
+
+Found = tuple[Request, list[Standing]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A document after its patch; `told` says whether the requester may be told of it."""
+
+    resource: Element
+    told: bool
+
+
+def of_id(door: Sharing, request: Request, resource_id: str) -> Found:
+    """The document of an id, of any version of it, and who asks: about its patient."""
+    uuid = urn(resource_id)
+    named = door.named(request.call, [uuid]).get(uuid)
+    asking = about(door, request, named)
+    query = iti67.documents_named([named.entry_uuid if named else uuid])
+    return asking, [*door.standing(asking.requester, asking.call, query)]
+
+
+def of_search(door: Sharing, request: Request, asked: Asked) -> Found:
+    """The documents that a search finds, and who asks."""
+    query, asking = query_of(door, request, asked)
+    every = door.standing(asking.requester, asking.call, query)
+    return asking, [each for each in every if asked.holds(as_seen(_told(each, request.base)))]
+
+
+def patch(door: Sharing, asking: Request, standing: Standing, wanted: str, content: Any) -> Patched:
+    """The document after `content`, a patch; `wanted` is what If-Match says, '' where it says nothing.
+
+    Raises ContentError, AccessRefused, RegistryError.
+    """
+    entry, before = standing.entry, _told(standing, asking.base)
+    if wanted and not matches(wanted, f'W/"{entry.version}"'):
+        raise ContentError("If-Match: the version that stands", "another", status=412)
+    asked = changed(entry, before, content)
+    codes, status = asked.confidentiality_codes, asked.availability_status
+    if (codes, status) == (entry.confidentiality_codes, entry.availability_status):
+        again = read(
+            door, asking, iti67.DOCUMENT_REFERENCE.name, str(before["id"])
+        )  # nothing is to be done but to tell
+        return Patched(again or before, standing.told and again is not None)
+    after = door.modify(asking.requester, asking.call, standing, codes, status)
+    moved = [_moved(each, entry, after) for each in standing.associations]
+    now = door.now() if after.entry_uuid != entry.entry_uuid else standing.received
+    return Patched(_told(Standing(after, tuple(moved), now), asking.base), standing.told)
+
+
+def _told(standing: Standing, base: str) -> Element:
+    updated = f"{standing.received:%Y-%m-%dT%H:%M:%SZ}" if standing.received else ""
+    return write_document_reference(standing.entry, base, standing.associations, updated)
+
+
+def _moved(item: Association, before: DocumentEntry, after: DocumentEntry) -> Association:
+    """What relates the version that stood relates the new one: links follow. Source: ITI TF-2 3.57.4.1.3.3.1.5."""
+    return replace(item, source=after.entry_uuid) if item.source == before.entry_uuid else item
+
+
+def matches(header: str, tag: str) -> bool:
+    """Whether a list of entity tags has this one: weak or strong, a version is a version."""
+    listed = [each.strip() for each in header.split(",")]
+    return "*" in listed or tag in listed or tag.removeprefix("W/") in listed
