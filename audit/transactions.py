@@ -168,12 +168,13 @@ TRANSACTIONS = {
     "ITI-57": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-57", "Update Document Set")),
     "ITI-61": _received(IMPORT, EventAction.CREATE, _ihe("ITI-61", "Register On-Demand Document Entry")),
     "ITI-62": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-62", "Remove Metadata")),
-    # MHD 4.2, 2:3.65.5.1 to 2:3.68.5.1 and 2:3.105.5.1
+    # MHD 4.2, 2:3.65.5.1 to 2:3.68.5.1, 2:3.105.5.1 and 2:3.106.5.1
     "ITI-65": _received(IMPORT, EventAction.CREATE, _ihe("ITI-65", "Provide Document Bundle")),
     "ITI-66": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-66", "Find Document Lists")),
     "ITI-67": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-67", "Find Document References")),
     "ITI-68": _sent(EXPORT, EventAction.READ, _ihe("ITI-68", "Retrieve Document")),
     "ITI-105": _received(IMPORT, EventAction.CREATE, _ihe("ITI-105", "Simplified Publish")),
+    "ITI-106": _received(IMPORT, EventAction.CREATE, _ihe("ITI-106", "Generate Metadata")),
     # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
     "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
     "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),

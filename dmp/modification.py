@@ -1,8 +1,8 @@
 """TD3.3 for whoever says what shall change of a document, and has not read it: it is looked up, then it is ITI-57.
 
-The document is looked for among what the requester finds by TD3.1, and among those of his own, as TD3.3c reaches them.
-What shall change becomes the message that software would send, and goes through its use case: there the gate decides
-and records, once. A document that he may read and may not touch is refused to him.
+The document is looked for among what the requester finds by TD3.1, and among those that he may delete as his own, which
+a structure may that reads nothing. What shall change becomes the message that software would send, and goes through its
+use case: there the gate decides and records, once. A document that he may read and may not touch is refused to him.
 
 Source: GIE SESAM-Vitale, TD3.3a to TD3.3d; ITI TF-2 3.57; ANS, PDSm 3.1.1, Flux 03.
 """
@@ -21,7 +21,6 @@ from dmp.errors import AccessRefused
 from dmp.gate import Attempt, Gate
 from dmp.gestes import Update
 from habilitations.action import Action
-from habilitations.decision import own_documents
 from identities.requester import Authentication, PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.metadata import (
@@ -120,10 +119,10 @@ class Modifications:
         bound = identities.dossier(requester.patient) if requester.patient else dossier
         if dossier is None or bound is None or bound.key != dossier.key:
             return
-        decision = self.gate.foreseen(attempt.rooms, requester, Action.TD3_1, dossier, attempt.now)
-        if decision and decision.granted and decision.scope:
-            yield decision.scope, True
-        yield own_documents(requester, dossier.key), False
+        for action in (Action.TD3_1, Action.TD3_3C):
+            decision = self.gate.foreseen(attempt.rooms, requester, action, dossier, attempt.now)
+            if decision and decision.granted and decision.scope:
+                yield decision.scope, action is Action.TD3_1
 
     def _stands(self, requester: Requester, call: Call, standing: Standing, error: RegistryError) -> bool:
         """Whether nothing is wrong with an update but that the document is not there to be changed by him."""

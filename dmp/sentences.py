@@ -204,6 +204,7 @@ _OTHERS = {
     "ITI-67": _SEARCHED,
     "ITI-68": _OPENED,
     "ITI-105": _ADDED,
+    "ITI-106": _ADDED,
     "ITI-71": _did(Kind.ACCES, "obtenu", "obtenir", "un jeton d'accès"),
     "ITI-102": _did(Kind.ACCES, "vérifié", "vérifier", "un jeton d'accès"),
     "ITI-32/export": _did(Kind.CONSULTATION, "copié", "copier", "des documents sur un support"),

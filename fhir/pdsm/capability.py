@@ -15,6 +15,7 @@ from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"
+GENERATE_METADATA = "https://profiles.ihe.net/ITI/MHD/OperationDefinition/generate-metadata"
 _TYPES = {
     Type.TOKEN: "token",
     Type.STRING: "string",
@@ -35,12 +36,13 @@ def capability_statement(base: str, now: datetime, *, tokens: bool) -> dict[str,
         "implementation": {"description": "open-dmp", "url": base},
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
                 "security": {"cors": False, "service": [{"coding": [_service(each)]} for each in services]},
                 "resource": [
-                    _searched(DOCUMENT_REFERENCE, "create"),
+                    _document_reference(),
                     _searched(LIST),
                     {"type": "Binary", "interaction": [{"code": "read"}]},
                 ],
@@ -48,6 +50,13 @@ def capability_statement(base: str, now: datetime, *, tokens: bool) -> dict[str,
             }
         ],
     }
+
+
+def _document_reference() -> dict[str, Any]:
+    """Conditional patch has no element of its own in R4: `conditionalUpdate` says it, as PDSm has it."""
+    searched = _searched(DOCUMENT_REFERENCE, "vread", "history-instance", "create", "patch")
+    operation = {"name": "generate-metadata", "definition": GENERATE_METADATA}
+    return {**searched, "readHistory": True, "conditionalUpdate": True, "operation": [operation]}
 
 
 def _service(code: str) -> dict[str, str]:

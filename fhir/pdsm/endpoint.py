@@ -77,6 +77,8 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(BASE, "bundle", providing.bundle, methods=["POST"], strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
     routes.add_url_rule(f"{BASE}/DocumentReference", "publish", providing.publish, methods=["POST"])
+    generate = f"{BASE}/DocumentReference/$generate-metadata"
+    routes.add_url_rule(generate, "generate", providing.generate, methods=["POST"])
     patching = Patching(sharing)
     one = f"{BASE}/DocumentReference"
     routes.add_url_rule(f"{one}/<resource_id>", "patch", patching.by_id, methods=["PATCH"])

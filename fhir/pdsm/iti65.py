@@ -255,16 +255,23 @@ def _association(kind: AssociationType, source: str, target: str, status: str = 
     return Association(uuid.uuid4().urn, kind, source, target, status)
 
 
-def write_response(provided: Provided, outcome: Element | None) -> Element:
-    """The transaction-response; warnings stand in the first entry."""
+def write_response(
+    provided: Provided, outcome: Element | None, told: Mapping[str, Element], done: Element | None = None
+) -> Element:
+    """The transaction-response; warnings, `outcome`, stand in the first entry, `done` in every other one.
+
+    `told` are resources that are returned, by their location.
+    """
     entries: list[Element] = []
-    for status, location in provided.answers:
+    for number, (status, location) in enumerate(provided.answers):
         response: Element = {"status": status}
         if location:
             response["location"] = location
-        entries.append({"response": response})
-    if outcome:
-        entries[0]["response"]["outcome"] = outcome
+        if said := (None if number else outcome) or done:
+            response["outcome"] = said
+        entries.append(
+            {"resource": told[location], "response": response} if location in told else {"response": response}
+        )
     return {"resourceType": "Bundle", "type": "transaction-response", "entry": entries}
 
 
@@ -284,6 +291,18 @@ def read_published(resource: Any, registered: Registered, *, source_id: str, now
         raise ContentError("content.attachment: data, and no url", "something else", status=422)
     entry = as_submitted(described.entry)
     entry = entry if entry.unique_id else replace(entry, unique_id=_oid())
+    limited = _is_minimal(checked)
+    provided = alone(entry, described.data, source_id=source_id, now=now, limited=limited)
+    associations = [*provided.submission.associations]
+    for relation in described.relations:
+        target = urn(relation.target.rpartition("/")[2])
+        found = registered([target]).get(target, target)
+        associations.append(_association(relation.type, entry.entry_uuid, found))
+    return replace(provided, submission=replace(provided.submission, associations=tuple(associations)))
+
+
+def alone(entry: DocumentEntry, data: str, *, source_id: str, now: datetime, limited: bool = False) -> Provided:
+    """The submission of one document, in a submission set that says of it what the document says."""
     own = SubmissionSet(
         entry_uuid=uuid.uuid4().urn,
         unique_id=_oid(),
@@ -293,16 +312,12 @@ def read_published(resource: Any, registered: Registered, *, source_id: str, now
         content_type_code=entry.healthcare_facility_type_code,
         authors=entry.authors,
     )
-    associations = [_association(AssociationType.HAS_MEMBER, own.entry_uuid, entry.entry_uuid, ORIGINAL)]
-    for relation in described.relations:
-        target = urn(relation.target.rpartition("/")[2])
-        found = registered([target]).get(target, target)
-        associations.append(_association(relation.type, entry.entry_uuid, found))
-    limited = frozenset({own.entry_uuid, entry.entry_uuid}) if _is_minimal(checked) else frozenset[str]()
+    member = _association(AssociationType.HAS_MEMBER, own.entry_uuid, entry.entry_uuid, ORIGINAL)
+    unsaid = {own.entry_uuid, entry.entry_uuid} if limited else set[str]()
     if not is_said(own.content_type_code):
-        limited |= {own.entry_uuid}
-    submission = Submission(own, (entry,), associations=tuple(associations), limited=limited)
-    return Provided(submission, {entry.entry_uuid: described.data})
+        unsaid |= {own.entry_uuid}
+    submission = Submission(own, (entry,), associations=(member,), limited=frozenset(unsaid))
+    return Provided(submission, {entry.entry_uuid: data})
 
 
 def _oid() -> str:

@@ -1,8 +1,8 @@
-"""The addresses where documents come in by FHIR: ITI-65 at the base, ITI-105 at DocumentReference.
+"""The addresses where documents come in by FHIR: ITI-65 at the base, ITI-105 at DocumentReference, ITI-106.
 
 A Bundle at the base is a transaction of a requester, or a batch of AuditEvents (ITI-20).
 
-Source: MHD 4.2, 2:3.65 and 2:3.105; HL7 FHIR R4, http.html (transaction, create, Prefer).
+Source: MHD 4.2, 2:3.65, 2:3.105 and 2:3.106; HL7 FHIR R4, http.html (transaction, create, Prefer).
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from pdsm.errors import ContentError, TokenError, UnauthorizedError
 from pdsm.http import JSON_TYPES, call_of, chunks, drain, preferred
 from pdsm.identifiers import fhir_id
 from pdsm.iti65 import Provided, Registered, read_bundle, read_published, write_response
+from pdsm.iti106 import read_generated, read_request, write_generated
 from pdsm.original import Element
 from pdsm.outcome import DONE, findings_told, operation_outcome
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
+from pdsm.submission_list import members_of, write_submission_set
 from registry.errors import Finding
+from registry.metadata import DocumentEntry
 from repository.errors import RepositoryError
 from schemas.strict_json import JsonError
 
@@ -60,7 +63,9 @@ class Providing:
             provided, warnings = self._provide(
                 requester, call, arrived, lambda: read_bundle(found, self._registered(call))
             )
-            return answer(write_response(provided, _outcome(warnings)))
+            told = self._told(provided, arrived) if preferred() == "representation" else {}
+            done = operation_outcome([DONE]) if preferred() == "operationoutcome" else None
+            return answer(write_response(provided, _outcome(warnings), told, done))
 
     def publish(self) -> Response:
         """ITI-105: one document, created."""
@@ -81,17 +86,45 @@ class Providing:
                 return Response(status=201, headers=headers)
             if preferred() == "operationoutcome":
                 return answer(_outcome(warnings) or operation_outcome([DONE]), 201, headers)
-            return answer(self._created(provided, arrived), 201, headers)
+            return answer(self._registered_as(entry, provided, arrived), 201, headers)
 
-    def _created(self, provided: Provided, arrived: Arrived) -> Element:
-        """The document as it was registered: nothing is read for it."""
-        (entry,) = provided.submission.entries
-        content = arrived.documents[provided.documents[entry.entry_uuid]].finish()
+    def generate(self) -> Response:
+        """ITI-106: one CDA document, whose metadata are derived of it."""
+        requester, call = known(self._door, "ITI-106")
+        door = self._door
+
+        def read() -> Provided:
+            number = read_request(arrived.resource)
+            content = arrived.documents[number].chunks()
+            return read_generated(number, content, source_id=door.repository_unique_id, now=door.now())
+
+        with self._arriving("ITI-106") as arrived:
+            provided, warnings = self._provide(requester, call, arrived, read)
+            (entry,) = provided.submission.entries
+            where = f"{address()}/DocumentReference/{fhir_id(entry.entry_uuid)}"
+            headers = {"Location": f"{where}/_history/1"}
+            if preferred() == "minimal":
+                return Response(status=200, headers=headers)
+            if preferred() == "operationoutcome":
+                return answer(_outcome(warnings) or operation_outcome([DONE]), headers=headers)
+            return answer(write_generated(where), headers=headers)
+
+    def _told(self, provided: Provided, arrived: Arrived) -> dict[str, Element]:
+        """The submission set and its documents as they were registered, by their location."""
+        own, entries = provided.submission.submission_set, provided.submission.entries
+        resources = [write_submission_set(own, members_of(own, provided.submission.associations, frozenset()))]
+        resources += [self._registered_as(each, provided, arrived) for each in entries]
+        return {f"{each['resourceType']}/{each['id']}": each for each in resources}
+
+    def _registered_as(self, entry: DocumentEntry, provided: Provided, arrived: Arrived) -> Element:
+        """A document as it was registered: nothing is read for it."""
+        number = provided.documents[entry.entry_uuid]
+        content = arrived.documents[number].finish() if number else None
         registered = replace(
             entry,
             logical_id=entry.entry_uuid,
-            hash=content.sha1,
-            size=content.size,
+            hash=content.sha1 if content else entry.hash,
+            size=content.size if content else 0,
             repository_unique_id=self._door.repository_unique_id,
         )
         return write_document_reference(registered, address(), provided.submission.associations)

@@ -229,3 +229,58 @@ def test_bytes_are_those_that_came(node: Node) -> None:
     assert hashlib.sha256(ask(node, location).content).digest() == hashlib.sha256(content).digest()
     (known,) = node.find_documents(patient).entries
     assert known.hash == hashlib.sha1(content).hexdigest()
+
+
+def uncontained(bundle: dict[str, Any]) -> dict[str, Any]:
+    """The same with people and organizations beside the resources that refer to them, as entries of their own."""
+    moved = []
+    for each in list(bundle["entry"]):
+        text = json.dumps(each["resource"])
+        for inside in each["resource"].pop("contained", []):
+            name = uuid.uuid4().urn
+            text = text.replace(f'"#{inside["id"]}"', f'"{name}"')
+            moved.append((name, inside["id"]))
+        each["resource"] = json.loads(text)
+        held = {inside["id"]: inside for inside in each["resource"].pop("contained", [])}
+        for name, own in [pair for pair in moved if pair[1] in held]:
+            resource = {key: value for key, value in held[own].items() if key != "id"}
+            request = {"method": "POST", "url": resource["resourceType"]}
+            bundle["entry"].append({"fullUrl": name, "resource": resource, "request": request})
+        moved = []
+    return bundle
+
+
+def test_people_may_stand_beside_what_refers_to_them(node: Node) -> None:
+    """Source: MHD 4.2, IHE.MHD.UnContained.Comprehensive.ProvideBundle."""
+    patient, item = new_patient(), entry(new_patient())
+    bundles = [bundle_of(replace(item, patient_id=patient, unique_id=new_oid()), HELLO) for _ in range(2)]
+    beside = uncontained(bundles[1])
+    assert "contained" not in json.dumps(beside)
+    assert len(beside["entry"]) > 3
+    for bundle in (bundles[0], beside):
+        reply = post(node, "/fhir", bundle)
+        assert reply.status == 200, reply.content
+        assert len(reply.resource["entry"]) == len(bundle["entry"])
+    one, other = node.find_documents(patient).entries
+    assert one.authors and told(one) == told(other)
+
+
+def test_what_is_preferred_is_returned(node: Node) -> None:
+    patient = new_patient()
+    told_ = post(node, "/fhir", bundle_of(entry(patient), HELLO), Prefer="return=representation").resource
+    Bundle.model_validate(told_)
+    for each in told_["entry"][:2]:
+        known = ask(node, each["response"]["location"]).resource
+        known["meta"].pop("lastUpdated", None)
+        assert each["resource"] == known
+    outcome = post(node, "/fhir", bundle_of(entry(patient), HELLO), Prefer="return=OperationOutcome").resource
+    assert [each["response"]["outcome"]["issue"][0]["code"] for each in outcome["entry"]] == ["informational"] * 3
+    minimal = post(node, "/fhir", bundle_of(entry(patient), HELLO), Prefer="return=minimal").resource
+    assert all(each.keys() == {"response"} for each in minimal["entry"])
+    resource = described(entry(patient))
+    resource["content"][0]["attachment"]["data"] = "aGVsbG8="
+    for value, content in (("minimal", False), ("OperationOutcome", True)):
+        resource["masterIdentifier"]["value"] = resource["identifier"][0]["value"] = f"urn:oid:{new_oid()}"
+        reply = post(node, "DocumentReference", resource, Prefer=f"return={value}")
+        assert (reply.status, bool(reply.content)) == (201, content), reply.content
+        assert reply.headers["ETag"] == 'W/"1"'
