@@ -64,6 +64,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         max_body_bytes=house.settings.max_body_bytes,
         key=key,
         tokens=bool(holders.bearers.issuers),
+        extra_components=domain.metadata.extra_components,
     )
 
 

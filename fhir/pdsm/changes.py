@@ -45,27 +45,19 @@ def changed(entry: DocumentEntry, resource: Element, patch: Any) -> Changed:
     """
     before = {"extension": [], "securityLabel": [], **resource}
     if isinstance(patch, dict):
-        after, touched = fhirpath_patch.patched(before, structure.check(patch))
+        after = fhirpath_patch.patched(before, structure.check(patch), CHANGEABLE)
     else:
-        after, touched = json_patch.patched(before, patch, _ALIASES)
-    _check_elements(before, after, touched)
+        after = json_patch.patched(before, patch, CHANGEABLE, _ALIASES)
+    if [*_others(before)] != [*_others(after)]:
+        raise ContentError("a change of no extension but isArchived", "one of another", status=405)
     after = _checked({name: value for name, value in after.items() if value != []})
     return Changed(_codes(entry, after), _status(entry, after, before))
 
 
-def _check_elements(before: Element, after: Any, touched: frozenset[str]) -> None:
-    """Nothing but what may change is touched, not even for what it is."""
-    others = touched - CHANGEABLE
-    if not isinstance(after, dict) or others or [*_others(before)] != [*_others(after)]:
-        expected = "a change of status, securityLabel or isArchived alone"
-        raise ContentError(expected, "one of something else", status=405)
-
-
-def _others(resource: Element) -> Iterator[tuple[str, Any]]:
-    yield from ((name, value) for name, value in resource.items() if name not in CHANGEABLE)
+def _others(resource: Element) -> Iterator[Any]:
     listed = resource.get("extension")
     if isinstance(listed, list):
-        yield from (("extension", each) for each in listed if not _is_archived(each))
+        yield from (each for each in listed if not _is_archived(each))
 
 
 def _is_archived(extension: Any) -> bool:

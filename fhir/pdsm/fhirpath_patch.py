@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pdsm.errors import ContentError
-from pdsm.json_patch import MAX_OPERATIONS, Path, add_at, remove_at, value_at
+from pdsm.json_patch import MAX_OPERATIONS, add_at, check_changeable, remove_at, value_at
 from pdsm.original import Element
 
+_ROOT = "DocumentReference"
 _STEP = re.compile(
     r"\.(?:where\(\s*url\s*=\s*'(?P<where>[^']+)'\s*\)|extension\(\s*'(?P<extension>[^']+)'\s*\)"
     r"|(?P<first>first\(\))|(?P<name>[a-zA-Z]+))|\[(?P<index>\d{1,6})\]",
@@ -23,26 +24,27 @@ _STEP = re.compile(
 )
 
 
-def patched(resource: Element, patch: Element) -> tuple[Element, frozenset[str]]:
-    """The resource after the operations of `patch`, and the elements of it that they touch. Raises ContentError."""
+def patched(resource: Element, patch: Element, changeable: Collection[str]) -> Element:
+    """The resource after the operations of `patch`, which touch no element of it but those. Raises ContentError."""
     listed = patch.get("parameter", ())
     if not 0 < len(listed) <= MAX_OPERATIONS or any(each.get("name") != "operation" for each in listed):
         raise ContentError(f"Parameters with 1 to {MAX_OPERATIONS} parameters named operation", "something else")
-    result, touched = copy.deepcopy(resource), set[str]()
+    result = copy.deepcopy(resource)
     for each in listed:
         parts = {part.get("name"): part for part in each.get("part", ())}
         done = _OPERATIONS.get(str(_said(parts, "type")))
         if done is None or len(parts) != len(each.get("part", ())):
             raise ContentError(f"type: one of {', '.join(_OPERATIONS)}", "something else")
-        touched.add(done(result, parts))
-    return result, frozenset(touched)
+        check_changeable(_element(parts), changeable)
+        done(result, parts)
+    return result
 
 
 Parts = Mapping[str, Element]
 
 
-def _add(resource: Element, parts: Parts) -> str:
-    path, name = _path(resource, parts, "path"), str(_said(parts, "name"))
+def _add(resource: Element, parts: Parts) -> None:
+    path, name = _path(resource, parts), str(_said(parts, "name"))
     holder = value_at(resource, path)
     if not isinstance(holder, dict):
         raise _nowhere()
@@ -52,38 +54,33 @@ def _add(resource: Element, parts: Parts) -> str:
         raise ContentError(f"add: no {name} yet", "one", status=422)
     else:
         holder[_plain(name, parts)] = _value(parts)
-    return _element([*path, name])
 
 
-def _insert(resource: Element, parts: Parts) -> str:
-    path = _path(resource, parts, "path", single=False)
+def _insert(resource: Element, parts: Parts) -> None:
+    path = _path(resource, parts, single=False)
     add_at(resource, [*path, _number(parts, "index")], _value(parts))
-    return _element(path)
 
 
-def _delete(resource: Element, parts: Parts) -> str:
-    path = _path(resource, parts, "path")
+def _delete(resource: Element, parts: Parts) -> None:
+    path = _path(resource, parts)
     remove_at(resource, path)
-    return _element(path)
 
 
-def _replace(resource: Element, parts: Parts) -> str:
-    path = _path(resource, parts, "path")
+def _replace(resource: Element, parts: Parts) -> None:
+    path = _path(resource, parts)
     holder = value_at(resource, path[:-1])
     holder[path[-1]] = _value(parts)
-    return _element(path)
 
 
-def _move(resource: Element, parts: Parts) -> str:
-    path = _path(resource, parts, "path", single=False)
+def _move(resource: Element, parts: Parts) -> None:
+    path = _path(resource, parts, single=False)
     source = [*path, _number(parts, "source")]
     value = value_at(resource, source)
     remove_at(resource, source)
     add_at(resource, [*path, _number(parts, "destination")], value)
-    return _element(path)
 
 
-_OPERATIONS: dict[str, Callable[[Element, Parts], str]] = {
+_OPERATIONS: dict[str, Callable[[Element, Parts], None]] = {
     "add": _add,
     "insert": _insert,
     "delete": _delete,
@@ -129,17 +126,14 @@ def _plain(name: str, parts: Parts) -> str:
     return typed if name in ("value", "value[x]") else name
 
 
-def _path(resource: Element, parts: Parts, name: str, *, single: bool = True) -> list[str | int]:
+def _path(resource: Element, parts: Parts, *, single: bool = True) -> list[str | int]:
     """The place that a path leads to; `single`: of a list, its one element. Raises ContentError."""
-    text = _said(parts, name)
-    rest = str(text).removeprefix("DocumentReference")
-    if not isinstance(text, str) or rest == text:
-        raise ContentError(f"{name}: a path from DocumentReference", "something else")
+    rest = _below(parts)
     path: list[str | int] = []
     while rest:
         step = _STEP.match(rest)
         if step is None:
-            raise ContentError(f"{name}: names, indexes, extensions by their address", "something else", status=422)
+            raise ContentError("path: names, indexes, extensions by their address", "something else", status=422)
         rest = rest[step.end() :]
         _walk(resource, path, step)
     if single and path and isinstance(value_at(resource, path), list):
@@ -182,5 +176,17 @@ def _nowhere() -> ContentError:
     return ContentError("path: one element that is there", "none, or several", status=422)
 
 
-def _element(path: Path) -> str:
-    return str(path[0]) if path else ""
+def _element(parts: Parts) -> str:
+    """The element of the resource that an operation touches: of what is added to the resource itself, its name."""
+    step = _STEP.match(_below(parts))
+    if step is None:
+        return str(_said(parts, "name")) if "name" in parts else ""
+    return step["name"] or "extension"
+
+
+def _below(parts: Parts) -> str:
+    """The path of an operation, without the resource that it begins at. Raises ContentError."""
+    text = _said(parts, "path")
+    if not isinstance(text, str) or not text.startswith(_ROOT):
+        raise ContentError("path: a path from DocumentReference", "something else")
+    return text.removeprefix(_ROOT)

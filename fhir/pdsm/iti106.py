@@ -16,7 +16,7 @@ from typing import Any
 from cda.document import read_document
 from cda.errors import CdaError
 from cda.header import Header, read_header
-from cda.hl7 import INS_AUTHORITIES, cx
+from cda.hl7 import INS_AUTHORITIES
 from cda.metadata import document_entry
 from identities.requester import PatientId
 from pdsm import structure
@@ -40,23 +40,49 @@ def read_request(resource: Any) -> str:
     return str(document["data"])
 
 
-def read_generated(number: str, content: Iterable[bytes], *, source_id: str, now: datetime) -> Provided:
-    """The submission of the document of `content`, which `number` stands for. Raises ContentError."""
+def read_generated(
+    number: str, content: Iterable[bytes], *, source_id: str, now: datetime, extra_components: bool
+) -> Provided:
+    """The submission of the document of `content`, which `number` stands for. Raises ContentError.
+
+    `extra_components`: identifiers may have the components that the CI-SIS fills and IHE does not.
+    """
     try:
         entry = _entry(read_header(read_document(content)))
     except CdaError as error:
         raise ContentError(f"{error.place}: {error.expected}", error.got, status=422) from None
-    return alone(entry, number, source_id=source_id, now=now)
+    return alone(entry if extra_components else _plain(entry), number, source_id=source_id, now=now)
 
 
 def _entry(header: Header) -> DocumentEntry:
-    """The entry; a patient whom no INS names has the first of his identifiers. Raises CdaError."""
+    """The entry; of a patient whom no INS names, with the first of his identifiers. Raises CdaError."""
     others = [each for each in header.patient.ids if each.extension]
     if not others or any(each.root in INS_AUTHORITIES for each in others):
         return document_entry(header, entry_uuid=uuid.uuid4().urn)
     patient = PatientId(others[0].extension, others[0].root)
-    entry = document_entry(header, entry_uuid=uuid.uuid4().urn, patient=patient)
-    return replace(entry, patient_id=cx(patient.value, patient.authority, "").rstrip("^"))
+    return document_entry(header, entry_uuid=uuid.uuid4().urn, patient=patient)
+
+
+def _plain(entry: DocumentEntry) -> DocumentEntry:
+    """The entry with CX and XON as IHE has them. Source: ITI TF-3 Table 4.2.3.1.7-2."""
+    return replace(
+        entry,
+        patient_id=_first(entry.patient_id, 4),
+        source_patient_id=_first(entry.source_patient_id, 4),
+        authors=tuple(
+            replace(author, institutions=tuple(map(_organization, author.institutions))) for author in entry.authors
+        ),
+    )
+
+
+def _first(text: str, count: int) -> str:
+    return "^".join(text.split("^")[:count])
+
+
+def _organization(xon: str) -> str:
+    """XON without the type of its identifier, XON.7."""
+    parts = xon.split("^")
+    return "^".join([*parts[:6], "", *parts[7:]]) if len(parts) > 7 else xon
 
 
 def write_generated(reference: str) -> Element:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pdsm.errors import ContentError
@@ -29,36 +29,43 @@ Path = Sequence[str | int]
 """Where a value stands: names of elements, and indexes; '-' is behind the last one."""
 
 
-def patched(resource: Any, patch: Any, aliases: dict[str, str]) -> tuple[Any, frozenset[str]]:
-    """The resource after `patch`, and the elements of it that operations touch. Raises ContentError.
+def patched(resource: Any, patch: Any, changeable: Collection[str], aliases: Mapping[str, str]) -> Any:
+    """The resource after `patch`, which touches no element of it but those. Raises ContentError.
 
     `aliases` are other addresses of extensions.
     """
     if not isinstance(patch, list) or not 0 < len(patch) <= MAX_OPERATIONS:
         raise ContentError(f"a list of 1 to {MAX_OPERATIONS} operations of JSON Patch", "something else")
-    result, touched = copy.deepcopy(resource), set[str]()
+    result = copy.deepcopy(resource)
     for operation in patch:
         if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
             raise ContentError(f"op: one of {', '.join(sorted(_OPERATIONS))}", "something else")
-        result = _done(result, operation, aliases, touched)
-    return result, frozenset(touched)
+        _do(result, operation, changeable, aliases)
+    return result
 
 
-def _done(resource: Any, operation: dict[str, Any], aliases: dict[str, str], touched: set[str]) -> Any:
+def check_changeable(element: str, changeable: Collection[str]) -> None:
+    """Raises ContentError for an element that may not be touched. Source: ANS, PDSm 3.1.1, Flux 04 (405)."""
+    if element not in changeable:
+        raise ContentError(f"a change of {', '.join(sorted(changeable))} alone", "one of something else", status=405)
+
+
+def _do(resource: Any, operation: dict[str, Any], changeable: Collection[str], aliases: Mapping[str, str]) -> None:
     kind = operation["op"]
-    path = _path(resource, operation.get("path"), aliases, made=kind in ("add", "replace"))
+    pointer = operation.get("path")
+    if kind != "test":
+        for each in (pointer, operation.get("from")) if kind == "move" else (pointer,):
+            check_changeable(_element(each), changeable)
+    path = _path(resource, pointer, aliases, made=kind in ("add", "replace"))
     if kind == "test":
         if not same(value_at(resource, path), _value(operation)):
             raise ContentError("test: the value that is there", "another", status=422)
-        return resource
-    touched.add(str(path[0]) if path else "")
-    if kind in ("move", "copy"):
+    elif kind in ("move", "copy"):
         source = _path(resource, operation.get("from"), aliases)
         if kind == "move" and list(path[: len(source)]) == list(source) and len(path) > len(source):
             raise ContentError("from: another place than the one that contains it", "that one", status=422)
         value = copy.deepcopy(value_at(resource, source))
         if kind == "move":
-            touched.add(str(source[0]) if source else "")
             remove_at(resource, source)
         add_at(resource, path, value)
     elif kind == "remove":
@@ -69,7 +76,6 @@ def _done(resource: Any, operation: dict[str, Any], aliases: dict[str, str], tou
         add_at(resource, path, copy.deepcopy(_value(operation)))
     if len(json.dumps(resource)) > MAX_BYTES:
         raise ContentError(f"a resource of at most {MAX_BYTES} bytes", "more", status=413)
-    return resource
 
 
 def _value(operation: dict[str, Any]) -> Any:
@@ -78,10 +84,17 @@ def _value(operation: dict[str, Any]) -> Any:
     return operation["value"]
 
 
-def _path(resource: Any, pointer: Any, aliases: dict[str, str], *, made: bool = False) -> list[str | int]:
-    """A pointer as a path. `made`: an extension that it names, and that is not there, is made."""
-    if not isinstance(pointer, str) or _ESCAPES.search(pointer):
+def _element(pointer: Any) -> str:
+    """The element of the resource that a pointer leads into. Raises ContentError."""
+    if not isinstance(pointer, str) or _ESCAPES.search(pointer) or (pointer and not pointer.startswith("/")):
         raise ContentError("path: a JSON Pointer", "something else")
+    named = _NAMED.match(pointer)
+    return named[1] if named else pointer[1:].partition("/")[0]
+
+
+def _path(resource: Any, pointer: Any, aliases: Mapping[str, str], *, made: bool = False) -> list[str | int]:
+    """A pointer as a path. `made`: an extension that it names, and that is not there, is made."""
+    _element(pointer)
     named = _NAMED.match(pointer)
     path: list[str | int] = []
     if named:

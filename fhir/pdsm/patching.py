@@ -58,9 +58,7 @@ def patch(door: Sharing, asking: Request, standing: Standing, wanted: str, conte
     asked = changed(entry, before, content)
     codes, status = asked.confidentiality_codes, asked.availability_status
     if (codes, status) == (entry.confidentiality_codes, entry.availability_status):
-        again = read(
-            door, asking, iti67.DOCUMENT_REFERENCE.name, str(before["id"])
-        )  # nothing is to be done but to tell
+        again = read(door, as_reader(asking), iti67.DOCUMENT_REFERENCE.name, str(before["id"]))
         return Patched(again or before, standing.told and again is not None)
     after = door.modify(asking.requester, asking.call, standing, codes, status)
     moved = [_moved(each, entry, after) for each in standing.associations]
@@ -76,6 +74,11 @@ def _told(standing: Standing, base: str) -> Element:
 def _moved(item: Association, before: DocumentEntry, after: DocumentEntry) -> Association:
     """What relates the version that stood relates the new one: links follow. Source: ITI TF-2 3.57.4.1.3.3.1.5."""
     return replace(item, source=after.entry_uuid) if item.source == before.entry_uuid else item
+
+
+def as_reader(request: Request) -> Request:
+    """The request as that of a reader, where nothing is to be changed: the log says what was found, and how asked."""
+    return replace(request, call=replace(request.call, transaction="ITI-67"), raw=b"PATCH " + request.raw)
 
 
 def matches(header: str, tag: str) -> bool:

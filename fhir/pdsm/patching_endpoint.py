@@ -22,7 +22,7 @@ from pdsm.http import JSON_TYPES, body, parameters_of, preferred, url
 from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.json_patch import MAX_BYTES
 from pdsm.outcome import DONE, operation_outcome
-from pdsm.patching import Found, Patched, of_id, of_search, patch
+from pdsm.patching import Found, Patched, as_reader, of_id, of_search, patch
 from pdsm.sharing import Request, read, search
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
@@ -70,7 +70,7 @@ class Patching:
                 raise ContentError("a search that finds one document", f"{len(found)}", status=412)
             if found:
                 return _answer(patch(self._door, asking, found[0], request.headers.get("If-Match", ""), content))
-            look(request_)
+            look(as_reader(request_))
         raise NotFound
 
     @contextmanager

@@ -96,7 +96,13 @@ class Providing:
         def read() -> Provided:
             number = read_request(arrived.resource)
             content = arrived.documents[number].chunks()
-            return read_generated(number, content, source_id=door.repository_unique_id, now=door.now())
+            return read_generated(
+                number,
+                content,
+                source_id=door.repository_unique_id,
+                now=door.now(),
+                extra_components=door.extra_components,
+            )
 
         with self._arriving("ITI-106") as arrived:
             provided, warnings = self._provide(requester, call, arrived, read)

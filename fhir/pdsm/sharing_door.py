@@ -43,7 +43,7 @@ class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
     asks to the patient of it. `standing` and `modify` are TD3.3 (`dmp.modification`). `repository_unique_id` is where
     documents go, and the source of submission sets that this server makes. `key` signs cursors; `tokens` says whether
-    anybody's access tokens are believed.
+    anybody's access tokens are believed; `extra_components` whether identifiers may say more than IHE has them say.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -63,3 +63,4 @@ class Sharing:
     max_body_bytes: int
     key: bytes
     tokens: bool
+    extra_components: bool

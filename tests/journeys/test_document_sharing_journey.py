@@ -13,9 +13,10 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from registry.metadata import AssociationType, Author, Code, DocumentEntry
 from tests.connectathon import Node, association, document, folder, new_patient, submission
-from tests.journeys.sharing_client import ask, find, patient_of, post
+from tests.journeys.sharing_client import FHIR_JSON, ask, find, patient_of, post
 
 HELLO = b"hello"
+NOBODY_S = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -246,6 +247,14 @@ def test_the_capability_statement_is_true(node: Node, cabinet: str) -> None:
         done = {each["code"] for each in resource["interaction"]}
         path = resource["type"]
         assert (ask(node, f"{path}/00000000-0000-4000-8000-000000000000").status == 404) is ("read" in done)
+        versions = {"vread": "_history/1", "history-instance": "_history"}
+        for interaction, where in versions.items():
+            assert ask(node, f"{path}/{NOBODY_S}/{where}").status == (404 if interaction in done else 405)
+        nothing = {"Content_Type": "application/json-patch+json"}
+        assert (ask(node, f"{path}/{NOBODY_S}", "PATCH", b"[]", **nothing).status == 404) is ("patch" in done)
+        assert (ask(node, path, "PATCH", b"[]", **nothing).status == 400) is resource.get("conditionalUpdate", False)
+        for operation in resource.get("operation", []):
+            assert ask(node, f"{path}/${operation['name']}", "POST", b"{}", Content_Type=FHIR_JSON).status == 422
         assert ask(node, f"{path}/x", "DELETE").status == 405
         assert (ask(node, path).status == 400) is ("search-type" in done)
         for parameter in resource.get("searchParam", []):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 from audited_ihe_stage import Stage, case
 from audited_stage import Names
 
+from cda.document import read_document
+from cda.header import read_header
+from cda.metadata import patient_id, unique_id
+from registry.metadata import DocumentEntry
+from server.demo.paper import Paper, write
 from tests.connectathon import document, new_patient
 from tests.journeys.sharing_client import ask, patient_of, post
 from tests.journeys.test_document_providing_journey import bundle_of, described
@@ -47,14 +57,78 @@ def _(stage: Stage) -> Names:
     resource = described(entry)
     resource["content"][0]["attachment"]["data"] = "aGVsbG8="
     assert post(stage.node, "DocumentReference", resource).status == 201
-    (record,) = stage.node.audit(1)  # the set is made by the server: only the log tells its uniqueId
-    (own,) = set(re.findall(r"2\.25\.\d+", record.message.decode())) - {entry.unique_id}
     return {
         "patient": entry.patient_id,
-        "set": own,
+        "set": _unique_id_of_set(stage, entry.unique_id),
         "document": entry.unique_id,
         "endpoint": stage.there("/fhir/DocumentReference"),
     }
+
+
+def _unique_id_of_set(stage: Stage, document: str) -> str:
+    """Of a set that the server made: only the log tells it."""
+    (record,) = stage.node.audit(1)
+    (own,) = set(re.findall(r"2\.25\.\d+", record.message.decode())) - {document}
+    return own
+
+
+@case("ITI-106")
+def _(stage: Stage) -> Names:
+    now = datetime.now(UTC)
+    with TemporaryDirectory() as folder:
+        content = write(Paper("consultation_report", "medecin", "medecin", 0, 1), Path(folder), 1, now).read_bytes()
+    header = read_header(read_document([content]))
+    binary = {"resourceType": "Binary", "contentType": "text/xml", "data": base64.b64encode(content).decode()}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "document", "resource": binary}]}
+    path = "/fhir/DocumentReference/$generate-metadata"
+    assert post(stage.node, path, parameters).status == 200
+    document = unique_id(header.id)
+    return {
+        "patient": patient_id(header).rpartition("^")[0],
+        "set": _unique_id_of_set(stage, document),
+        "document": document,
+        "endpoint": stage.there(path),
+    }
+
+
+def _patched(stage: Stage, where: str, element: str, value: str, status: int) -> None:
+    operations = json.dumps([{"op": "replace", "path": element, "value": value}]).encode()
+    stage.watch()
+    reply = ask(stage.node, where, "PATCH", operations, Content_Type="application/json-patch+json")
+    assert reply.status == status, reply.content
+
+
+def _known(stage: Stage) -> tuple[DocumentEntry, str]:
+    """A document that is there, and where."""
+    entry = stage.provided(new_patient())
+    (known,) = stage.node.find_documents(entry.patient_id).entries
+    return entry, f"/fhir/DocumentReference/{known.entry_uuid.removeprefix('urn:uuid:')}"
+
+
+@case("ITI-57 by PATCH")
+def _(stage: Stage) -> Names:
+    entry, where = _known(stage)
+    _patched(stage, where, "/status", "superseded", 200)
+    return {
+        "patient": entry.patient_id,
+        "set": _unique_id_of_set(stage, entry.unique_id),
+        "document": entry.unique_id,
+        "endpoint": stage.there(where),
+    }
+
+
+@case("ITI-57 by PATCH, not there")
+def _(stage: Stage) -> Names:
+    where = "/fhir/DocumentReference/01234567-89ab-4def-8123-456789abcdef"
+    _patched(stage, where, "/status", "superseded", 404)
+    return {"endpoint": stage.there(where), "query": f"PATCH {stage.there(where)}"}
+
+
+@case("ITI-57 by PATCH, of something else")
+def _(stage: Stage) -> Names:
+    _, where = _known(stage)
+    _patched(stage, where, "/description", "x", 405)
+    return {"endpoint": stage.there(where)}
 
 
 @case("ITI-68")

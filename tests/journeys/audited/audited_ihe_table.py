@@ -36,6 +36,7 @@ REMOVE_METADATA, REMOVE_DOCUMENTS = ihe("ITI-62", "Remove Metadata"), ihe("ITI-8
 MESSAGE_FEED = ihe("ITI-8", "Patient Identity Feed")
 FEED, NOTICE = ihe("ITI-44", "Patient Identity Feed"), ihe("ITI-46", "PIX Update Notification")
 BUNDLE, PUBLISH = ihe("ITI-65", "Provide Document Bundle"), ihe("ITI-105", "Simplified Publish")
+GENERATE = ihe("ITI-106", "Generate Metadata")
 FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67", "Find Document References")
 RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
@@ -109,6 +110,9 @@ def misunderstood(event: Code, action: str, kind: Code, told: str, parties: tupl
     return Row(event, action, (kind,), parties, outcome=4, rule=NOT_UNDERSTOOD, told=told, wire=True)
 
 
+ELSE_PATCHED = "expected a change of extension, securityLabel, status alone, got one of something else"
+
+
 def by_fhir(
     event: Code, action: str, kind: Code, right: str, *things: object, parties: tuple[Party, ...] = ASKED
 ) -> Row:
@@ -137,6 +141,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-67": (by_fhir(QUERY, "E", FIND_REFERENCES, "TD3.1", patient(), query(FIND_REFERENCES, "{endpoint}")),),
     "ITI-68": (by_fhir(EXPORT, "R", RETRIEVE_ONE, "TD3.2", patient(), document(), parties=GIVEN),),
     "ITI-105": (by_fhir(IMPORT, "C", PUBLISH, "TD2.1", patient(), submission_set(), document()),),
+    "ITI-106": (by_fhir(IMPORT, "C", GENERATE, "TD2.1", patient(), submission_set(), document()),),
+    "ITI-57 by PATCH": (
+        Row(IMPORT, "U", (UPDATE,), ASKED, (patient(), submission_set(), document()), rule=by_node("ITI-57")),
+    ),
+    "ITI-57 by PATCH, not there": (
+        by_fhir(QUERY, "E", FIND_REFERENCES, "TD3.1", query(FIND_REFERENCES, "{endpoint}")),
+    ),
+    "ITI-57 by PATCH, of something else": (
+        Row(IMPORT, "U", (UPDATE,), ASKED, outcome=4, rule=NOT_UNDERSTOOD, told=ELSE_PATCHED),
+    ),
     "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
     "ITI-42, wrong": (
         submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),

@@ -124,7 +124,7 @@ def _of_village(
     _fails(audited.log, audited.village.folder, rooms, spared, lambda: cases[title](audited), rows[title], told)
 
 
-BY_FHIR = dict.fromkeys(("ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105"), _outcome)
+BY_FHIR = dict.fromkeys(("ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105", "ITI-106"), _outcome)
 BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.startswith("ITI-8,")}
 
 
