@@ -180,8 +180,8 @@ def _element(parts: Parts) -> str:
     """The element of the resource that an operation touches: of what is added to the resource itself, its name."""
     step = _STEP.match(_below(parts))
     if step is None:
-        return str(_said(parts, "name")) if "name" in parts else ""
-    return step["name"] or "extension"
+        return str(_said(parts, "name")) if _said(parts, "type") == "add" else ""
+    return step["name"] or ("extension" if step["extension"] else "")
 
 
 def _below(parts: Parts) -> str:

@@ -19,7 +19,7 @@ from pdsm.errors import ContentError
 
 MAX_OPERATIONS = 50
 MAX_BYTES = 1024 * 1024  # of what operations make: copies of copies grow
-_OPERATIONS = {"add", "remove", "replace", "move", "copy", "test"}
+_OPERATIONS = ("add", "copy", "move", "remove", "replace", "test")
 _INDEX = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
 _QUOTES = "'\"‘’“”"
 _NAMED = re.compile(rf"/(\w+)\[url[:=][{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}]\]")
@@ -39,7 +39,7 @@ def patched(resource: Any, patch: Any, changeable: Collection[str], aliases: Map
     result = copy.deepcopy(resource)
     for operation in patch:
         if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
-            raise ContentError(f"op: one of {', '.join(sorted(_OPERATIONS))}", "something else")
+            raise ContentError(f"op: one of {', '.join(_OPERATIONS)}", "something else")
         _do(result, operation, changeable, aliases)
     return result
 

@@ -55,7 +55,13 @@ def patch(door: Sharing, asking: Request, standing: Standing, wanted: str, conte
     entry, before = standing.entry, _told(standing, asking.base)
     if wanted and not matches(wanted, f'W/"{entry.version}"'):
         raise ContentError("If-Match: the version that stands", "another", status=412)
-    asked = changed(entry, before, content)
+    try:
+        asked = changed(entry, before, content)
+    except ContentError:
+        raise
+    except Exception as failure:
+        door.failed(asking.call, type(failure).__name__, asking.requester)
+        raise
     codes, status = asked.confidentiality_codes, asked.availability_status
     if (codes, status) == (entry.confidentiality_codes, entry.availability_status):
         again = read(door, as_reader(asking), iti67.DOCUMENT_REFERENCE.name, str(before["id"]))

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.connectathon import Node, document, new_patient
+from registry.metadata import DocumentEntry
+from tests.connectathon import Node, document, new_patient, submission
 from tests.journeys.sharing_client import FHIR_JSON, Reply, ask, patient_of
 from tests.journeys.test_document_providing_journey import bundle_of, described
 
@@ -42,6 +43,8 @@ PATHS = [
     "",
     "DocumentReference/_search",
     "DocumentReference/x/_history/1",
+    "DocumentReference/00000000-0000-4000-8000-000000000000/_history",
+    "DocumentReference/$generate-metadata",
     "Binary/$x",
     "List/00000000-0000-4000-8000-000000000000",
 ]
@@ -121,6 +124,8 @@ def one(node: Node, chance: random.Random) -> Reply:
         path = f"/fhir/{chance.choice(PATHS)}?{known}{query}".encode().decode("latin-1").replace(" ", "%20")
         quoted = "".join(each if each.isascii() and each != "\\" else f"%{ord(each):02x}" for each in path)
         return ask(node, quoted, chance.choice(METHODS), Accept=chance.choice(["*/*", FHIR_JSON, "application/json"]))
+    if chance.random() < 0.3:
+        return patched(node, chance)
     entry = document(new_patient(), hash="", size=None, repository_unique_id="")
     if chance.random() < 0.5:
         path, sound = "/fhir", bundle_of(entry, b"hello")
@@ -131,6 +136,27 @@ def one(node: Node, chance: random.Random) -> Reply:
     if chance.random() < 0.1:
         body = body[: chance.randrange(len(body))]
     return ask(node, path, "POST", body, Content_Type=FHIR_JSON)
+
+
+def patched(node: Node, chance: random.Random) -> Reply:
+    """A patch that somebody might send, of a document that is there."""
+    entry = document(new_patient(), repository_unique_id="")
+    assert node.provide(submission(entry), {entry.entry_uuid: b"hello"}).success
+    (known,) = node.find_documents(entry.patient_id).entries
+    label = {"coding": [{"system": "urn:oid:2.999.1", "code": "V"}]}
+    kind, sound = "application/json-patch+json", [{"op": "add", "path": "/securityLabel/-", "value": label}]
+    if chance.random() < 0.5:
+        part = [{"name": "type", "valueCode": "insert"}, {"name": "index", "valueInteger": 0}]
+        part += [{"name": "path", "valueString": "DocumentReference.securityLabel"}]
+        part += [{"name": "value", "valueCodeableConcept": label}]
+        operation = {"name": "operation", "part": part}
+        return _patched(node, known, {"resourceType": "Parameters", "parameter": [operation]}, FHIR_JSON, chance)
+    return _patched(node, known, sound, kind, chance)
+
+
+def _patched(node: Node, known: DocumentEntry, sound: Any, kind: str, chance: random.Random) -> Reply:
+    body = json.dumps(changed(sound, chance)).encode()
+    return ask(node, f"DocumentReference/{known.entry_uuid.rpartition(':')[2]}", "PATCH", body, Content_Type=kind)
 
 
 def attack(node: Node, count: int, seed: int) -> None:
