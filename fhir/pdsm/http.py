@@ -80,6 +80,12 @@ def preferred() -> str:
     return ""
 
 
+def matches(header: str, tag: str) -> bool:
+    """Whether a list of entity tags has this one: weak or strong, a version is a version."""
+    listed = [each.strip() for each in header.split(",")]
+    return "*" in listed or tag in listed or tag.removeprefix("W/") in listed
+
+
 def drain(coming: Iterator[bytes]) -> None:
     """Reads and forgets the rest of a body, within limits."""
     with suppress(HTTPException):

@@ -14,6 +14,7 @@ from pdsm.asked import Asked
 from pdsm.changes import changed
 from pdsm.document_reference import write_document_reference
 from pdsm.errors import ContentError
+from pdsm.http import matches
 from pdsm.identifiers import urn
 from pdsm.original import Element
 from pdsm.sharing import Request, about, as_seen, query_of, read
@@ -85,9 +86,3 @@ def _moved(item: Association, before: DocumentEntry, after: DocumentEntry) -> As
 def as_reader(request: Request) -> Request:
     """The request as that of a reader, where nothing is to be changed: the log says what was found, and how asked."""
     return replace(request, call=replace(request.call, transaction="ITI-67"), raw=b"PATCH " + request.raw)
-
-
-def matches(header: str, tag: str) -> bool:
-    """Whether a list of entity tags has this one: weak or strong, a version is a version."""
-    listed = [each.strip() for each in header.split(",")]
-    return "*" in listed or tag in listed or tag.removeprefix("W/") in listed

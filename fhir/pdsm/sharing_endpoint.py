@@ -20,11 +20,12 @@ from dmp.requests import Opened
 from identities.requester import Requester
 from pdsm.asked import Kind, read_asked
 from pdsm.capability import capability_statement
+from pdsm.document_reference import IS_ARCHIVED
 from pdsm.errors import ParameterError, UnauthorizedError
-from pdsm.http import BASE, FHIR_JSON, FORM, MAX_FORM_BYTES, body, call_of, parameters_of, url
+from pdsm.http import BASE, FHIR_JSON, FORM, MAX_FORM_BYTES, body, call_of, matches, parameters_of, url
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
-from pdsm.original import Element
+from pdsm.original import Element, extensions
 from pdsm.sharing import Request, open_document, read, search, versions, write_history
 from pdsm.sharing_door import Sharing
 from schemas.base64_stream import encode, encoded_length
@@ -100,8 +101,7 @@ class _Reading:
         headers = {"ETag": tag}
         if resource["id"] != resource_id:
             headers["Content-Location"] = f"{address()}/{name}/{resource['id']}"
-        wanted = [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]
-        if tag in wanted or tag.removeprefix("W/") in wanted or "*" in wanted:
+        if matches(request.headers.get("If-None-Match", ""), tag) and _as_registered(resource):
             return Response(status=304, headers=headers)
         return answer(resource, headers=headers)
 
@@ -139,6 +139,11 @@ class _Reading:
     def metadata(self) -> Response:
         """What this door does, told to anybody."""
         return answer(capability_statement(address(), self._door.now(), tokens=self._door.tokens))
+
+
+def _as_registered(resource: Element) -> bool:
+    """Whether a resource has the status that its version began with: a version is no new one when that changes."""
+    return resource["status"] == "current" and not extensions(resource, IS_ARCHIVED)
 
 
 def _binary(resource_id: str, opened: Opened) -> Response:

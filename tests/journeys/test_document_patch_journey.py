@@ -216,3 +216,12 @@ def test_what_a_search_finds_is_the_newest(node: Node) -> None:
     patch(node, where, [LABEL])
     (told,) = find(node, "DocumentReference", patient__identifier=patient_of(item.patient_id)).matches
     assert told["meta"]["versionId"] == "2"
+
+
+def test_what_changed_without_a_version_is_told_again(node: Node) -> None:
+    where, _ = provided(node)
+    tag = ask(node, where).headers["ETag"]
+    assert ask(node, where, If_None_Match=tag).status == 304
+    assert patch(node, where, [SUPERSEDED]).headers["ETag"] == tag
+    again = ask(node, where, If_None_Match=tag)
+    assert (again.status, again.resource["status"]) == (200, "superseded")
