@@ -177,8 +177,9 @@ TRANSACTIONS = {
     # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
     "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
     "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),
-    # RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2
+    # RESTful ATNA 3.81.5.1 and 3.82.5.1; DICOM PS3.15 A.5.3.2
     "ITI-81": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-81", "Retrieve ATNA Audit Event")),
+    "ITI-82": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-82", "Retrieve Syslog Event")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
     "ITI-92": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
     # DICOM PS3.15 A.5.3.8 and A.5.3.10, for what no profile of IHE says: GIE SESAM-Vitale, TD0.2, TD0.5, TD1.1 to TD1.4

@@ -162,6 +162,7 @@ _BY_ACTION = {
     Action.ITI_61: _ADDED,
     Action.ITI_62: _REMOVED,
     Action.ITI_81: _did(Kind.CONSULTATION, "recherché", "rechercher", "dans les traces des accès"),
+    Action.ITI_82: _did(Kind.CONSULTATION, "recherché", "rechercher", "dans les traces des accès"),
     Action.ITI_86: _REMOVED,
     Action.ITI_92: _UPDATED,
 }

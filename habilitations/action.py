@@ -81,6 +81,7 @@ class Action(Enum):
     ITI_61 = "ITI-61"  # register an on-demand entry
     ITI_62 = "ITI-62"  # remove metadata
     ITI_81 = "ITI-81"  # read the audit log
+    ITI_82 = "ITI-82"  # read it as syslog messages
     ITI_86 = "ITI-86"  # remove documents
     ITI_92 = "ITI-92"  # update metadata, restricted
 
@@ -102,7 +103,7 @@ class Action(Enum):
     @property
     def finds(self) -> bool:
         """Whether it reads, or acts on, documents that are there: its decision then comes with a Scope."""
-        if self is Action.ITI_81:
+        if self in (Action.ITI_81, Action.ITI_82):
             return False
         return self.foreign or self.value.startswith("TD3.") or self in _READING
 
@@ -146,4 +147,5 @@ _DEMANDS = {
     Action.ITI_47: Demand.NOTHING,
     Action.ITI_61: Demand.FEEDING,
     Action.ITI_81: Demand.NOTHING,
+    Action.ITI_82: Demand.NOTHING,
 }

@@ -1,4 +1,4 @@
-"""The addresses of the FHIR door, below /fhir: AuditEvents read by auditors (ITI-81), and fed by nodes (ITI-20).
+"""The addresses of the FHIR door, below /fhir: AuditEvents read by auditors (ITI-81, ITI-82), fed by nodes (ITI-20).
 
 Source: HL7 FHIR R4, http.html; ITI TF-2 3.20 and 3.81 (RESTful ATNA); RFC 9110.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,16 +22,15 @@ from werkzeug.exceptions import (
     NotFound,
 )
 
-from audit.event import Call
 from audit.message_reading import MAX_BYTES
 from audit.received import Received
 from audit.selection import Selection
 from dmp.audit_query import Question
-from identities.requester import Requester
+from pdsm.auditing import auditor, recorded
 from pdsm.bearer import challenge
 from pdsm.cursor import read_cursor, write_cursor
 from pdsm.door import Door
-from pdsm.errors import ParameterError, TokenError, UnknownNodeError
+from pdsm.errors import TokenError
 from pdsm.http import (
     BASE,
     FHIR_JSON,
@@ -51,6 +49,7 @@ from pdsm.outcome import Issue, operation_outcome, told
 from pdsm.providing_endpoint import Providing
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import add_routes
+from pdsm.syslog_endpoint import SYSLOG_SEARCH, SyslogEvents
 
 AUDIT_EVENT = f"{BASE}/AuditEvent"
 ITI_20, ITI_81 = "ITI-20", "ITI-81"
@@ -72,6 +71,7 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(f"{AUDIT_EVENT}/_search", "search_by_post", audit.search_by_post, methods=["POST"])
     routes.add_url_rule(f"{AUDIT_EVENT}/<event_id>", "read", audit.read, methods=["GET"])
     routes.add_url_rule(AUDIT_EVENT, "create", audit.create, methods=["POST"])
+    routes.add_url_rule(SYSLOG_SEARCH, "syslog_search", SyslogEvents(door).search, methods=["GET"])
     providing = Providing(sharing, audit.batch)
     routes.add_url_rule(BASE, "bundle", providing.bundle, methods=["POST"], strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
@@ -92,6 +92,7 @@ _ALLOWED = {
     "DocumentReference": ["GET", "POST"],
     "List": ["GET"],
     "metadata": ["GET"],
+    "syslogsearch": ["GET"],
 }
 
 
@@ -112,10 +113,10 @@ class _AuditEvents:
         return self._search(b"&".join(filter(None, (query, form))), url().encode() + b"\n" + form)
 
     def _search(self, query: bytes, raw: bytes) -> Response:
-        requester, call = self._auditor()
+        requester, call = auditor(self._door, ITI_81)
         strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
         key = self._door.key
-        with self._recorded(call, requester):
+        with recorded(self._door, call, requester):
             asked = read_search(parameters_of(query), raw, strict=strict)
             after = read_cursor(CURSOR, asked.cursor, asked.used, key) if asked.cursor else None
         found = self._door.search(requester, call, replace(asked.question, after=after))
@@ -124,7 +125,7 @@ class _AuditEvents:
 
     def read(self, event_id: str) -> Response:
         """One AuditEvent by its identifier."""
-        requester, call = self._auditor()
+        requester, call = auditor(self._door, ITI_81)
         one = Question(Selection(ids=frozenset({event_id})), url().encode(), count=1)
         found = self._door.search(requester, call, one)
         if not found.events:
@@ -150,38 +151,17 @@ class _AuditEvents:
         keep([each for each in answers if isinstance(each, Received)])
         return _answer(write_batch(answers, request.host_url.rstrip("/") + AUDIT_EVENT))
 
-    def _auditor(self) -> tuple[Requester, Call]:
-        call = call_of(ITI_81)
-        with self._recorded(call):
-            requester = self._door.auditor(request.environ)
-        return requester, replace(call, client_certificate="" if requester.client_id else requester.id_nat)
-
     def _sender(self) -> tuple[Arrival, Callable[..., tuple[str, ...]]]:
         if self._door.keep is None:
             raise NotFound
-        with self._recorded(call_of(ITI_20)):
+        with recorded(self._door, call_of(ITI_20)):
             origin = self._door.sender(request.environ)
         return Arrival(origin, self._door.now()), self._door.keep
 
-    @contextmanager
-    def _recorded(self, call: Call, requester: Requester | None = None) -> Iterator[None]:
-        """What is done on a request before the hall is asked: whatever that raises is recorded, and raised again."""
-        try:
-            yield
-        except UnknownNodeError as error:
-            self._door.refused(replace(call, client_certificate=error.subject), str(error), None)
-            raise
-        except ParameterError as error:
-            self._door.refused(call, error.diagnostics(), requester)
-            raise
-        except Exception as failure:
-            self._door.failed(call, type(failure).__name__, requester)
-            raise
-
 
 def _check_acceptable() -> None:
-    """JSON is what this door writes, but for documents."""
-    if request.path.startswith(f"{BASE}/Binary/"):
+    """JSON is what this door writes, but for documents and syslog messages."""
+    if request.path == SYSLOG_SEARCH or request.path.startswith(f"{BASE}/Binary/"):
         return
     accepted = request.accept_mimetypes
     if accepted and not any(accepted[kind] for kind in (*JSON_TYPES, "application/fhir+json; fhirVersion=4.0")):

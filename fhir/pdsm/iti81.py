@@ -15,7 +15,7 @@ from audit.event import Outcome
 from audit.markup import printable
 from audit.message_reading import OID_URI
 from audit.selection import Selection
-from dmp.audit_query import Found, Question
+from dmp.audit_query import AuditEvent, Found, Question
 from identities.requester import PatientId
 from pdsm import search
 from pdsm.errors import ParameterError
@@ -222,7 +222,7 @@ def _patient(each: Token) -> PatientId:
     return PatientId(each.code or "", system.removeprefix(OID_URI) if system.startswith(OID_URI) else "")
 
 
-def write_bundle(found: Found, asked: Asked, address: str, cursor: str) -> dict[str, Any]:
+def write_bundle(found: Found[AuditEvent], asked: Asked, address: str, cursor: str) -> dict[str, Any]:
     """The searchset that answers: the search as it was understood, and where the next page begins ('': nowhere)."""
     links = [{"relation": "self", "url": _url(address, asked.used)}]
     if cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -71,8 +72,8 @@ def test_an_auditor_reads_what_was_done_and_nothing_else(action: Action) -> None
 
 def test_nobody_but_an_auditor_reads_the_audit_log() -> None:
     """About a patient or about none, of whom there is a dossier or not."""
-    for statement in (None, BARE, CLOSED):
-        decision = decide(TABLES, AUDITEUR, Action.ITI_81, statement, now=NOW)
+    for action, statement in itertools.product((Action.ITI_81, Action.ITI_82), (None, BARE, CLOSED)):
+        decision = decide(TABLES, AUDITEUR, action, statement, now=NOW)
         assert (decision.granted, decision.scope) == (True, None), "it opens no document"
     for sheet, heading in (
         ("PATIENT", "patient:normal"),
@@ -82,7 +83,8 @@ def test_nobody_but_an_auditor_reads_the_audit_log() -> None:
         *((each, "medecin_traitant_DMP:normal") for each in SHEETS),
     ):
         requester, statement = in_column(sheet, heading)
-        assert rule(requester, Action.ITI_81, statement) == "droit_fonctionnel"
+        for action in (Action.ITI_81, Action.ITI_82):
+            assert rule(requester, action, statement) == "droit_fonctionnel"
 
 
 @pytest.mark.parametrize("action", MANAGED, ids=ident)

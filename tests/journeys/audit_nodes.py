@@ -14,11 +14,12 @@ from cryptography import x509
 
 from server.settings import load
 from tests.browser import Browser
+from tests.ports import free_port
 from tests.village import Village
 
 AUDITOR, SENDER, STRANGER = "auditeur", "noeud", "inconnu"
 BY_TOKEN = "1990000018/automate"  # the hospital's machine, as it asks for a token by itself
-AUDIT_EVENT = "/fhir/AuditEvent"
+AUDIT_EVENT, SYSLOG_SEARCH = "/fhir/AuditEvent", "/fhir/syslogsearch"
 FHIR_JSON = "application/fhir+json"
 
 
@@ -90,6 +91,7 @@ def open_to_nodes(village: Village, *, feed: bool = True) -> None:
         "audit_auditors": [subject(village, AUDITOR)],
         "audit_senders": [fingerprint],
         "audit_feed": feed,
+        "audit_syslog_tls": f"127.0.0.1:{free_port()}",
         "oauth_auditors": [f"https://{village.settings.https} {BY_TOKEN}"],
     }
     with (village.settings.home / "settings.toml").open("a", encoding="utf-8") as file:

@@ -308,6 +308,8 @@ def _audit() -> None:
         sa.Column("explanation", sa.Text(), nullable=False),
         sa.Column("documents", sa.Text(), nullable=False),
         sa.Column("submission_sets", sa.Text(), nullable=False),
+        sa.Column("syslog", sa.Text(), nullable=False),
+        sa.Column("stamped", sa.String(length=27), nullable=False),
         sa.Column("message", sa.LargeBinary(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
@@ -321,6 +323,8 @@ def _audit() -> None:
     )
     op.create_index("audit_event_requester", "audit_event", ["requester_id", "dossier", "instant"])
     op.create_index("audit_event_instant", "audit_event", ["instant", "sequence"])
+    some = {f"{dialect}_where": sa.text("syslog != ''") for dialect in ("sqlite", "postgresql")}
+    op.create_index("audit_event_stamped", "audit_event", ["stamped", "sequence"], **some)
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),

@@ -40,7 +40,7 @@ from audited_people import NORMAL
 from schemas import oids
 from server.demo.people import inhabitant
 
-RETRIEVE = ihe("ITI-81", "Retrieve ATNA Audit Event")
+RETRIEVE, SYSLOG = ihe("ITI-81", "Retrieve ATNA Audit Event"), ihe("ITI-82", "Retrieve Syslog Event")
 AUDITOR = Person(
     user="{certificate}",
     name="{certificate}",
@@ -129,6 +129,14 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-81, nobody known": (nobody("ITI-81", "expected a client certificate or an access token, got neither"),),
     "ITI-81 by a token": (Row(AUDIT_LOG_USED, "R", (RETRIEVE,), GIVEN, (ASKED_FOR,), BY_TOKEN, rule=OWN_RIGHT),),
     "ITI-81, another token": (nobody("ITI-81", "token scope: expected ITI-81, got another"),),
+    "ITI-82": (
+        replace(
+            read(query(SYSLOG, "{endpoint}", "{url}"), rule=(*OWN_RIGHT[:2], "ITI-82 × auditeur:normal")),
+            types=(SYSLOG,),
+        ),
+    ),
+    "ITI-82, wrong": (replace(read(outcome=4, rule=("message", "", "")), types=(SYSLOG,)),),
+    "ITI-82, nobody known": (nobody("ITI-82", "expected a client certificate or an access token, got neither"),),
     "ITI-71 of a machine": (authorised(GET_TOKEN, query(GET_TOKEN, "{token}", REQUEST), who=MACHINE),),
     "ITI-71 for a user": (authorised(GET_TOKEN, query(GET_TOKEN, "{token}", ASSERTED), who=USER),),
     "ITI-71, not of the directory": (

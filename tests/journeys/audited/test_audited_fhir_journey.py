@@ -11,7 +11,7 @@ from audited_village import Audited, Cases
 
 from schemas import oids
 from schemas.xml import parse
-from tests.journeys.audit_nodes import AUDIT_EVENT, AUDITOR, ask, post
+from tests.journeys.audit_nodes import AUDIT_EVENT, AUDITOR, SYSLOG_SEARCH, ask, post
 from tests.oauth_clients import INTROSPECT, TOKEN, OAuthClient, claims_of, issuer, user
 
 CASES = Cases()
@@ -63,6 +63,22 @@ def _(audited: Audited) -> Names:
 def _(audited: Audited) -> Names:
     assert ask(audited.village, None, f"{AUDIT_EVENT}?date=ge2020").status == 401
     return {"endpoint": audited.at(AUDIT_EVENT)}
+
+
+@CASES("ITI-82")
+def _(audited: Audited) -> Names:
+    return _read(audited, SYSLOG_SEARCH, "date=ge2020&_count=1")
+
+
+@CASES("ITI-82, wrong")
+def _(audited: Audited) -> Names:
+    return _read(audited, SYSLOG_SEARCH, "date=ge2020&colour=red", 400)
+
+
+@CASES("ITI-82, nobody known")
+def _(audited: Audited) -> Names:
+    assert ask(audited.village, None, f"{SYSLOG_SEARCH}?date=ge2020").status == 401
+    return {"endpoint": audited.at(SYSLOG_SEARCH)}
 
 
 @CASES("ITI-20, nobody known")
