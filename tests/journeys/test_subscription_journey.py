@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,12 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.subscription import Subscription
 
 from registry.metadata import AssociationType, Code, DocumentEntry
+from server.demo import background
+from server.settings import load
 from tests.connectathon import Node, association, connectathon, document, new_patient, submission
 from tests.journeys.sharing_client import ask, find, patient_of, post
 from tests.receiver import Receiver, receiving
+from tests.server.servers import kill_tree
 from tests.subscribing import CREATED, EVERYTHING, TOPIC, bundle, put, said, settled, subscribed, subscription
 
 HELLO = b"hello"
@@ -272,3 +277,27 @@ def test_without_endpoints_nobody_subscribes(node: Node) -> None:
     assert reply.status == 404
     resources = ask(node, "metadata").resource["rest"][0]["resource"]
     assert "Subscription" not in {each["type"] for each in resources}
+
+
+@pytest.mark.long
+def test_what_happened_before_the_server_was_killed_is_told_once_it_is_back(tmp_path: Path) -> None:
+    """Whatever was on its way comes, and comes under its number."""
+    patient = new_patient()
+    with receiving() as receiver, connectathon(tmp_path, subscription_endpoints=receiver.url) as broker:
+        hook = f"{receiver.url}/hook"
+        made = subscribed(broker, subscription(hook, criteria(patient)))
+        receiver.answers = [503]
+        provide(broker, entry(patient))
+        receiver.wait(2)
+        provide(broker, entry(patient))
+        kill_tree(tmp_path)
+        background.start(tmp_path, load({"home": broker.home}, {}))
+        settled(broker, made["id"], "error")
+        give_up, events = time.monotonic() + 30, dict[str, set[str]]()
+        while set(events) != {"1", "2"} or len(told(receiver, hook, 4)) < 4:
+            assert time.monotonic() < give_up, events
+            for each in told(receiver, hook, 3)[1:]:
+                (happened,) = said(each)["events"]
+                events.setdefault(happened["event-number"], set()).add(happened["focus"])
+        assert [len(each) for each in events.values()] == [1, 1]
+        assert events["1"] != events["2"]
