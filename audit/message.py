@@ -45,6 +45,7 @@ HABILITATION_RULE = CodedValue("habilitation", "DMP", "Règle d'habilitation")
 REQUEST_ID = CodedValue("request", "DMP", "Request identifier")
 OAUTH_CLIENT = "Client_OAuth"  # detail of the claims: of an access token, RFC 9068 §2.2
 NODE_ID = CodedValue("110182", "DCM", "Node ID")
+SUBSCRIPTION_ID = CodedValue("subscription", "DMP", "Subscription")
 CONFIGURATION_KEY = CodedValue("configuration", "DMP", "Configuration")
 
 # (ParticipantObjectTypeCode, ParticipantObjectTypeCodeRole). Source: DICOM PS3.15 A.5.1.
@@ -211,6 +212,8 @@ def _audit_objects(subject: AuditObject, transaction: Transaction) -> Iterator[s
             yield _object(SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)
         case ObjectKind.NODE:  # A.5.3.11, Alert Subject
             yield _object(SYSTEM_SECURITY_RESOURCE, NODE_ID, subject.id, details=subject.details)
+        case ObjectKind.SUBSCRIPTION:  # DSUBm, audit of ITI-110 and ITI-112: object-role 20, Job
+            yield _object(SYSTEM_JOB, SUBSCRIPTION_ID, subject.id)
         case ObjectKind.CONFIGURATION:
             yield _object(SYSTEM_SECURITY_RESOURCE, CONFIGURATION_KEY, subject.id, details=subject.details)
 

@@ -174,6 +174,10 @@ TRANSACTIONS = {
     "ITI-67": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-67", "Find Document References")),
     "ITI-68": _sent(EXPORT, EventAction.READ, _ihe("ITI-68", "Retrieve Document")),
     "ITI-105": _received(IMPORT, EventAction.CREATE, _ihe("ITI-105", "Simplified Publish")),
+    # DSUBm 1.0, audit profiles of the Broker: created, or updated (Event.event_action says which); told; asked
+    "ITI-110": _received(PATIENT_RECORD, EventAction.CREATE, _ihe("ITI-110", "Resource Subscription")),
+    "ITI-112": _told(PATIENT_RECORD, EventAction.CREATE, _ihe("ITI-112", "Resource Notify")),
+    "ITI-113": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-113", "Resource Subscription Search")),
     # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
     "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
     "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),

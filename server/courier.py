@@ -1,9 +1,9 @@
 """The courier: one process of a home that delivers what is in its outbox.
 
 SOAP messages are posted to an address of the operator's list, over TLS with the server's own certificate; mail goes to
-the operator's SMTP server, SMS to his gateway. What fails is tried again later, for about 17 hours (`RETRY_SECONDS`);
-then, or when it is refused for good, the message is given up and the log says so. What was under way when the courier
-died is delivered again: at least once, that is, not exactly once.
+the operator's SMTP server, SMS to his gateway, notifications of subscriptions to their endpoints. What fails is tried
+again later, for about 17 hours (`RETRY_SECONDS`); then, or when it is refused for good, the message is given up and the
+log says so. What was under way when the courier died is delivered again: at least once, that is, not exactly once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from server import logging as technical
 from server.channels import SmsGateway, Smtp
 from server.database import TROUBLE, connect
 from server.delivery import Attempt, Outcome, post_sms, post_soap
+from server.hooks import Hooks
+from server.house import House
 from server.mail import send_mail
 from server.outbox import FOLDER, Kind, Letter, Outbox
 from server.settings import Settings
@@ -59,7 +61,12 @@ def deliver(settings: Settings) -> None:
                 stop.wait(LISTEN_SECONDS)
             else:
                 context = partial(outgoing_context, settings)
-                Courier(outbox, context, settings.smtp, settings.sms_gateway).run(stop)
+                Courier(outbox, context, settings.smtp, settings.sms_gateway, _hooks(settings)).run(stop)
+
+
+def _hooks(settings: Settings) -> Hooks | None:
+    """What tells subscriptions; None where the operator lets no notification leave."""
+    return Hooks(House.build(settings, anchors=False).gate) if settings.subscription_endpoints else None
 
 
 class Courier:
@@ -71,8 +78,10 @@ class Courier:
         context: Callable[[], SSLContext],
         smtp: Smtp | None = None,
         gateway: SmsGateway | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._outbox, self._context, self._smtp, self._gateway = outbox, context, smtp, gateway
+        self._hooks = hooks
         self._busy: set[str] = set()
         self._done: set[str] = set()  # arrived or given up, and the database has not taken note yet
         self._lock = threading.Lock()
@@ -94,6 +103,8 @@ class Courier:
             busy = set(self._busy)
         if len(busy) >= AT_ONCE or not self._called():
             return
+        if self._hooks is not None:
+            self._hooks.look()
         letters, self._next = self._outbox.due(busy, DELIVERIES)
         if letters:
             self._rung = None  # there may be more
@@ -159,6 +170,8 @@ class Courier:
                 return self._gateway.url.base, partial(post_sms, self._gateway, letter)
             case Kind.SOAP if destination := self._outbox.destination(letter.address):
                 return destination.base, partial(post_soap, destination, letter, self._context)
+            case Kind.HOOK if self._hooks is not None and (hook := self._outbox.hook(letter.address)):
+                return hook.base, partial(self._hooks.carry, hook, letter, self._context)
         return None
 
     def _settle(self, letter: Letter) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from ssl import SSLContext
+from typing import BinaryIO
 
 from ihe.reply import Address
 from server.channels import SecretError, SmsGateway, read_secret
@@ -71,15 +72,26 @@ def post_sms(gateway: SmsGateway, letter: Letter) -> Attempt:
     return Attempt(Outcome.REFUSED if refused else Outcome.FAILED, str(status))
 
 
+def post_content(destination: Address, content: bytes, content_type: str, context: Callable[[], SSLContext]) -> int:
+    """The status that comes for a POST of `content`. Raises OSError, HTTPException."""
+    return _posted(destination, content, {"Content-Type": content_type, "Content-Length": str(len(content))}, context)
+
+
 def _post(destination: Address, letter: Letter, headers: Mapping[str, str], context: Callable[[], SSLContext]) -> int:
-    connection = _connection(destination, context)
     described = {"Content-Type": letter.content_type, "Content-Length": str(letter.file.stat().st_size)}
+    with letter.file.open("rb") as body:
+        return _posted(destination, body, {**described, **headers}, context)
+
+
+def _posted(
+    destination: Address, body: bytes | BinaryIO, headers: Mapping[str, str], context: Callable[[], SSLContext]
+) -> int:
+    connection = _connection(destination, context)
     try:
-        with letter.file.open("rb") as body:
-            connection.request("POST", destination.target, body=body, headers={**described, **headers})
-            response = connection.getresponse()
-            response.read(MAX_ANSWER_BYTES)
-            return response.status
+        connection.request("POST", destination.target, body=body, headers=headers)
+        response = connection.getresponse()
+        response.read(MAX_ANSWER_BYTES)
+        return response.status
     finally:
         connection.close()
 

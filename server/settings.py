@@ -78,10 +78,12 @@ class Settings:
     `habilitations` is a folder of tables of rights beside the shipped ones; None where there is none.
     `reply_to` lists the addresses, and what stands below them, to which answers may be sent on a connection of our own;
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
-    after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
-    people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none. `mllp` is where HL7 v2 messages come in, by TLS. `audit` is what is done with
-    the audit log, `keeping` how it is kept; `oauth` is whose access tokens are believed.
+    after it the authorities that it is interested in, all of them when none is named. `subscription_endpoints` lists
+    the addresses, and what stands below them, to which notifications of FHIR subscriptions may be sent; without any,
+    nobody subscribes. `smtp` and `sms_gateway` are how people are told by mail and by SMS; they are not when None.
+    `portal_address` is what such messages give as the address of the portal; '' for none. `mllp` is where HL7 v2
+    messages come in, by TLS. `audit` is what is done with the audit log, `keeping` how it is kept; `oauth` is whose
+    access tokens are believed.
     """
 
     home: Path
@@ -107,6 +109,7 @@ class Settings:
     ouverture_medecin_traitant: tuple[str, ...] = ()
     reply_to: tuple[Url, ...] = ()
     pix_consumers: tuple[PixConsumer, ...] = ()
+    subscription_endpoints: tuple[Url, ...] = ()
     smtp: Smtp | None = None
     sms_gateway: SmsGateway | None = None
     portal_address: str = ""
@@ -131,13 +134,13 @@ class Settings:
     @property
     def sends_by_tls(self) -> bool:
         """Whether anything leaves, or audit events come, by connections on which this server shows its certificate."""
-        urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers))
+        urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers), *self.subscription_endpoints)
         return any(url.scheme == "https" for url in urls) or self.audit.uses_tls
 
     @property
     def sends(self) -> bool:
         """Whether anything leaves by a connection of our own."""
-        return bool(self.reply_to or self.pix_consumers or self.smtp or self.sms_gateway)
+        return bool(self.reply_to or self.pix_consumers or self.subscription_endpoints or self.smtp or self.sms_gateway)
 
     def check_serving(self) -> None:
         """Raises SettingsError with everything that a server needs and does not have."""
@@ -237,6 +240,7 @@ class _Reader:
             "ouverture_medecin_traitant": self._read("ouverture_medecin_traitant", (), _persons),
             "reply_to": self._read("reply_to", (), _urls),
             "pix_consumers": self._read("pix_consumers", (), _pix_consumers),
+            "subscription_endpoints": self._read("subscription_endpoints", (), _urls),
             "smtp": read_smtp(self._values, self._home, self._problems),
             "sms_gateway": read_sms_gateway(self._values, self._home, self._problems),
             "portal_address": self._read("portal_address", "", _web_address),

@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 from audit.event import Call
-from dmp import annuaire, fiches
+from dmp import abonnements, annuaire, fiches
 from dmp.consultation import open_documents
 from dmp.requests import DocumentRequest, Opened
 from identities.requester import Authentication, Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
 from ihe.errors import AuthenticationError
 from ihe.node import NodeAuthenticator
+from ihe.reply import permitted
 from pdsm.door import Environ
 from pdsm.errors import UnauthorizedError
 from pdsm.sharing_door import Sharing
+from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
 from schemas.domain import Profile
 from server.bearer_wiring import TokenHolders
@@ -55,6 +57,19 @@ def sharing(house: House, key: bytes) -> Sharing:
         max_body_bytes=house.settings.max_body_bytes,
         key=key,
         tokens=bool(holders.bearers.issuers),
+        subscriptions=_subscribing(house) if house.settings.subscription_endpoints else None,
+    )
+
+
+def _subscribing(house: House) -> Subscribing:
+    gate, allowed = house.gate, house.settings.subscription_endpoints
+    return Subscribing(
+        permitted=lambda address: permitted(address, allowed) is not None,
+        subscribe=partial(abonnements.subscribe, gate),
+        mine=partial(abonnements.mine, gate),
+        unsubscribe=partial(abonnements.unsubscribe, gate),
+        reactivate=partial(abonnements.reactivate, gate),
+        events=partial(abonnements.events, gate),
     )
 
 

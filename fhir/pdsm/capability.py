@@ -12,6 +12,8 @@ from typing import Any
 from pdsm.asked import Kind
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
+from pdsm.iti110 import BACKPORT
+from pdsm.iti113 import SUBSCRIPTION
 from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"
@@ -24,8 +26,10 @@ _TYPES = {
 }
 
 
-def capability_statement(base: str, now: datetime, *, tokens: bool) -> dict[str, Any]:
-    """What this door does at `base`; `tokens` says whether anybody's access tokens are believed there."""
+def capability_statement(base: str, now: datetime, *, tokens: bool, subscriptions: bool) -> dict[str, Any]:
+    """What this door does at `base`; `tokens` says whether anybody's access tokens are believed there, `subscriptions`
+    whether anybody can subscribe.
+    """
     services = ("Certificates", "OAuth") if tokens else ("Certificates",)
     return {
         "resourceType": "CapabilityStatement",
@@ -43,10 +47,25 @@ def capability_statement(base: str, now: datetime, *, tokens: bool) -> dict[str,
                     _searched(DOCUMENT_REFERENCE, "create"),
                     _searched(LIST),
                     {"type": "Binary", "interaction": [{"code": "read"}]},
+                    *([_subscription()] if subscriptions else []),
                 ],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
+    }
+
+
+def _subscription() -> dict[str, Any]:
+    """Source: IHE DSUBm 1.0, IHE.DSUBm.ResourceNotificationBroker."""
+    operations = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
+    return {
+        "type": SUBSCRIPTION.name,
+        "supportedProfile": [f"{BACKPORT}backport-subscription"],
+        "interaction": [{"code": code} for code in ("read", "create", "update", "search-type")],
+        "searchParam": [
+            {"name": name, "type": _TYPES[each.type]} for name, each in sorted(SUBSCRIPTION.parameters.items())
+        ],
+        "operation": [{"name": name, "definition": f"{operations}{name}"} for name in ("status", "events")],
     }
 
 

@@ -49,6 +49,8 @@ from pdsm.outcome import Issue, operation_outcome, told
 from pdsm.providing_endpoint import Providing
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import add_routes
+from pdsm.subscription_endpoint import METHODS as METHODS_OF_SUBSCRIPTIONS
+from pdsm.subscription_endpoint import add_subscriptions
 from pdsm.syslog_endpoint import SYSLOG_SEARCH, SyslogEvents
 
 AUDIT_EVENT = f"{BASE}/AuditEvent"
@@ -62,8 +64,10 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     """The routes, bound to the ports of `door`."""
     routes, audit = Blueprint("fhir", __name__), _AuditEvents(door)
 
+    allowed_at = {**_ALLOWED, **({"Subscription": METHODS_OF_SUBSCRIPTIONS} if sharing.subscriptions else {})}
+
     def nowhere(path: str = "") -> Response:
-        allowed = _ALLOWED.get(path.strip("/").partition("/")[0])
+        allowed = allowed_at.get(path.strip("/").partition("/")[0])
         raise MethodNotAllowed(allowed) if allowed else NotFound
 
     routes.before_request(_check_acceptable)
@@ -77,6 +81,8 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
     routes.add_url_rule(f"{BASE}/DocumentReference", "publish", providing.publish, methods=["POST"])
     add_routes(routes, sharing)
+    if sharing.subscriptions is not None:
+        add_subscriptions(routes, sharing, sharing.subscriptions)
     others = [each for each in METHODS if each != "POST"]
     routes.add_url_rule(BASE, "base", nowhere, methods=others, strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "base_below", nowhere, methods=others)

@@ -27,7 +27,20 @@ CLIENT_CREDENTIALS = "client_credentials"
 JWT = frozenset({"urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:access_token"})
 JWT |= {"urn:ietf:params:oauth:token-type:access-token"}  # so ITI TF-2 3.71.4.1.2.1 spells it
 # What a token may be asked for: the transactions of the FHIR door.
-SCOPES = ("ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-78", "ITI-81", "ITI-83", "ITI-105", "ITI-106", "ITI-119")
+SCOPES = (
+    "ITI-65",
+    "ITI-66",
+    "ITI-67",
+    "ITI-68",
+    "ITI-78",
+    "ITI-81",
+    "ITI-83",
+    "ITI-105",
+    "ITI-106",
+    "ITI-110",
+    "ITI-113",
+    "ITI-119",
+)
 _SECRETS = frozenset({"client_assertion", "client_secret", "code", "code_verifier"})
 
 

@@ -15,6 +15,7 @@ from dmp.ports import Clock, Staged
 from dmp.requests import Lot, Opened
 from identities.requester import Requester
 from pdsm.door import Environ
+from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
 from registry.existing import Named
 from registry.stored_query import StoredQuery
@@ -41,6 +42,7 @@ class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
     asks to the patient of it. `repository_unique_id` is where documents go, and the source of submission sets that this
     server makes. `key` signs cursors; `tokens` says whether anybody's access tokens are believed.
+    `subscriptions` is None where the operator lets no notification leave.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -58,3 +60,4 @@ class Sharing:
     max_body_bytes: int
     key: bytes
     tokens: bool
+    subscriptions: Subscribing | None = None

@@ -77,7 +77,7 @@ class _Reading:
         raw = url().encode() + (b"\n" + form if form else b"")
         try:
             given = parameters_of(b"&".join(filter(None, (request.query_string, form))))
-            asked = read_asked(kind, given, strict=_strict())
+            asked = read_asked(kind, given, strict=strict())
             asking = Request(requester, call, address(), raw)
             return answer(search(self._door, asking, asked))
         except ParameterError as error:
@@ -116,7 +116,12 @@ class _Reading:
 
     def metadata(self) -> Response:
         """What this door does, told to anybody."""
-        return answer(capability_statement(address(), self._door.now(), tokens=self._door.tokens))
+        return answer(_capability(self._door))
+
+
+def _capability(door: Sharing) -> dict[str, Any]:
+    subscriptions = door.subscriptions is not None
+    return capability_statement(address(), door.now(), tokens=door.tokens, subscriptions=subscriptions)
 
 
 def address() -> str:
@@ -124,7 +129,8 @@ def address() -> str:
     return request.host_url.rstrip("/") + BASE
 
 
-def _strict() -> bool:
+def strict() -> bool:
+    """Whether the client wants to hear of what is not understood."""
     return "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
 
 

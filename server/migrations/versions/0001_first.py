@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -323,7 +325,7 @@ def _audit() -> None:
     )
     op.create_index("audit_event_requester", "audit_event", ["requester_id", "dossier", "instant"])
     op.create_index("audit_event_instant", "audit_event", ["instant", "sequence"])
-    some = {f"{dialect}_where": sa.text("syslog != ''") for dialect in ("sqlite", "postgresql")}
+    some: dict[str, Any] = {f"{dialect}_where": sa.text("syslog != ''") for dialect in ("sqlite", "postgresql")}
     op.create_index("audit_event_stamped", "audit_event", ["stamped", "sequence"], **some)
     op.create_table(
         "audit_head",

@@ -26,6 +26,7 @@ from audited_parts import (
     removed,
     reported,
     submission_set,
+    subscription,
 )
 
 PROVIDE, REGISTER = ihe("ITI-41", "Provide and Register Document Set-b"), ihe("ITI-42", "Register Document Set-b")
@@ -38,6 +39,8 @@ FEED, NOTICE = ihe("ITI-44", "Patient Identity Feed"), ihe("ITI-46", "PIX Update
 BUNDLE, PUBLISH = ihe("ITI-65", "Provide Document Bundle"), ihe("ITI-105", "Simplified Publish")
 FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67", "Find Document References")
 RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
+SUBSCRIBE, NOTIFY = ihe("ITI-110", "Resource Subscription"), ihe("ITI-112", "Resource Notify")
+SUBSCRIPTIONS = ihe("ITI-113", "Resource Subscription Search")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
 
 
@@ -116,6 +119,11 @@ def by_fhir(
     return Row(event, action, (kind, dmp(right)), parties, things, rule=by_node(right))  # type: ignore[arg-type]
 
 
+def by_owner(event: Code, action: str, kind: Code) -> Row:
+    """Of what somebody does with a subscription of theirs."""
+    return Row(event, action, (kind,), ASKED, (subscription(),))
+
+
 ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-41": (submitted(PROVIDE, "TD2.1"),),
     "ITI-41, wrong hash": (
@@ -137,6 +145,38 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-67": (by_fhir(QUERY, "E", FIND_REFERENCES, "TD3.1", patient(), query(FIND_REFERENCES, "{endpoint}")),),
     "ITI-68": (by_fhir(EXPORT, "R", RETRIEVE_ONE, "TD3.2", patient(), document(), parties=GIVEN),),
     "ITI-105": (by_fhir(IMPORT, "C", PUBLISH, "TD2.1", patient(), submission_set(), document()),),
+    "ITI-110": (by_fhir(PATIENT_RECORD, "C", SUBSCRIBE, "TD3.1", patient(), subscription()),),
+    "ITI-110, unsubscribed": (
+        by_owner(QUERY, "E", SUBSCRIPTIONS),
+        by_owner(PATIENT_RECORD, "U", SUBSCRIBE),
+    ),
+    "ITI-110, wrong": (
+        Row(
+            PATIENT_RECORD,
+            "C",
+            (SUBSCRIBE,),
+            ASKED,
+            outcome=4,
+            rule=NOT_UNDERSTOOD,
+            told="expected Subscription.status: requested, got another, or none",
+        ),
+    ),
+    "ITI-112": (
+        submitted(PROVIDE, "TD2.1"),
+        Row(
+            PATIENT_RECORD,
+            "C",
+            (NOTIFY,),
+            TOLD,
+            (patient(), subscription(), document()),
+            rule=by_node("TD3.1"),
+        ),
+    ),
+    "ITI-113": (by_owner(QUERY, "E", SUBSCRIPTIONS),),
+    "ITI-113, $events": (
+        by_owner(QUERY, "E", SUBSCRIPTIONS),
+        by_fhir(QUERY, "E", SUBSCRIPTIONS, "TD3.1", patient(), subscription()),
+    ),
     "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
     "ITI-42, wrong": (
         submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),

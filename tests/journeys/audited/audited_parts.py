@@ -5,7 +5,7 @@ Source: DICOM PS3.15 A.5.1 and A.5.3, PS3.16 CID 400 to 402; ITI TF-2, audit con
 
 from __future__ import annotations
 
-from audited_event import HOST, PROCESS, Code, Party, Thing, dcm
+from audited_event import HOST, PROCESS, Code, Party, Thing, dcm, dmp
 
 QUERY, IMPORT, EXPORT = dcm("110112", "Query"), dcm("110107", "Import"), dcm("110106", "Export")
 PATIENT_RECORD, APPLICATION_ACTIVITY = dcm("110110", "Patient Record"), dcm("110100", "Application Activity")
@@ -72,6 +72,11 @@ def patient(identifier: str = "{patient}", message: str = "") -> Thing:
 def submission_set(identifier: str = "{set}") -> Thing:
     """Source: ITI TF-2 3.41.5.1.2, 3.42.6.1.2."""
     return Thing(("2", "20"), SUBMISSION_SET, identifier)
+
+
+def subscription() -> Thing:
+    """Source: IHE DSUBm 1.0, audit profiles of ITI-110 and ITI-112 (object-role 20, Job)."""
+    return Thing(("2", "20"), dmp("subscription", "Subscription"), "{subscription}")
 
 
 def document(
