@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from pdsm import forms
 from pdsm.coding import OID_URI, scheme_of
 from pdsm.errors import ParameterError
 from pdsm.identifiers import read_unique_id
@@ -22,9 +23,6 @@ from registry.metadata import Code
 USUAL, MOST = 50, 200  # resources of a page
 CURSOR = "_cursor"
 PATIENT = frozenset({"patient.identifier", "subject.identifier", "patient:identifier", "subject:identifier"})
-FORMATS = frozenset(
-    {"json", "xml", "application/json", "application/fhir+json", "application/xml", "application/fhir+xml", "text/xml"}
-)
 SUMMARIES = frozenset({"true", "false", "count", "text", "data"})
 _REFERENCES = frozenset({"patient", "subject"})
 
@@ -156,7 +154,7 @@ def _take_general(asked: Asked, name: str, value: str) -> bool:
         case "_sort":
             asked.sorting = tuple(_sorted_by(asked.kind, each) for each in value.split(","))
         case "_format":
-            if value.partition(";")[0] not in FORMATS:
+            if forms.named(value) is None:
                 raise ParameterError(name, "json or xml", "something else")
         case "_summary":
             if value not in SUMMARIES:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pdsm.asked import Kind
+from pdsm.forms import FORMATS
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.iti110 import BACKPORT
@@ -38,7 +39,7 @@ def capability_statement(base: str, now: datetime, *, tokens: bool, subscription
         "kind": "instance",
         "implementation": {"description": "open-dmp", "url": base},
         "fhirVersion": FHIR_VERSION,
-        "format": ["application/fhir+json", "json"],
+        "format": [*FORMATS],
         "rest": [
             {
                 "mode": "server",

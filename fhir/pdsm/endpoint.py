@@ -5,7 +5,6 @@ Source: HL7 FHIR R4, http.html; ITI TF-2 3.20 and 3.81 (RESTful ATNA); RFC 9110.
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -33,15 +32,16 @@ from pdsm.door import Door
 from pdsm.errors import TokenError
 from pdsm.http import (
     BASE,
-    FHIR_JSON,
     FORM,
     JSON_TYPES,
     MAX_FORM_BYTES,
     REQUEST_ID,
     body,
     call_of,
+    negotiated,
     parameters_of,
     url,
+    written,
 )
 from pdsm.iti20 import MAX_BUNDLE_BYTES, VERSION, Arrival, read_batch, read_event, write_batch
 from pdsm.iti81 import CURSOR, read_search, write_bundle
@@ -166,17 +166,17 @@ class _AuditEvents:
 
 
 def _check_acceptable() -> None:
-    """JSON is what this door writes, but for documents and syslog messages."""
-    if request.path == SYSLOG_SEARCH or request.path.startswith(f"{BASE}/Binary/"):
-        return
-    accepted = request.accept_mimetypes
-    if accepted and not any(accepted[kind] for kind in (*JSON_TYPES, "application/fhir+json; fhirVersion=4.0")):
+    """JSON and XML are what this door writes, but for documents and syslog messages."""
+    form = negotiated()
+    if form:
+        g.form = form
+    elif request.path != SYSLOG_SEARCH and not request.path.startswith(f"{BASE}/Binary/"):
         raise NotAcceptable
 
 
 def _answer(resource: Mapping[str, Any], status: int = 200, **headers: str) -> Response:
-    body = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, headers, content_type=f"{FHIR_JSON}; charset=utf-8")
+    content, content_type = written(resource)
+    return Response(content, status, {"Vary": "Accept", **headers}, content_type=content_type)
 
 
 def _failed(error: Exception) -> Response:

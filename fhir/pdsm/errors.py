@@ -28,6 +28,10 @@ class ContentError(UnexpectedError):
         self.faults, self.status = faults, status
 
 
+class FormError(UnexpectedError):
+    """A resource that cannot be told in the form that was asked for."""
+
+
 class UnauthorizedError(Exception):
     """Nobody who is known asks for documents. The message is technical, for the audit log."""
 

@@ -13,9 +13,10 @@ from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
-from pdsm.errors import ContentError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
+from pdsm.errors import ContentError, FormError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from schemas.strict_json import JsonError
+from schemas.xml import XmlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
     match error:
         case ParameterError():
             return 400, (Issue("invalid", error.diagnostics()),)
-        case JsonError():
+        case FormError():
+            return 406, (Issue("not-supported", error.diagnostics()),)
+        case JsonError() | XmlError():
             return 400, (Issue("structure", error.diagnostics()),)
         case ContentError():
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)

@@ -29,6 +29,7 @@ from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
 from registry.errors import Finding
 from schemas import strict_json
+from schemas.errors import UnexpectedError
 from schemas.strict_json import JsonError
 
 
@@ -51,10 +52,10 @@ class Providing:
         except Exception as failure:
             self._door.failed(call, type(failure).__name__, None)
             raise
-        content = body(JSON_TYPES, self._door.max_body_bytes)
         try:
+            content = body(JSON_TYPES, self._door.max_body_bytes)
             found = strict_json.read(content, max_bytes=self._door.max_body_bytes)
-        except JsonError as error:
+        except UnexpectedError as error:
             self._refuse("ITI-65", error.diagnostics())
             raise
         if isinstance(found, dict) and (found.get("type") == "batch" or found.get("resourceType") == "AuditEvent"):
@@ -67,7 +68,11 @@ class Providing:
         """ITI-105: one document, created."""
         requester, call = known(self._door, "ITI-105")
         door = self._door
-        content = body(JSON_TYPES, door.max_body_bytes)
+        try:
+            content = body(JSON_TYPES, door.max_body_bytes)
+        except UnexpectedError as error:
+            door.refused(call, error.diagnostics(), requester)
+            raise
 
         def read() -> Provided:
             found = strict_json.read(content, max_bytes=door.max_body_bytes)

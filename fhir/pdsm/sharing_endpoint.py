@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import NotFound
 
 from audit.event import Call
@@ -20,7 +19,7 @@ from identities.requester import Requester
 from pdsm.asked import Kind, read_asked
 from pdsm.capability import capability_statement
 from pdsm.errors import ParameterError, UnauthorizedError
-from pdsm.http import BASE, FHIR_JSON, FORM, MAX_FORM_BYTES, body, call_of, parameters_of, url
+from pdsm.http import BASE, FORM, MAX_FORM_BYTES, asked_by_name, body, call_of, parameters_of, url, written
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.sharing import Request, open_document, read, search
@@ -105,7 +104,8 @@ class _Reading:
         opened = open_document(self._door, Request(requester, call, address(), b""), resource_id)
         if opened is None:
             raise NotFound
-        if request.accept_mimetypes.best == FHIR_JSON:
+        if form := asked_by_name():
+            g.form = form
             data = base64.b64encode(b"".join(opened.chunks)).decode()
             resource = {"resourceType": "Binary", "id": resource_id, "contentType": opened.mime_type, "data": data}
             return answer(resource)
@@ -135,9 +135,9 @@ def strict() -> bool:
 
 
 def answer(resource: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A resource in JSON, compressed for who takes that."""
-    content = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
-    response = Response(content, status, dict(headers or {}), content_type=f"{FHIR_JSON}; charset=utf-8")
+    """A resource in the form that was asked for, compressed for who takes that."""
+    content, content_type = written(resource)
+    response = Response(content, status, dict(headers or {}), content_type=content_type)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     if len(content) >= _SMALLEST_ZIPPED and request.accept_encodings["gzip"]:
         response.set_data(gzip.compress(content, compresslevel=5, mtime=0))
