@@ -2,8 +2,8 @@
 
 | event | what is done |
 |---|---|
-| A01 A04 A05 A28 | the patient is fed: opened, or found by any identifier |
-| A08 A31 | the same, revised |
+| A01 A04 A05 A14 A28 | the patient is fed: opened, or found by any identifier |
+| A08 A31 Z99 | the same, revised |
 | A40 | the identifier of MRG-1 becomes one with that of PID-3 |
 | A47 | the identifier of MRG-1 gives way to that of PID-3 |
 
@@ -28,18 +28,20 @@ from identities.dossier import Traits
 from identities.ins import AUTHORITIES
 from identities.requester import PatientId
 
-FEEDS = ("A01", "A04", "A05", "A08", "A28", "A31")
+FEEDS = ("A01", "A04", "A05", "A08", "A14", "A28", "A31", "Z99")
 MERGES = ("A40", "A47")
-# The structure of each event. Source: HL7 v2.5 table 0354.
+# The structure of each event. Source: HL7 v2.5 table 0354; PAM.fr 2.11.2 (Z99).
 STRUCTURES = {
     "A01": "ADT_A01",
     "A04": "ADT_A01",
     "A05": "ADT_A05",
     "A08": "ADT_A01",
+    "A14": "ADT_A05",
     "A28": "ADT_A05",
     "A31": "ADT_A05",
     "A40": "ADT_A39",
     "A47": "ADT_A30",
+    "Z99": "ADT_A01",
 }
 QUALIFIED = "VALI"  # HL7 table 0445, as IHE France has it
 _SEXES = frozenset("MFU")
@@ -66,6 +68,21 @@ def read_merge(message: Message, header: Header) -> tuple[Said, PatientId]:
     return Said((first, *others), said.traits, said.message_id), gone[0]
 
 
+def read_qualified(message: Message) -> PatientId:
+    """The INS of the one patient of a message, whose identity is qualified. Raises Hl7Error."""
+    pid = _pid(message)
+    found = next((each for each in read_patients(pid) if each.authority in AUTHORITIES), None)
+    if found is None:
+        raise Hl7Error.single(Condition.REQUIRED_FIELD, "an INS", "none", pid.at(3))
+    if not _is_qualified(pid):
+        raise Hl7Error.single(Condition.UNKNOWN_KEY, "PID-32 VALI", "an INS that is not qualified", pid.at(32))
+    return found
+
+
+def _is_qualified(pid: Segment) -> bool:
+    return any(pid.part(text) == QUALIFIED for text in pid.repetitions(32))
+
+
 def _pid(message: Message) -> Segment:
     found = message.all("PID")
     if len(found) != 1:
@@ -82,7 +99,7 @@ def _identifiers(segment: Segment, field: int) -> tuple[PatientId, ...]:
 
 
 def _said(pid: Segment, header: Header) -> Said:
-    qualified = any(pid.part(text) == QUALIFIED for text in pid.repetitions(32))
+    qualified = _is_qualified(pid)
     taken = tuple(each for each in read_patients(pid) if qualified or each.authority not in AUTHORITIES)
     if not taken:
         expected = "an identifier that is no INS, or PID-32 VALI"

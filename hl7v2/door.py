@@ -14,6 +14,7 @@ from typing import Protocol
 from audit.event import Call
 from dmp.patients import Said
 from dmp.ports import Clock, Staged
+from dmp.recueil import Collected
 from dmp.requests import Lot
 from hl7v2.sender import Known
 from identities.professional import Professional
@@ -56,6 +57,7 @@ Provide = Callable[[Receipt, Requester, Call, Lot], tuple[Finding, ...]]
 Delete = Callable[[Receipt, Requester, Call, SubmissionSet, PatientId, Sequence[str]], tuple[Finding, ...]]
 Feed = Callable[[Receipt, Requester, Call, Said], tuple[Finding, ...]]
 Merge = Callable[[Receipt, Requester, Call, Said, PatientId], tuple[Finding, ...]]
+Collect = Callable[[Receipt, Requester, Call, PatientId, Collected], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Door:
     delete: Delete
     feed: Feed
     merge: Merge
+    collect: Collect
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     failed: Callable[[Call, str, Requester | None], None]

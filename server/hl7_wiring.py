@@ -9,6 +9,8 @@ from functools import partial
 from audit.event import Call
 from dmp.attributs import Attributs
 from dmp.patients import Consumer, Notice, Patients, Said
+from dmp.recueil import Collected
+from dmp.recueil import collect as collect_wishes
 from dmp.requests import Lot
 from dmp.transmission import Transmissions
 from hl7v2.door import Door, Receipt, UnknownSenderError
@@ -80,6 +82,9 @@ def hl7_door(house: House) -> Door:
     ) -> tuple[Finding, ...]:
         return patients(receipt).merge(requester, call, said, subsumed)
 
+    def collect(receipt: Receipt, requester: Requester, call: Call, patient: PatientId, said: Collected) -> None:
+        collect_wishes(receiving(house, receipt), requester, call, patient, said)
+
     of_structures = domain.assertion.profile is Profile.VIHF
     return Door(
         known=partial(_structure if of_structures else _node, trust),
@@ -90,6 +95,7 @@ def hl7_door(house: House) -> Door:
         delete=delete,
         feed=feed,
         merge=merge,
+        collect=collect,
         stage=gate.stage,
         refused=gate.refused,
         failed=gate.failed,

@@ -64,6 +64,7 @@ class Hall:
             delete=self.never,
             feed=self.never,
             merge=self.never,
+            collect=self.never,
             stage=self.files.stage,
             refused=lambda _call, reason, _requester: self.refusals.append(reason),
             failed=lambda _call, reason, _requester: self.refusals.append(f"ours: {reason}"),

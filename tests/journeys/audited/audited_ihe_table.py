@@ -191,13 +191,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-86, wrong": (
         record(REMOVE_DOCUMENTS, "D", document("{absent}", erased=True), **wrong("XDSRemoveDocumentsError")),
     ),
-    "ITI-8, added": (fed("C", patient(message="{message}")),),
-    "ITI-8, revised": (fed("U", patient(message="{message}")),),
+    "ITI-8, added": (fed("C", patient(message="{message}", kind="MSH-10")),),
+    "ITI-8, revised": (fed("U", patient(message="{message}", kind="MSH-10")),),
     "ITI-8, merged": (
-        fed("U", patient(message="{message}")),
-        fed("D", patient("{subsumed}", message="{message}")),
+        fed("U", patient(message="{message}", kind="MSH-10")),
+        fed("D", patient("{subsumed}", message="{message}", kind="MSH-10")),
     ),
-    "ITI-8, wrong": (fed("U", patient(message="{message}"), **wrong("XDSUnknownPatientId")),),
+    "ITI-8, wrong": (fed("U", patient(message="{message}", kind="MSH-10"), **wrong("XDSUnknownPatientId")),),
     "ITI-8, not understood": (
         Row(
             PATIENT_RECORD,
