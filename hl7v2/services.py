@@ -19,6 +19,7 @@ from hl7v2.header import Header
 from hl7v2.mdm_t02 import CANCEL, read_mdm
 from hl7v2.mdm_t02 import STRUCTURES as MDM_STRUCTURES
 from hl7v2.oru_r01 import read_oru
+from hl7v2.queries import QUERIES
 from hl7v2.sender import sender
 from hl7v2.submission import Received, check_patient, lot_of, receive, submission_set
 from hl7v2.transmission import CONNEXION_SECRETE, MODIF_CONF_CODE, Intention, Transmission
@@ -42,7 +43,7 @@ def service_of(msh: Segment, header: Header) -> Service:
     """Who serves a message of that header. Raises Hl7Error."""
     of_code = SERVICES.get(header.message_code)
     if of_code is None:
-        expected = f"one of {', '.join(sorted(SERVICES))}"
+        expected = f"one of {', '.join(sorted({*SERVICES, *QUERIES}))}"
         raise Hl7Error.single(Condition.MESSAGE_TYPE, expected, "another", msh.at(9, 1))
     service = of_code.get(header.event)
     if service is None:
@@ -164,7 +165,7 @@ def _feed(exchange: Exchange) -> None:
     if exchange.known.structure_id and message.first("ZFA") is not None:
         _collect(exchange, message, requester, receipt)
         return
-    said = adt.read_feed(message, exchange.header)
+    said = adt.read_feed(message, exchange.header, exchange.door.namespaces)
     exchange.reached_hall = True
     exchange.door.feed(receipt, requester, exchange.call, said)
 
@@ -179,7 +180,7 @@ def _collect(exchange: Exchange, message: Message, requester: Requester, receipt
 
 def _merge(exchange: Exchange) -> None:
     requester, receipt = _requester(exchange), _receipt(exchange)
-    said, subsumed = adt.read_merge(_message(exchange), exchange.header)
+    said, subsumed = adt.read_merge(_message(exchange), exchange.header, exchange.door.namespaces)
     exchange.reached_hall = True
     exchange.door.merge(receipt, requester, exchange.call, said, subsumed)
 

@@ -1,7 +1,8 @@
 """What each transaction leaves in the audit log of an IHE affinity domain, by hand from the standards.
 
-Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.44.5.1.2, 3.45.5.1.2, 3.46.5.1.1,
-3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1.
+Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.9.5.1, 3.21.5.1, 3.44.5.1.2, 3.45.5.1.2,
+3.46.5.1.1, 3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1,
+3.86.5.1.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ BUNDLE, PUBLISH = ihe("ITI-65", "Provide Document Bundle"), ihe("ITI-105", "Simp
 FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67", "Find Document References")
 RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
+PIX_2, PDQ_2 = ihe("ITI-9", "PIX Query"), ihe("ITI-21", "Patient Demographics Query")
 
 
 def by_node(action: str) -> tuple[str, str, str]:
@@ -84,6 +86,7 @@ def record(kind: Code, action: str, *things: object, **more: object) -> Row:
     return Row(PATIENT_RECORD, action, (kind,), SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
 
 
+BY_MSH_10 = {"message": "{message}", "named": "MSH-10"}
 NO_EVN = "100: expected EVN, got another segment or the end"
 
 
@@ -92,6 +95,13 @@ def fed(action: str, *things: object, **more: object) -> Row:
     said = {"rule": by_node("ITI-44"), **more}
     types = (MESSAGE_FEED, dmp("ITI-44"))
     return Row(PATIENT_RECORD, action, types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+def asked_by_hl7_v2(kind: Code, action: str, *things: object, **more: object) -> Row:
+    """By HL7 v2: the node is known by its certificate."""
+    said = {"rule": by_node(action), **more}
+    types = (kind, dmp(action))
+    return Row(QUERY, "E", types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
 
 
 def retrieved(*things: object, **more: object) -> Row:
@@ -230,6 +240,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-45, unknown": (
         asked(PIX, "ITI-45", patient(), query(PIX, message="{message}"), **wrong("XDSUnknownPatientId")),
     ),
+    "ITI-9": (asked_by_hl7_v2(PIX_2, "ITI-45", patient(), query(PIX_2, **BY_MSH_10), patient("{alias}")),),
+    "ITI-9, unknown": (
+        asked_by_hl7_v2(PIX_2, "ITI-45", patient(), query(PIX_2, **BY_MSH_10), **wrong("XDSUnknownPatientId")),
+    ),
+    "ITI-9, not understood": (
+        misunderstood(QUERY, "E", PIX_2, "198: expected one identifier, got 0", ASKED_WITH_CARD),
+    ),
+    "ITI-21": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, **BY_MSH_10), patient("{found}")),),
+    "ITI-21, continued": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, **BY_MSH_10), patient("{found}")),),
+    "ITI-21, cancelled": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, text="", **BY_MSH_10)),),
     "ITI-47": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, continued": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, cancelled": (asked(PDQ, "ITI-47", query(PDQ, message="{message}")),),

@@ -95,11 +95,12 @@ def query(
     *,
     home: str = "",
     message: str = "",
+    named: str = "II",
 ) -> Thing:
-    """Source: ITI TF-2 3.18.5.1.2, 3.45.5.1.2, 3.47.5.1.2."""
+    """Source: ITI TF-2 3.18.5.1.2, 3.45.5.1.2, 3.47.5.1.2; by HL7 v2 3.9.5.1, 3.21.5.1 (MSH-10)."""
     details = [("QueryEncoding", "UTF-8")] if text else []
     details += [("urn:ihe:iti:xca:2010:homeCommunityId", home)] if home else []
-    details += [("II", message)] if message else []
+    details += [(named, message)] if message else []
     return Thing(("2", "24"), kind, identifier, query=text, details=tuple(details))
 
 
