@@ -22,6 +22,7 @@ from audit.participants import UNKNOWN, Participant, participants_of
 from audit.transactions import (
     ACCESS_CONTROL_DECISION,
     AUDIT_LOG_USED,
+    BY_HL7_V2,
     EMERGENCY_OVERRIDE_STARTED,
     SECURITY_ALERT,
     CodedValue,
@@ -171,7 +172,8 @@ def _is_ip_address(address: str) -> bool:
 def _participant_objects(event: Event, transaction: Transaction, site: AuditSource) -> Iterator[str]:
     """Source: DICOM PS3.15 A.5.2.5; ITI TF-2 3.18.5.1.2, 3.41.5.1.2 and 3.43.6.1.2."""
     if event.patient is not None:
-        fed_by = [("II", each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2
+        named = "MSH-10" if event.call.transaction in BY_HL7_V2 else "II"  # 3.8.5.1, 3.44.5.1.2
+        fed_by = [(named, each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]
         yield _object(PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=fed_by[:1])
     for audit_object in event.objects:
         yield from _audit_objects(audit_object, transaction)

@@ -34,17 +34,18 @@ RETAINED = timedelta(minutes=10)  # how long the rest of an answer is kept after
 class Question:
     """A query as it came: `id` names it, `raw` is its QueryByParameter, for the audit log and the answer.
 
-    `message_id` is that of the HL7 message that brought it, '' where none did.
+    `message_id` is that of the HL7 message that brought it, '' where none did; `named` what the standard calls that id.
     """
 
     id: str
     raw: bytes
     message_id: str = ""
+    named: str = "II"
 
     @property
     def asked(self) -> AuditObject:
-        """What an audit event names. Source: ITI TF-2 3.45.5.1.2, 3.47.5.1.2 (detail II)."""
-        return AuditObject(ObjectKind.QUERY, self.id, content=self.raw, details=(("II", self.message_id),))
+        """What an audit event names. Source: ITI TF-2 3.45.5.1.2, 3.47.5.1.2 (II), 3.9.5.1, 3.21.5.1 (MSH-10)."""
+        return AuditObject(ObjectKind.QUERY, self.id, content=self.raw, details=((self.named, self.message_id),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,7 @@ class PatientSearch:
         with self.gate.passage(requester, Action.ITI_45, patient, call, asked=[question.asked]) as passage:
             findings = self._unknown(passage, authorities, "dataSource")
             if passage.dossier is None:
-                attribute, where = "patientIdentifier", "patientIdentifier/value"
-                expected, got = "an identifier known here", "an unknown one"
-                code = ErrorCode.XDSUnknownPatientId
-                findings.insert(0, finding(code, attribute, expected=expected, got=got, location=where))
+                findings.insert(0, self._unknown_patient(passage, patient))
             if findings or passage.dossier is None:
                 raise RegistryError(findings)
             others = (each for each in passage.dossier.identifiers if each != patient)
@@ -111,16 +109,20 @@ class PatientSearch:
         authorities: Sequence[str],
         quantity: int | None,
         question: Question,
+        *,
+        identified: bool = False,
     ) -> Matches:
         """The patients who fit `query`, best first; at most `quantity` of them now, the rest by `proceed`.
 
-        `authorities` are those whose identifiers the asker wants: each must be known here. Raises AccessRefused, or
-        RegistryError also when too many are found.
+        `authorities` are those whose identifiers the asker wants: each must be known here. With `identified` whoever
+        has no identifier of them is left out. Raises AccessRefused, or RegistryError also when too many are found.
         """
         with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             if findings := self._unknown(passage, authorities, "otherIDsScopingOrganization"):
                 raise RegistryError(findings)
             best = ranked(query, passage.rooms.identities, MAX_FOUND, _TOO_MANY)
+            if identified and authorities:
+                best = [(degree, dossier) for degree, dossier in best if _is_identified(dossier, authorities)]
             found = tuple((dossier.key, degree) for degree, dossier in best)
             given = len(found) if quantity is None else min(quantity, len(found))
             continuation = Continuation(question.raw, found, quantity or given, given, passage.now + RETAINED)
@@ -162,6 +164,17 @@ class PatientSearch:
         with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             passage.rooms.identities.drop_continuation(_key(requester, question.id))
 
+    def _unknown_patient(self, passage: Passage, patient: PatientId) -> Finding:
+        """An identifier that nobody has, or one of an authority that nobody knows: its place says which."""
+        attribute, where = "patientIdentifier", "patientIdentifier/value"
+        expected, got = "an identifier known here", "an unknown one"
+        if not self._is_known(passage, patient.authority):
+            expected, where = "an identifier of an authority known here", f"{where}/@root"
+        return finding(ErrorCode.XDSUnknownPatientId, attribute, expected=expected, got=got, location=where)
+
+    def _is_known(self, passage: Passage, authority: str) -> bool:
+        return authority in self.domain.patient_authorities or passage.rooms.identities.served(authority)
+
     def _unknown(self, passage: Passage, authorities: Sequence[str], parameter: str) -> list[Finding]:
         """One finding for each authority that is not known here, with the place of its parameter."""
         return [
@@ -173,7 +186,7 @@ class PatientSearch:
                 location=f"{parameter}[{number}]/value",
             )
             for number, authority in enumerate(authorities, 1)
-            if authority not in self.domain.patient_authorities and not passage.rooms.identities.served(authority)
+            if not self._is_known(passage, authority)
         ]
 
 
@@ -195,6 +208,10 @@ def ranked(
         ((degree, dossier) for degree, dossier in degrees if degree >= query.minimum_degree),
         key=lambda each: (-each[0], each[1].opened, each[1].key),
     )
+
+
+def _is_identified(dossier: Dossier, authorities: Sequence[str]) -> bool:
+    return any(each.authority in authorities for each in dossier.identifiers)
 
 
 def _page(passage: Passage, continuation: Continuation, dossiers: Sequence[Dossier], begin: int) -> Matches:

@@ -146,6 +146,7 @@ _BY_ACTION = {
     ),
     Action.VD_URGENCE: _did(Kind.DROITS, "réglé", "régler", "les accès en urgence"),
     Action.VD_OPPOSITION: _did(Kind.DROITS, "réglé", "régler", "l'opposition à l'alimentation du DMP"),
+    Action.VD_RECUEIL: _did(Kind.DROITS, "recueilli", "recueillir", "l'opposition ou le consentement du patient"),
     Action.VD_ALERTES: _did(Kind.ALERTES, "consulté ou réglé", "consulter ou régler", "ses alertes"),
     Action.VD_RECTIFICATION: _did(
         Kind.DOCUMENTS, "demandé ou suivi", "demander ou suivre", "la rectification d'un document"
@@ -196,6 +197,8 @@ _OTHERS = {
     "TD0.10": ENTERED,
     "TD3.3": _UPDATED,
     "ITI-8": _IDENTITY_FED,
+    "ITI-9": _IDENTITY_READ,
+    "ITI-21": _PATIENTS_SEARCHED,
     "ITI-18": _SEARCHED,
     "ITI-41": _ADDED,
     "ITI-43": _OPENED,

@@ -67,6 +67,7 @@ class Action(Enum):
     VD_MEDECIN_TRAITANT = "VD/medecin-traitant"  # donner ou retirer le statut de médecin traitant DMP
     VD_URGENCE = "VD/urgence"  # régler les accès en urgence
     VD_OPPOSITION = "VD/opposition"  # s'opposer à l'alimentation, ou y consentir de nouveau
+    VD_RECUEIL = "VD/recueil"  # recueillir au guichet opposition à l'alimentation et consentement à la consultation
     VD_ALERTES = "VD/alertes"  # régler ses alertes
     VD_RECTIFICATION = "VD/rectification"  # demander à l'auteur de rectifier un document ; l'auteur lit ce qui l'est
     VD_COPIE = "VD/copie"  # recevoir une copie du DMP
@@ -137,6 +138,7 @@ _DEMANDS = {
     Action.TD1_5B: Demand.MANAGED,
     Action.TD1_5D: Demand.MANAGED,
     Action.VD_DESTRUCTION: Demand.KNOWN,
+    Action.VD_RECUEIL: Demand.DOSSIER,  # what somebody who is blocked was told counts, too
     Action.VD_RECTIFICATION: Demand.DOSSIER,  # an author is asked to put his own document right, even when blocked
     Action.TD2_1: Demand.FEEDING,
     Action.TD2_2: Demand.FEEDING,

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audit.event import Call
+from dmp.patient_search import Aliases, Matches, Question
 from dmp.patients import Said
 from dmp.ports import Clock, Staged
+from dmp.recueil import Collected
 from dmp.requests import Lot
+from hl7v2.identifiers import Namespaces
 from hl7v2.sender import Known
+from identities.patient_query import PatientQuery
 from identities.professional import Professional
 from identities.requester import PatientId, Requester
 from registry.errors import Finding
@@ -52,10 +56,31 @@ class Replace(Protocol):
     ) -> tuple[Finding, ...]: ...
 
 
+class Find(Protocol):
+    """Patients by their traits: see `dmp.patient_search.PatientSearch.find`."""
+
+    def __call__(
+        self,
+        requester: Requester,
+        call: Call,
+        query: PatientQuery,
+        authorities: Sequence[str],
+        quantity: int | None,
+        question: Question,
+        /,
+        *,
+        identified: bool,
+    ) -> Matches: ...
+
+
 Provide = Callable[[Receipt, Requester, Call, Lot], tuple[Finding, ...]]
 Delete = Callable[[Receipt, Requester, Call, SubmissionSet, PatientId, Sequence[str]], tuple[Finding, ...]]
 Feed = Callable[[Receipt, Requester, Call, Said], tuple[Finding, ...]]
 Merge = Callable[[Receipt, Requester, Call, Said, PatientId], tuple[Finding, ...]]
+Collect = Callable[[Receipt, Requester, Call, PatientId, Collected], None]
+IdentifiersOf = Callable[[Requester, Call, PatientId, Sequence[str], Question], Aliases]
+Proceed = Callable[[Requester, Call, Question, int | None, int | None], Matches]
+Cancel = Callable[[Requester, Call, Question], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,12 @@ class Door:
     delete: Delete
     feed: Feed
     merge: Merge
+    collect: Collect
+    identifiers_of: IdentifiersOf
+    find: Find
+    proceed: Proceed
+    cancel: Cancel
+    namespaces: Namespaces
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]
     failed: Callable[[Call, str, Requester | None], None]

@@ -6,16 +6,18 @@ Source: HL7 v2.5 2.9 (processing rules), 2.15.9.10 (message control id).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from audit.event import Call
-from hl7v2.ack import UNREADABLE, Stamp, write_accepted, write_refused
+from hl7v2.ack import UNREADABLE, Stamp, refusal, write_accepted, write_refused
 from hl7v2.door import Door, Receipt
 from hl7v2.er7 import Message, Syntax, read_er7, read_syntax
 from hl7v2.errors import Condition, Hl7Error, Location, faults_of
 from hl7v2.header import Header, check_header, read_header
 from hl7v2.message import VERSIONS
 from hl7v2.mllp import write_frame
+from hl7v2.query import Counted, write_failed, write_found
 from hl7v2.sender import Known
 from identities.requester import Requester
 
@@ -34,6 +36,7 @@ class Exchange:
     message: Message | None = None
     requester: Requester | None = None
     receipt: Receipt | None = None
+    response: tuple[str, ...] = ()  # MSH-9 of the answer to a query
     reached_hall: bool = False
 
     def read(self) -> Message:
@@ -68,6 +71,16 @@ class Exchange:
         """The answer to a message that was carried out."""
         return b"".join(map(write_frame, write_accepted(self.header, self.syntax, self.stamp)))
 
+    def found(self, told: Sequence[Sequence[str]], counted: Counted | None = None) -> bytes:
+        """The answer to a query that was carried out: `told` is what was found, as segments."""
+        if self.message is None:
+            raise LookupError("a message that was read")
+        return write_frame(write_found(self.message, self.header, self.stamp, self.response, told, counted))
+
     def refused(self, error: Exception) -> bytes:
         """The answer to a message that was not."""
-        return b"".join(map(write_frame, write_refused(self.header, self.syntax, self.stamp, faults_of(error))))
+        faults = faults_of(error)
+        if self.response and self.message is not None and len(self.message.all("QPD")) == 1:
+            code = f"A{refusal(faults)}"
+            return write_frame(write_failed(self.message, self.header, self.stamp, self.response, code, faults))
+        return b"".join(map(write_frame, write_refused(self.header, self.syntax, self.stamp, faults)))

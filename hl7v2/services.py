@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from audit.transactions import RECUEIL
 from hl7v2 import adt
 from hl7v2.door import Receipt
 from hl7v2.er7 import Message, Segment
@@ -18,9 +19,11 @@ from hl7v2.header import Header
 from hl7v2.mdm_t02 import CANCEL, read_mdm
 from hl7v2.mdm_t02 import STRUCTURES as MDM_STRUCTURES
 from hl7v2.oru_r01 import read_oru
+from hl7v2.queries import QUERIES
 from hl7v2.sender import sender
 from hl7v2.submission import Received, check_patient, lot_of, receive, submission_set
 from hl7v2.transmission import CONNEXION_SECRETE, MODIF_CONF_CODE, Intention, Transmission
+from hl7v2.zfa import read_collected
 from identities.ins import AUTHORITIES, write_cx
 from identities.requester import Requester
 
@@ -40,7 +43,7 @@ def service_of(msh: Segment, header: Header) -> Service:
     """Who serves a message of that header. Raises Hl7Error."""
     of_code = SERVICES.get(header.message_code)
     if of_code is None:
-        expected = f"one of {', '.join(sorted(SERVICES))}"
+        expected = f"one of {', '.join(sorted({*SERVICES, *QUERIES}))}"
         raise Hl7Error.single(Condition.MESSAGE_TYPE, expected, "another", msh.at(9, 1))
     service = of_code.get(header.event)
     if service is None:
@@ -157,18 +160,27 @@ def _mdm(exchange: Exchange) -> None:
 
 
 def _feed(exchange: Exchange) -> None:
-    said, requester, receipt = (
-        adt.read_feed(_message(exchange), exchange.header),
-        _requester(exchange),
-        _receipt(exchange),
-    )
+    """An identity fed; of an establishment of the DMP that says what it collected of a patient, nothing but that."""
+    message, requester, receipt = _message(exchange), _requester(exchange), _receipt(exchange)
+    if exchange.known.structure_id and message.first("ZFA") is not None:
+        _collect(exchange, message, requester, receipt)
+        return
+    said = adt.read_feed(message, exchange.header, exchange.door.namespaces)
     exchange.reached_hall = True
     exchange.door.feed(receipt, requester, exchange.call, said)
 
 
+def _collect(exchange: Exchange, message: Message, requester: Requester, receipt: Receipt) -> None:
+    exchange.call = replace(exchange.call, transaction=RECUEIL)
+    collected = read_collected(message, exchange.header, exchange.door.now())
+    patient = adt.read_qualified(message)
+    exchange.reached_hall = True
+    exchange.door.collect(receipt, requester, exchange.call, patient, collected)
+
+
 def _merge(exchange: Exchange) -> None:
     requester, receipt = _requester(exchange), _receipt(exchange)
-    said, subsumed = adt.read_merge(_message(exchange), exchange.header)
+    said, subsumed = adt.read_merge(_message(exchange), exchange.header, exchange.door.namespaces)
     exchange.reached_hall = True
     exchange.door.merge(receipt, requester, exchange.call, said, subsumed)
 

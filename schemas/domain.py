@@ -112,6 +112,7 @@ class Domain:
 
     No `patient_authorities`, `mime_types` or `languages` means any. `open_schemes` lets codes pass whose scheme is none
     of those in the tables of their attribute: another domain's code is no error, an unknown code of ours is.
+    `namespaces` are the names by which HL7 v2 may call issuing authorities, each with its OID.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Domain:
     submission_signature: SubmissionSignature
     assertion: AssertionProfile
     matrice: str
+    namespaces: dict[str, str]
 
 
 def load(name_or_path: str) -> Domain:
@@ -180,6 +182,7 @@ def _domain(data: dict[str, Any]) -> Domain:
             authn_contexts=frozenset(assertion.get("authn_contexts", ())),
         ),
         matrice=data["habilitations"]["matrice"],
+        namespaces=dict(patients.get("namespaces", {})),
     )
 
 

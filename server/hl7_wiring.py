@@ -8,7 +8,10 @@ from functools import partial
 
 from audit.event import Call
 from dmp.attributs import Attributs
+from dmp.patient_search import PatientSearch
 from dmp.patients import Consumer, Notice, Patients, Said
+from dmp.recueil import Collected
+from dmp.recueil import collect as collect_wishes
 from dmp.requests import Lot
 from dmp.transmission import Transmissions
 from hl7v2.door import Door, Receipt, UnknownSenderError
@@ -80,6 +83,10 @@ def hl7_door(house: House) -> Door:
     ) -> tuple[Finding, ...]:
         return patients(receipt).merge(requester, call, said, subsumed)
 
+    def collect(receipt: Receipt, requester: Requester, call: Call, patient: PatientId, said: Collected) -> None:
+        collect_wishes(receiving(house, receipt), requester, call, patient, said)
+
+    search = PatientSearch(gate, domain)
     of_structures = domain.assertion.profile is Profile.VIHF
     return Door(
         known=partial(_structure if of_structures else _node, trust),
@@ -90,6 +97,12 @@ def hl7_door(house: House) -> Door:
         delete=delete,
         feed=feed,
         merge=merge,
+        collect=collect,
+        identifiers_of=search.identifiers_of,
+        find=search.find,
+        proceed=search.proceed,
+        cancel=search.cancel,
+        namespaces=domain.namespaces,
         stage=gate.stage,
         refused=gate.refused,
         failed=gate.failed,

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from cryptography import x509
 
+from schemas import oids
 from server.settings import load
 from tests.browser import Browser
 from tests.ports import free_port
@@ -103,3 +104,17 @@ def subject(village: Village, name: str) -> str:
     """The subject of somebody's TLS certificate, as RFC 4514 writes it."""
     pem = (village.folder / "pki" / name / "auth.pem").read_bytes()
     return x509.load_pem_x509_certificates(pem)[0].subject.rfc4514_string()
+
+
+def opened_by_fhir(village: Village, ins: str, unique_id: str, name: str = "medecin-traitant") -> bytes:
+    """The bytes of a document that somebody's card finds by ITI-67 and opens by ITI-68."""
+    asked = {
+        "patient.identifier": f"urn:oid:{oids.INS_NIR_TEST}|{ins}",
+        "identifier": f"urn:ietf:rfc:3986|urn:oid:{unique_id}",
+    }
+    (found,) = ask(village, name, f"/fhir/DocumentReference?{urlencode(asked)}").events
+    (content,) = found["content"]
+    path = "/" + content["attachment"]["url"].split("/", 3)[3]
+    opened = ask(village, name, path, headers={"Accept": "*/*"})
+    assert opened.status == 200, opened.content
+    return opened.content

@@ -1,7 +1,8 @@
 """What each transaction leaves in the audit log of an IHE affinity domain, by hand from the standards.
 
-Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.44.5.1.2, 3.45.5.1.2, 3.46.5.1.1,
-3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1.
+Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.9.5.1, 3.21.5.1, 3.44.5.1.2, 3.45.5.1.2,
+3.46.5.1.1, 3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1,
+3.86.5.1.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
 SUBSCRIBE, NOTIFY = ihe("ITI-110", "Resource Subscription"), ihe("ITI-112", "Resource Notify")
 SUBSCRIPTIONS = ihe("ITI-113", "Resource Subscription Search")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
+PIX_2, PDQ_2 = ihe("ITI-9", "PIX Query"), ihe("ITI-21", "Patient Demographics Query")
 
 
 def by_node(action: str) -> tuple[str, str, str]:
@@ -87,6 +89,7 @@ def record(kind: Code, action: str, *things: object, **more: object) -> Row:
     return Row(PATIENT_RECORD, action, (kind,), SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
 
 
+BY_MSH_10 = {"message": "{message}", "named": "MSH-10"}
 NO_EVN = "100: expected EVN, got another segment or the end"
 
 
@@ -95,6 +98,13 @@ def fed(action: str, *things: object, **more: object) -> Row:
     said = {"rule": by_node("ITI-44"), **more}
     types = (MESSAGE_FEED, dmp("ITI-44"))
     return Row(PATIENT_RECORD, action, types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+def asked_by_hl7_v2(kind: Code, action: str, *things: object, **more: object) -> Row:
+    """By HL7 v2: the node is known by its certificate."""
+    said = {"rule": by_node(action), **more}
+    types = (kind, dmp(action))
+    return Row(QUERY, "E", types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
 
 
 def retrieved(*things: object, **more: object) -> Row:
@@ -231,13 +241,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-86, wrong": (
         record(REMOVE_DOCUMENTS, "D", document("{absent}", erased=True), **wrong("XDSRemoveDocumentsError")),
     ),
-    "ITI-8, added": (fed("C", patient(message="{message}")),),
-    "ITI-8, revised": (fed("U", patient(message="{message}")),),
+    "ITI-8, added": (fed("C", patient(message="{message}", kind="MSH-10")),),
+    "ITI-8, revised": (fed("U", patient(message="{message}", kind="MSH-10")),),
     "ITI-8, merged": (
-        fed("U", patient(message="{message}")),
-        fed("D", patient("{subsumed}", message="{message}")),
+        fed("U", patient(message="{message}", kind="MSH-10")),
+        fed("D", patient("{subsumed}", message="{message}", kind="MSH-10")),
     ),
-    "ITI-8, wrong": (fed("U", patient(message="{message}"), **wrong("XDSUnknownPatientId")),),
+    "ITI-8, wrong": (fed("U", patient(message="{message}", kind="MSH-10"), **wrong("XDSUnknownPatientId")),),
     "ITI-8, not understood": (
         Row(
             PATIENT_RECORD,
@@ -270,6 +280,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-45, unknown": (
         asked(PIX, "ITI-45", patient(), query(PIX, message="{message}"), **wrong("XDSUnknownPatientId")),
     ),
+    "ITI-9": (asked_by_hl7_v2(PIX_2, "ITI-45", patient(), query(PIX_2, **BY_MSH_10), patient("{alias}")),),
+    "ITI-9, unknown": (
+        asked_by_hl7_v2(PIX_2, "ITI-45", patient(), query(PIX_2, **BY_MSH_10), **wrong("XDSUnknownPatientId")),
+    ),
+    "ITI-9, not understood": (
+        misunderstood(QUERY, "E", PIX_2, "198: expected one identifier, got 0", ASKED_WITH_CARD),
+    ),
+    "ITI-21": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, **BY_MSH_10), patient("{found}")),),
+    "ITI-21, continued": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, **BY_MSH_10), patient("{found}")),),
+    "ITI-21, cancelled": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, text="", **BY_MSH_10)),),
     "ITI-47": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, continued": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, cancelled": (asked(PDQ, "ITI-47", query(PDQ, message="{message}")),),

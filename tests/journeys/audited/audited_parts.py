@@ -64,9 +64,9 @@ def reported(parties: tuple[Party, ...]) -> tuple[Party, ...]:
     )
 
 
-def patient(identifier: str = "{patient}", message: str = "") -> Thing:
-    """Source: ITI TF-2 3.18.5.1.2; of a feed with the message that told it, 3.44.5.1.2."""
-    return Thing(("1", "1"), PATIENT_NUMBER, identifier, details=(("II", message),) if message else ())
+def patient(identifier: str = "{patient}", message: str = "", kind: str = "II") -> Thing:
+    """Source: ITI TF-2 3.18.5.1.2; of a feed with the message that told it, 3.44.5.1.2, 3.8.5.1 (MSH-10)."""
+    return Thing(("1", "1"), PATIENT_NUMBER, identifier, details=((kind, message),) if message else ())
 
 
 def submission_set(identifier: str = "{set}") -> Thing:
@@ -100,11 +100,12 @@ def query(
     *,
     home: str = "",
     message: str = "",
+    named: str = "II",
 ) -> Thing:
-    """Source: ITI TF-2 3.18.5.1.2, 3.45.5.1.2, 3.47.5.1.2."""
+    """Source: ITI TF-2 3.18.5.1.2, 3.45.5.1.2, 3.47.5.1.2; by HL7 v2 3.9.5.1, 3.21.5.1 (MSH-10)."""
     details = [("QueryEncoding", "UTF-8")] if text else []
     details += [("urn:ihe:iti:xca:2010:homeCommunityId", home)] if home else []
-    details += [("II", message)] if message else []
+    details += [(named, message)] if message else []
     return Thing(("2", "24"), kind, identifier, query=text, details=tuple(details))
 
 

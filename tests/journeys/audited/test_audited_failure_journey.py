@@ -125,7 +125,7 @@ def _of_village(
 
 
 BY_FHIR = dict.fromkeys(("ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105"), _outcome)
-BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.startswith("ITI-8,")}
+BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.startswith(("ITI-8,", "ITI-9", "ITI-21"))}
 
 
 @pytest.mark.parametrize(
