@@ -8,7 +8,7 @@ from audit.event import Call
 from dmp import abonnements, annuaire, fiches
 from dmp.consultation import open_documents
 from dmp.requests import DocumentRequest, Opened
-from identities.requester import Authentication, Requester
+from identities.requester import Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
 from ihe.errors import AuthenticationError
 from ihe.node import NodeAuthenticator
@@ -103,15 +103,4 @@ def _card(house: House, environ: Environ) -> Requester:
         situations = annuaire.situations(rooms.identities, found.id_nat, found.profession, specialties)
     if len(situations) != 1:
         raise UnauthorizedError(f"directory: expected one situation of the holder, got {len(situations)}")
-    (situation,) = situations
-    return Requester(
-        id_nat=found.id_nat,
-        name=f"{found.family} {found.given}".strip(),
-        profession=situation.profession,
-        profession_system=situation.profession_system,
-        specialty=situation.specialty,
-        structure_id=situation.structure_id,
-        sector=situation.sector,
-        authentication=Authentication.DIRECTE,
-        certificate_subject=found.subject,
-    )
+    return situations[0].held_by(found.id_nat, found.family, found.given, found.subject)
