@@ -38,7 +38,8 @@ class App:
     village: Village
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
-    def authorize(self, name: str | None = DOCTOR, **changes: str) -> Answer:
+    def asked(self, **changes: str) -> dict[str, str]:
+        """The parameters of an authorization request in order."""
         asked = {
             "response_type": "code",
             "client_id": APP,
@@ -49,8 +50,10 @@ class App:
             "code_challenge_method": "S256",
             **changes,
         }
-        query = urlencode({key: value for key, value in asked.items() if value})
-        return ask(self.village, name, f"{AUTHORIZE}?{query}")
+        return {key: value for key, value in asked.items() if value}
+
+    def authorize(self, name: str | None = DOCTOR, **changes: str) -> Answer:
+        return ask(self.village, name, f"{AUTHORIZE}?{urlencode(self.asked(**changes))}")
 
     def sent(self, answer: Answer, where: str = CALLBACK) -> dict[str, str]:
         """What the browser brings back to the app."""
