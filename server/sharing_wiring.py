@@ -39,7 +39,7 @@ def sharing(house: House, key: bytes) -> Sharing:
             return by_token
         if domain.assertion.profile is Profile.XUA:
             return _node(house, environ, call)
-        return _card(house, environ)
+        return card_holder(house, environ)
 
     return Sharing(
         requester=requester,
@@ -85,7 +85,7 @@ def _node(house: House, environ: Environ, call: Call) -> Requester:
         raise UnauthorizedError(str(error)) from None
 
 
-def _card(house: House, environ: Environ) -> Requester:
+def card_holder(house: House, environ: Environ) -> Requester:
     """The holder of a card, in the one situation that the directory has of him. Raises UnauthorizedError."""
     trust: TrustStore | None = house.trust
     try:

@@ -66,12 +66,17 @@ def read_token_request(form: Form, audience: str) -> TokenRequest:
         raise OAuthError(code, f"grant_type {CLIENT_CREDENTIALS}", "another" if "grant_type" in form else "none")
     if form.get("requested_token_type", min(JWT)) not in JWT:
         raise OAuthError(INVALID_REQUEST, "a requested_token_type of JWT", "another")
+    return TokenRequest(read_scopes(form, audience))
+
+
+def read_scopes(form: Form, audience: str) -> tuple[str, ...]:
+    """The scopes that are asked for, of the resource server `audience`. Raises OAuthError."""
     if form.get("resource", audience).rstrip("/") != audience:
         raise OAuthError(INVALID_TARGET, f"the resource {audience}", "another")
     scopes = tuple(dict.fromkeys(form.get("scope", "").split(" ")))
     if not set(scopes) <= set(SCOPES):
         raise OAuthError(INVALID_SCOPE, f"scopes among {' '.join(SCOPES)}", "others or none")
-    return TokenRequest(scopes)
+    return scopes
 
 
 def subject_of(extensions: Mapping[str, Any], client: str) -> str:

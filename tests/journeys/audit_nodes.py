@@ -21,6 +21,7 @@ from tests.village import Village
 AUDITOR, SENDER, STRANGER = "auditeur", "noeud", "inconnu"
 BY_TOKEN = "1990000018/automate"  # the hospital's machine, as it asks for a token by itself
 AUDIT_EVENT, SYSLOG_SEARCH = "/fhir/AuditEvent", "/fhir/syslogsearch"
+APP, CALLBACK = "an-app", "https://app.example/callback"  # that asks for tokens in a browser
 FHIR_JSON = "application/fhir+json"
 
 
@@ -94,6 +95,7 @@ def open_to_nodes(village: Village, *, feed: bool = True) -> None:
         "audit_feed": feed,
         "audit_syslog_tls": f"127.0.0.1:{free_port()}",
         "oauth_auditors": [f"https://{village.settings.https} {BY_TOKEN}"],
+        "oauth_apps": [f"{APP} {CALLBACK}", f"{APP} {CALLBACK}/other", f"another-app {CALLBACK}/another"],
     }
     with (village.settings.home / "settings.toml").open("a", encoding="utf-8") as file:
         file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in values.items())

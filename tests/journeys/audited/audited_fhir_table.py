@@ -35,7 +35,7 @@ from audited_parts import (
     query,
     reported,
 )
-from audited_people import NORMAL
+from audited_people import NORMAL, by_card
 
 from schemas import oids
 from server.demo.people import inhabitant
@@ -91,6 +91,29 @@ USER = by_token(
 )
 
 
+PRACTITIONER = inhabitant("medecin")
+CARD_HOLDER = Person(
+    PRACTITIONER.id_nat,
+    f"<{PRACTITIONER.id_nat}@{{issuer}}>",
+    f"{PRACTITIONER.family} {PRACTITIONER.given}",
+    tuple(
+        (code, system, code)
+        for code, system in (
+            (PRACTITIONER.profession, oids.PROFESSION),
+            (PRACTITIONER.specialty, oids.SPECIALITE_MEDECIN),
+        )
+    ),
+    (
+        ("Authentification_mode", "DIRECTE"),
+        ("Mode_Acces", "normal"),
+        ("Identifiant_Structure", PRACTITIONER.structure_id),
+        ("Client_OAuth", "an-app"),
+    ),
+    NORMAL,
+    "{token}",
+)
+
+
 def _in_air(claim: tuple[str, str]) -> tuple[str, str]:
     return (claim[0], "INDIRECTE_RENFORCEE") if claim[0] == "Authentification_mode" else claim
 
@@ -139,6 +162,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-82, nobody known": (nobody("ITI-82", "expected a client certificate or an access token, got neither"),),
     "ITI-71 of a machine": (authorised(GET_TOKEN, query(GET_TOKEN, "{token}", REQUEST), who=MACHINE),),
     "ITI-71 for a user": (authorised(GET_TOKEN, query(GET_TOKEN, "{token}", ASSERTED), who=USER),),
+    "ITI-71 in a browser": (authorised(GET_TOKEN, query(GET_TOKEN, "{code}", "{asked}"), who=by_card("medecin")),),
+    "ITI-71 by a code": (
+        replace(
+            authorised(GET_TOKEN, query(GET_TOKEN, "{token}", "{asked}"), who=CARD_HOLDER),
+            parties=(replace(APPLICATION[0], user="127.0.0.1"), APPLICATION[1]),
+        ),
+    ),
     "ITI-71, not of the directory": (
         authorised(
             GET_TOKEN,
