@@ -107,15 +107,20 @@ def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
     mark = read_mark(CURSOR, asked.cursor, asked.used, door.key) if asked.cursor else ()
     query, request = _query(door, request, asked)
     answer = _Page(asked, mark, request.base)
-    fiches = door.find(
-        request.requester,
-        request.call,
-        query,
-        request.raw,
-        answer.choose,
-        members=bool(asked.includes),
-        relations=not _RELATED.isdisjoint(name for name, _ in asked.conditions),
-    )
+    try:
+        fiches = door.find(
+            request.requester,
+            request.call,
+            query,
+            request.raw,
+            answer.choose,
+            members=bool(asked.includes),
+            relations=not _RELATED.isdisjoint(name for name, _ in asked.conditions),
+        )
+    except AccessRefused as refused:
+        if asked.patients or refused.finding != ACCESS_REFUSED:
+            raise
+        fiches = Fiches()  # whose it is that an id names, if anybody's, is not told
     told = {each["id"]: each for each in resources_of(fiches, request.base)}
     page = [told[each] for each in answer.ids if each in told]
     included = [_resource(each, fiches, request.base) for each in fiches.members] if asked.includes else []

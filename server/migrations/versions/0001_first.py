@@ -44,6 +44,7 @@ def _registry() -> None:
         sa.Column("availability_status", sa.String(16), nullable=False),
         sa.Column("source", sa.LargeBinary(16), nullable=False),
         sa.Column("target", sa.LargeBinary(16), nullable=False),
+        sa.Column("received", sa.String(length=14), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_association")),
         sa.UniqueConstraint("entry_uuid", name=op.f("uq_registry_association_entry_uuid")),
