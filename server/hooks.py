@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ssl import SSLContext
+from typing import Any
 
 import structlog
 
@@ -24,10 +25,12 @@ from dmp.errors import ServiceUnavailable
 from dmp.gate import Gate
 from identities.subscription import Message, Subscription
 from ihe.reply import Address
-from pdsm.http import FHIR_JSON
-from pdsm.iti110 import matches, triggers
+from pdsm.forms import Form
+from pdsm.iti110 import form_of, matches, triggers
 from pdsm.iti112 import write_notification
+from pdsm.xml_writing import write_xml
 from registry.errors import RegistryError
+from schemas.errors import UnexpectedError
 from server.database import TROUBLE
 from server.delivery import Attempt, Outcome, post_content
 from server.outbox import RETRY_SECONDS, Letter
@@ -73,21 +76,27 @@ class Hooks:
                 return _OVER
             subscription, told = waiting
             bundle = write_notification(subscription, message, told, self._gate.now())
-            content = json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
-            attempt = _posted(destination, content, context)
+            form = form_of(subscription)
+            attempt = _posted(destination, _written(bundle, form), form.value, context)
             last = message is not Message.EVENT or letter.attempts >= len(RETRY_SECONDS)
             arrived = attempt.outcome is Outcome.ARRIVED
             diffusion.sent(self._gate, id_, message, arrived=arrived, last=last)
-        except _LATER as error:
+        except (*_LATER, *_UNFORESEEN, UnexpectedError) as error:
             return Attempt(Outcome.FAILED, type(error).__name__)
         if message is not Message.EVENT and not arrived:
             return Attempt(Outcome.REFUSED, attempt.got)  # a handshake is tried again when the subscriber asks for it
         return attempt
 
 
-def _posted(destination: Address, content: bytes, context: Callable[[], SSLContext]) -> Attempt:
+def _written(bundle: Mapping[str, Any], form: Form) -> bytes:
+    if form is Form.XML:
+        return write_xml(bundle)
+    return json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _posted(destination: Address, content: bytes, content_type: str, context: Callable[[], SSLContext]) -> Attempt:
     try:
-        status = post_content(destination, content, FHIR_JSON, context)
+        status = post_content(destination, content, content_type, context)
     except (OSError, http.client.HTTPException) as error:
         return Attempt(Outcome.FAILED, type(error).__name__)
     return Attempt(Outcome.ARRIVED if 200 <= status < 300 else Outcome.FAILED, str(status))

@@ -17,7 +17,7 @@ from identities.requester import PatientId, Requester
 from identities.subscription import Payload, Status, Subscription
 from pdsm.asked import Asked, read_asked
 from pdsm.errors import ContentError, ParameterError
-from pdsm.http import FHIR_JSON
+from pdsm.forms import Form
 from pdsm.original import Element, extensions, value_of
 from pdsm.sharing import resources_of
 from pdsm.structure import check
@@ -100,6 +100,11 @@ def write_subscription(subscription: Subscription) -> Element:
     return written
 
 
+def form_of(subscription: Subscription) -> Form:
+    """The form that notifications have. Source: 2:3.112.4.5.2 (it matches Subscription.channel.payload)."""
+    return Form(json.loads(subscription.rest)["channel"]["payload"])
+
+
 def triggers(subscription: Subscription, kind: str, change: Change) -> bool:
     """Whether a change of an object of that class is one of the topic's."""
     topic = topic_of(subscription.topic)
@@ -153,7 +158,8 @@ def _channel(resource: Element, permitted: Callable[[str], bool]) -> tuple[str, 
     channel = resource["channel"]
     _require(channel.get("type") == REST_HOOK, "channel.type", REST_HOOK)
     _require("header" not in channel, "channel.header", "none: this server shows its certificate")
-    _require(channel.get("payload") == FHIR_JSON, "channel.payload", FHIR_JSON)
+    forms = {each.value for each in Form}
+    _require(channel.get("payload") in forms, "channel.payload", " or ".join(sorted(forms)))
     content = value_of(channel.get("_payload", {}), CONTENT, "valueCode")
     _require(content in {each.value for each in Payload}, "channel.payload.extension", ", ".join(Payload))
     endpoint = channel.get("endpoint", "")

@@ -16,7 +16,7 @@ from audit.event import Call
 from identities.requester import Requester
 from identities.subscription import Status, Subscription
 from pdsm.asked import read_asked
-from pdsm.errors import ContentError, ParameterError
+from pdsm.errors import ParameterError
 from pdsm.http import BASE, FORM, JSON_TYPES, MAX_FORM_BYTES, body, parameters_of, url
 from pdsm.iti110 import read_change, read_subscription, write_subscription
 from pdsm.iti112 import write_events, write_statuses
@@ -25,7 +25,7 @@ from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known, strict
 from pdsm.subscription_door import Subscribing
 from schemas import strict_json
-from schemas.strict_json import JsonError
+from schemas.errors import UnexpectedError
 
 MAX_BYTES = 64 * 1024  # of a Subscription
 SUBSCRIBE, ASK = "ITI-110", "ITI-113"
@@ -128,11 +128,10 @@ class _Subscriptions:
             raise
 
     def _understood(self, requester: Requester, call: Call, read: Callable[[Any], T]) -> T:
-        """What a body says. Raises ContentError, JsonError."""
-        content = body(JSON_TYPES, MAX_BYTES)
+        """What a body says. Raises UnexpectedError for one that cannot be understood, which is recorded here."""
         try:
-            return read(strict_json.read(content, max_bytes=MAX_BYTES))
-        except (ContentError, JsonError) as error:
+            return read(strict_json.read(body(JSON_TYPES, MAX_BYTES), max_bytes=MAX_BYTES))
+        except UnexpectedError as error:
             self._door.refused(call, error.diagnostics(), requester)
             raise
 

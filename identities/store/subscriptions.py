@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from identities.requester import PatientId, Requester
-from identities.store.tables import METADATA
+from identities.store.tables import CHANGES, EVENTS, SUBSCRIPTIONS
 from identities.subscription import (
     Noted,
     Occurrence,
@@ -25,48 +25,8 @@ from identities.subscription import (
     read_requester,
     write_requester,
 )
-from schemas.store import Instant
 
 EVERYBODY = ""  # as patient: a subscription about every one
-SUBSCRIPTIONS = sa.Table(
-    "subscriptions",
-    METADATA,
-    sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("owner", sa.Text, nullable=False, index=True),  # identities.subscription.owner_key
-    sa.Column("requester", sa.Text, nullable=False),  # who is decided about, as JSON
-    sa.Column("patient", sa.Text, nullable=False, index=True),  # CX, or EVERYBODY
-    sa.Column("topic", sa.Text, nullable=False),
-    sa.Column("criteria", sa.Text, nullable=False),
-    sa.Column("endpoint", sa.Text, nullable=False),
-    sa.Column("payload", sa.String(16), nullable=False),
-    sa.Column("base", sa.Text, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("end", Instant),
-    sa.Column("heartbeat", sa.Integer, nullable=False),  # seconds
-    sa.Column("beat", Instant),
-    sa.Column("events", sa.Integer, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("rest", sa.Text, nullable=False),
-)
-EVENTS = sa.Table(
-    "subscription_events",
-    METADATA,
-    sa.Column("subscription", sa.String(36), sa.ForeignKey("subscriptions.id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("instant", Instant, nullable=False),
-    sa.Column("uuid", sa.String(45), nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("created", sa.Boolean, nullable=False),
-)
-CHANGES = sa.Table(
-    "subscription_changes",  # what nobody was told of yet: registry.changes
-    METADATA,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("instant", Instant, nullable=False),
-    sa.Column("uuid", sa.String(45), nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("change", sa.String(16), nullable=False),
-)
 
 _S, _E, _C = SUBSCRIPTIONS.c, EVENTS.c, CHANGES.c
 _TOLD = _S.status.in_([Status.ACTIVE, Status.ERROR])

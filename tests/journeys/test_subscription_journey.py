@@ -11,6 +11,8 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.subscription import Subscription
 
+from pdsm.xml_reading import read_xml
+from pdsm.xml_writing import write_xml
 from registry.metadata import AssociationType, Code, DocumentEntry
 from server.demo import background
 from server.settings import load
@@ -20,7 +22,7 @@ from tests.receiver import Receiver, receiving
 from tests.server.servers import kill_tree
 from tests.subscribing import CREATED, EVERYTHING, TOPIC, bundle, put, said, settled, subscribed, subscription
 
-HELLO = b"hello"
+HELLO, FHIR_XML = b"hello", "application/fhir+xml"
 OTHER = Code("other", "1.2.3", "another")
 
 
@@ -110,6 +112,24 @@ def test_a_notification_says_no_more_than_was_asked_for(
     assert (said(events)["type"], len(events["entry"])) == ("query-event", len(event["entry"]))
 
 
+def test_notifications_come_in_the_form_that_was_asked_for(broker: Node, receiver: Receiver, hook: str) -> None:
+    patient = new_patient()
+    wanted = subscription(hook, criteria(patient), content="full-resource")
+    wanted["channel"]["payload"] = FHIR_XML
+    reply = ask(broker, "Subscription", "POST", write_xml(wanted), Content_Type=FHIR_XML)
+    assert reply.status == 201, reply.content
+    settled(broker, read_xml(reply.content, max_bytes=10**6)["id"])
+    provide(broker, entry(patient))
+    _, event = receiver.wait(2)
+    assert event.content_type == FHIR_XML
+    told_ = read_xml(event.body, max_bytes=10**6)
+    (found,) = find(broker, "DocumentReference", patient__identifier=patient_of(patient)).matches
+    assert told_["entry"][1]["resource"] == found
+    for body in (b"<Subscription", b'<Subscription xmlns="http://hl7.org/fhir"><status value="off"/></Subscription>'):
+        assert ask(broker, "Subscription", "POST", body, Content_Type=FHIR_XML).status in (400, 422)
+        assert broker.audit(1)[0].transaction == "ITI-110"
+
+
 def test_a_filter_is_held_against_the_document(broker: Node, receiver: Receiver, hook: str) -> None:
     patient = new_patient()
     subscribed(broker, subscription(hook, criteria(patient, "&type=1.2.3|other,urn:oid:1.2.3|other")))
@@ -153,6 +173,7 @@ def test_of_every_patient(broker: Node, receiver: Receiver, hook: str) -> None:
     provide(broker, entry(new_patient(), type_code=OTHER))
     told(receiver, hook, 3)
     assert put(broker, made, status="off").status == 200
+    told(receiver, hook, 4)  # its end, too: nothing of this subscription is on its way any more
 
 
 def test_an_endpoint_that_refuses_is_in_error_and_tried_again_when_asked(
