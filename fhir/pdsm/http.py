@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
 from flask import g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestTimeout, UnsupportedMediaType
@@ -104,4 +105,7 @@ def written(resource: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 def _in_json(resource: Mapping[str, Any]) -> bytes:
-    return json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return orjson.dumps(resource)
+    except orjson.JSONEncodeError:  # a number of more than 64 bits
+        return json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from audit.event import Call
@@ -18,7 +19,7 @@ from identities.requester import Requester
 from pdsm import iti66, iti67
 from pdsm.asked import CURSOR, Asked, shortened, write_searchset
 from pdsm.cursor import read_mark, write_mark
-from pdsm.document_reference import IS_ARCHIVED, write_document_reference
+from pdsm.document_reference import IS_ARCHIVED, related, write_document_reference
 from pdsm.identifiers import urn
 from pdsm.matching import behind, in_order, sort_key
 from pdsm.original import Element, value_of
@@ -29,6 +30,7 @@ from registry.existing import Named
 from registry.metadata import DocumentEntry, Folder, SubmissionSet
 from registry.stored_query import GetDocuments, StoredQuery
 
+KEPT = 500  # DocumentReferences, of some 10 kB each, that a process has at hand
 _RELATED = frozenset({"relatesto", "relation", "item"})  # parameters of what associations say
 
 
@@ -49,7 +51,7 @@ def resources_of(fiches: Fiches, base: str) -> list[Element]:
 
 def _resource(item: Item, fiches: Fiches, base: str) -> Element:
     if isinstance(item, DocumentEntry):
-        return write_document_reference(item, base, fiches.associations, _instant(fiches.received, item))
+        return related(_written(item, base), item, fiches.associations, _instant(fiches.received, item))
     members = members_of(item, fiches.associations, fiches.folders)
     if isinstance(item, Folder):
         return write_folder(item, members)
@@ -57,6 +59,12 @@ def _resource(item: Item, fiches: Fiches, base: str) -> Element:
     if updated := _instant(fiches.received, item):
         resource["meta"] = {**resource["meta"], "lastUpdated": updated}
     return resource
+
+
+@lru_cache(maxsize=KEPT)
+def _written(entry: DocumentEntry, base: str) -> Element:
+    """The DocumentReference of an entry by itself, made once; nobody changes it."""
+    return write_document_reference(entry, base)
 
 
 def _instant(received: Mapping[str, datetime], item: Item) -> str:
