@@ -17,9 +17,11 @@ from hl7v2.errors import Condition, Hl7Error, Location, faults_of
 from hl7v2.header import Header, check_header, read_header
 from hl7v2.message import VERSIONS
 from hl7v2.mllp import write_frame
-from hl7v2.query import Counted, write_failed, write_found
+from hl7v2.query import Counted, says_again, write_failed, write_found
 from hl7v2.sender import Known
 from identities.requester import Requester
+
+MOST_SENDER = 512  # characters by which receipts know a sender
 
 
 @dataclass(slots=True)
@@ -51,7 +53,8 @@ class Exchange:
     @property
     def sender(self) -> str:
         """Whose number the control id is."""
-        return "|".join((self.known.key, self.header.sending_application, self.header.sending_facility))
+        names = "|".join((self.known.key, self.header.sending_application, self.header.sending_facility))
+        return names if len(names) <= MOST_SENDER else hashlib.sha256(names.encode()).hexdigest()
 
     def carried_out(self) -> Receipt | None:
         """The receipt of this very message; None when none was carried out under its number. Raises Hl7Error."""
@@ -80,7 +83,7 @@ class Exchange:
     def refused(self, error: Exception) -> bytes:
         """The answer to a message that was not."""
         faults = faults_of(error)
-        if self.response and self.message is not None and len(self.message.all("QPD")) == 1:
+        if self.response and self.message is not None and says_again(self.message):
             code = f"A{refusal(faults)}"
             return write_frame(write_failed(self.message, self.header, self.stamp, self.response, code, faults))
         return b"".join(map(write_frame, write_refused(self.header, self.syntax, self.stamp, faults)))

@@ -8,12 +8,16 @@ Source: ITI TF-2 Appendix E (CX); HL7 v2.5 2.A.14 (CX), 2.A.33 (HD).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from hl7v2.er7 import Segment, Syntax
+from hl7v2.errors import Condition, Hl7Error
 from identities.requester import PatientId
 
 ISO = "ISO"
+MOST_VALUE, MOST_OID = 256, 64  # characters
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 Namespaces = Mapping[str, str]  # name -> OID
 
 
@@ -24,12 +28,17 @@ def read_authority(segment: Segment, repetition: str, component: int, namespaces
 
 
 def read_identifiers(segment: Segment, field: int, namespaces: Namespaces) -> tuple[PatientId, ...]:
-    """The identifiers of a field whose authority is known by an OID, each once."""
-    read = (
-        PatientId(segment.part(text, 1), read_authority(segment, text, 4, namespaces))
-        for text in segment.repetitions(field)
-    )
-    return tuple(dict.fromkeys(each for each in read if each.value and each.authority))
+    """The identifiers of a field whose authority is known by an OID, each once. Raises Hl7Error for a wrong one."""
+    found: dict[PatientId, None] = {}
+    for number, text in enumerate(segment.repetitions(field), 1):
+        value, authority = segment.part(text, 1), read_authority(segment, text, 4, namespaces)
+        if not value or not authority:
+            continue
+        if len(value) > MOST_VALUE or len(authority) > MOST_OID or not _OID.fullmatch(authority):
+            expected = f"at most {MOST_VALUE} characters, of an authority named by an OID"
+            raise Hl7Error.single(Condition.DATA_TYPE, expected, "another", segment.at(field, repetition=number))
+        found[PatientId(value, authority)] = None
+    return tuple(found)
 
 
 def write_identifiers(identifiers: Iterable[PatientId], syntax: Syntax, namespaces: Namespaces) -> str:

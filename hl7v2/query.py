@@ -44,6 +44,11 @@ def read_question(message: Message, header: Header) -> Question:
     return Question(question_id(header, tag), written_again(message), header.control_id, "MSH-10")
 
 
+def says_again(message: Message) -> bool:
+    """Whether an answer can say the query again: there is one, and it is not too long."""
+    return message.size <= LARGE and len(message.all("QPD")) == 1
+
+
 def question_id(header: Header, tag: str) -> str:
     """What names a query: its tag, and who says it."""
     return "|".join((tag, header.sending_facility, header.sending_application))

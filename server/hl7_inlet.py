@@ -37,7 +37,8 @@ def take_messages(settings: Settings, tables: Tables, listener: socket.socket) -
     failures = Failures(house.append, now)
 
     def refused(error: ssl.SSLError, address: str) -> None:
-        failures.note(Failure(error, address, endpoint, getattr(error, "shown", b"")))
+        cause, shown = (error.cause, error.shown) if isinstance(error, HandshakeError) else (error, b"")
+        failures.note(Failure(cause, address, endpoint, shown))
 
     with ThreadPoolExecutor(settings.threads) as pool:
         asyncio.run(_listen(listener, partial(opened, door, endpoint), Contexts(settings, mllp_context), refused, pool))
@@ -65,8 +66,16 @@ def mllp_context(settings: Settings) -> ssl.SSLContext:
     return made
 
 
+class HandshakeError(ssl.SSLError):
+    """A handshake that failed, by `cause`. `shown` is the certificate (DER) that the client sent, b"" for none."""
+
+    def __init__(self, cause: ssl.SSLError, shown: bytes) -> None:
+        super().__init__(*cause.args)
+        self.cause, self.shown = cause, shown
+
+
 class ObservedObject(ssl.SSLObject):
-    """A server's end of TLS. What a failed handshake raises has the certificate (DER) that was shown, as `shown`."""
+    """A server's end of TLS that remembers the certificate (DER) that was shown. Raises HandshakeError."""
 
     shown: bytes = b""
 
@@ -76,8 +85,7 @@ class ObservedObject(ssl.SSLObject):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
-            error.shown = self.shown  # type: ignore[attr-defined]
-            raise
+            raise HandshakeError(error, self.shown) from error
 
 
 async def _listen(

@@ -52,3 +52,34 @@ def test_a_day_that_is_none_is_told(born: str) -> None:
     message = read_er7(adt("A28", [IPP]).replace(b"19790328", born.encode()))
     with pytest.raises(Hl7Error):
         read_feed(message, read_header(message.msh), {})
+
+
+@pytest.mark.parametrize(
+    ("cx", "code"),
+    [
+        (f"{'7' * 257}^^^&1.2.3&ISO", "102"),
+        ("7^^^&1.02.3&ISO", "102"),
+        ("7^^^&1.2.x&ISO", "102"),
+        ("~".join(f"{number}^^^&1.2.3&ISO" for number in range(1001)), "198"),
+        ("7^^^NOWHERE", "101"),
+    ],
+)
+def test_identifiers_that_are_none_are_told(cx: str, code: str) -> None:
+    message = read_er7(adt("A28", [cx]))
+    with pytest.raises(Hl7Error) as caught:
+        read_feed(message, read_header(message.msh), {})
+    assert [each.condition.code for each in caught.value.faults] == [code]
+
+
+@pytest.mark.parametrize("charset", ["", "ASCII", "8859/1", "8859/15", "UNICODE UTF-8"])
+def test_names_are_of_the_character_set_that_msh_18_says(charset: str) -> None:
+    codec, name = {"8859/1": ("latin-1", "LEFÈVRE"), "8859/15": ("iso8859-15", "CŒUR")}.get(
+        charset, ("utf-8", "ÉLODIE")
+    )
+    data = adt("A28", [IPP], family=name).decode().replace("UNICODE UTF-8", charset).encode(codec)
+    if charset in ("", "ASCII"):
+        with pytest.raises(Hl7Error):
+            read_er7(data)
+        return
+    message = read_er7(data)
+    assert read_feed(message, read_header(message.msh), {}).traits.birth_family == name

@@ -63,6 +63,7 @@ def feeds(somebody: Somebody) -> bool:
     return True
 
 
+@pytest.mark.proves("transaction/VD-recueil")
 def test_consent_lets_the_establishment_in_for_a_year(somebody: Somebody) -> None:
     assert somebody.shut_to(DOCTOR) == "autorisation_absente"
     collected = now() - 30 * DAY
