@@ -49,6 +49,20 @@ class Exchange:
         return message
 
     @property
+    def whole(self) -> Message:
+        """The message that was read."""
+        if self.message is None:
+            raise LookupError("a message that was read")
+        return self.message
+
+    @property
+    def kept(self) -> Receipt:
+        """What is kept of it when it changes something."""
+        if self.receipt is None:
+            raise LookupError("a receipt for a message that changes something")
+        return self.receipt
+
+    @property
     def sender(self) -> str:
         """Whose number the control id is."""
         return "|".join((self.known.key, self.header.sending_application, self.header.sending_facility))

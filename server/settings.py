@@ -82,8 +82,8 @@ class Settings:
     the addresses, and what stands below them, to which notifications of FHIR subscriptions may be sent; without any,
     nobody subscribes. `smtp` and `sms_gateway` are how people are told by mail and by SMS; they are not when None.
     `portal_address` is what such messages give as the address of the portal; '' for none. `mllp` is where HL7 v2
-    messages come in, by TLS. `audit` is what is done with the audit log, `keeping` how it is kept; `oauth` is whose
-    access tokens are believed.
+    messages come in, by TLS; `reports_of_results` is the domain's, unless the settings say otherwise. `audit` is what
+    is done with the audit log, `keeping` how it is kept; `oauth` is whose access tokens are believed.
     """
 
     home: Path
@@ -101,6 +101,7 @@ class Settings:
     http: Address | None = None
     unix: Path | None = None
     mllp: Address | None = None
+    reports_of_results: bool = False
     workers: int = 2
     threads: int = 8
     tls_ciphers: str = TLS_CIPHERS
@@ -232,6 +233,7 @@ class _Reader:
             "http": self._read("http", None, read_listening),
             "unix": self._path("unix", None),
             "mllp": self._read("mllp", None, read_listening),
+            "reports_of_results": self._read("reports_of_results", bool(domain and domain.reports_of_results), _flag),
             "workers": self._read("workers", 2, _positive),
             "threads": self._read("threads", 8, _positive),
             "tls_ciphers": self._read("tls_ciphers", TLS_CIPHERS, str),
@@ -277,6 +279,14 @@ class _Reader:
     def _path(self, name: str, default: str | None) -> Path | None:
         value = self._values.get(name, default)
         return None if value is None else self._home / Path(str(value)).expanduser()
+
+
+def _flag(value: object) -> bool:
+    """A TOML boolean, or a text that is one."""
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
 
 
 def _positive(value: object) -> int:
