@@ -32,13 +32,15 @@ from registry.metadata import SubmissionSet
 class Receipt:
     """That one message was carried out: who sent it under which number, what it was (SHA-256), and how it was answered.
 
-    A number names one message of one sender. Source: HL7 v2.5 2.15.9.10.
+    A number names one message of one sender. `told` is what the sender is told by a message back, b"" for nothing.
+    Source: HL7 v2.5 2.15.9.10; CI-SIS, volet Transmission d'un document CDA-R2 en HL7v2, ZAM^Z01.
     """
 
     sender: str
     control_id: str
     digest: str
     answer: bytes
+    told: bytes = b""
 
 
 class Replace(Protocol):
@@ -120,7 +122,8 @@ class Door:
     """The ports. Those that ask the hall raise RegistryError, AccessRefused, or anything unexpected.
 
     `known` tells whom a TLS client certificate (DER) proves, and raises UnknownSenderError. `receipt` is that of a
-    message that was carried out, None for one that was not. Without `reporting`, results need a document.
+    message that was carried out, None for one that was not. `tell` has a sender (as receipts name
+    him) told something by a message, where he takes any. Without `reporting`, results need a document.
     """
 
     known: Callable[[bytes], Known]
@@ -141,6 +144,7 @@ class Door:
     refused: Callable[[Call, str, Requester | None], None]
     failed: Callable[[Call, str, Requester | None], None]
     now: Clock
+    tell: Callable[[str, bytes], None] = lambda _sender, _message: None
     reporting: Reporting | None = None
 
 

@@ -73,6 +73,7 @@ def serve_results(exchange: Exchange, reporting: Reporting) -> None:
     numbers = _oid(exchange.sender)
     results = read_results(message, numbers)
     asked = _asked(message, results)
+    exchange.heed(asked.flags)
     pid = message.all("PID")[0]
     patient = _patient(pid, asked)
     responsible = _responsible(exchange, message)

@@ -56,8 +56,10 @@ def service_of(msh: Segment, header: Header) -> Service:
 
 def _transmission(exchange: Exchange, read: Callable[[Message, Header], Transmission]) -> None:
     """A document sent, replaced or deleted."""
-    door, message, receipt = exchange.door, exchange.whole, exchange.kept
+    door, message = exchange.door, exchange.whole
     asked = read(message, exchange.header)
+    exchange.heed(asked.flags)
+    receipt = exchange.kept
     if asked.intention is Intention.DELETION:
         exchange.call = replace(exchange.call, transaction=UPDATE)
     _check_sent_by(asked, exchange.header)

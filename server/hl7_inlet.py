@@ -40,7 +40,8 @@ def take_messages(settings: Settings, tables: Tables, listener: socket.socket) -
         failures.note(Failure(error, address, endpoint, getattr(error, "shown", b"")))
 
     with ThreadPoolExecutor(settings.threads) as pool:
-        asyncio.run(_listen(listener, partial(opened, door, endpoint), Contexts(settings, mllp_context), refused, pool))
+        contexts = Contexts(settings, mllp_context)
+        asyncio.run(_listen(listener, partial(opened, door, endpoint), contexts, refused, pool, settings.hl7.limits))
     house.database.dispose()
 
 
@@ -86,8 +87,9 @@ async def _listen(
     contexts: Contexts,
     refused: Callable[[ssl.SSLError, str], None],
     pool: Executor,
+    limits: Limits,
 ) -> None:
-    inlet = Listener(open_, contexts, refused, pool, Limits())
+    inlet = Listener(open_, contexts, refused, pool, limits)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, inlet.stop.set)

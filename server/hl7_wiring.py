@@ -24,7 +24,7 @@ from ihe.node import check_client
 from registry.errors import Finding
 from registry.metadata import SubmissionSet
 from schemas.domain import Profile
-from server.hl7_receipts import receipt_of, receiving
+from server.hl7_receipts import receipt_of, receiving, telling
 from server.house import House, now
 from server.report_printing import print_report
 from server.settings import SettingsError
@@ -93,6 +93,10 @@ def hl7_door(house: House) -> Door:
         with house.unit_of_work() as rooms:
             return rooms.identities.structure(structure_id)
 
+    def tell(sender: str, message: bytes) -> None:
+        with house.rooms() as rooms:
+            telling(house.settings.hl7, rooms.notices, sender, message)
+
     standing = Transmissions(alimentation, Attributs(gate, domain, alimentation.is_code))
     reporting = Reporting(structure, standing.versions, print_report) if house.settings.reports_of_results else None
     of_structures = domain.assertion.profile is Profile.VIHF
@@ -115,6 +119,7 @@ def hl7_door(house: House) -> Door:
         refused=gate.refused,
         failed=gate.failed,
         now=now,
+        tell=tell,
         reporting=reporting,
     )
 
