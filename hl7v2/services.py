@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from audit.transactions import RECUEIL
 from hl7v2 import adt
 from hl7v2.door import Receipt
-from hl7v2.er7 import Message, Segment
+from hl7v2.er7 import Message, Segment, read_syntax
 from hl7v2.errors import ANOTHER, Condition, Fault, Hl7Error
 from hl7v2.exchange import Exchange
 from hl7v2.header import Header
@@ -29,6 +29,7 @@ from hl7v2.zfa import read_collected
 from identities.ins import AUTHORITIES, write_cx
 from identities.requester import Requester
 
+_MSH_BYTES = 4096
 PROVIDE, UPDATE, FEED = "ITI-41", "ITI-57", "ITI-8"  # what the audit log calls them: Call.transaction
 
 
@@ -52,6 +53,19 @@ def service_of(msh: Segment, header: Header) -> Service:
         expected = f"one of {', '.join(sorted(of_code))}"
         raise Hl7Error.single(Condition.EVENT_CODE, expected, "another", msh.at(9, 2))
     return service
+
+
+def kind_of(data: bytes) -> str:
+    """Which of the messages that are served `data` begins: ORU^R01 ...; '' for another."""
+    try:
+        msh = read_syntax(data)
+    except Hl7Error:
+        return ""
+    fields = data[:_MSH_BYTES].split(msh.field.encode(), 9)
+    code, _, event = (fields[8] if len(fields) > 8 else b"").decode("ascii", "replace").partition(msh.component)
+    event = event.partition(msh.component)[0]
+    served = event in SERVICES.get(code, {}) or event in QUERIES.get(code, {})
+    return f"{code}^{event}" if served else ""
 
 
 def _transmission(exchange: Exchange, read: Callable[[Message, Header], Transmission]) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from cda.validation.check import validate
+from cda.validation.finding import Source
 from dmp.transmission import PARTIAL, Versions
 from repository.files import LocalFiles
 from schemas import oids, xml
 from tests.cda.official_rules import MINIMUM, PROFILES, faults
 from tests.cda.rendered import shown
 from tests.cda.schematron import check
+from tests.hl7_damage import mutated
 from tests.hl7v2.lab_vectors import IONOGRAM, LABORATOIRE, POTASSIUM, SODIUM, Reports, oru, pid, segment
 from tests.hl7v2.test_answering import Hall
 
@@ -322,3 +325,24 @@ def test_without_leave_of_the_domain_results_need_a_document(tmp_path: Path) -> 
     hall = Hall(LocalFiles(tmp_path / "documents"))
     assert b"MSA|AE" in hall.send(oru(IONOGRAM, SODIUM))
     assert hall.lots == []
+
+
+def check_damaged(folder: Path, count: int) -> None:
+    """Whatever comes is answered by what is wrong with it, or becomes a document that is one."""
+    chance, hall = random.Random(20261129), Hall(LocalFiles(folder))
+    reports, good = Reports(hall.door), oru(*WHOLE)
+    for _ in range(count):
+        reports.send(mutated(chance, good))
+    assert [reason for reason in hall.refusals if reason.startswith("ours")] == []
+    for document in reports.documents:
+        schema = [each for each in validate([document]).findings if each.source is Source.SCHEMA]
+        assert schema == []
+
+
+def test_damaged_results_have_an_answer(tmp_path: Path) -> None:
+    check_damaged(tmp_path, 100)
+
+
+@pytest.mark.long
+def test_many_damaged_results_have_an_answer(tmp_path: Path) -> None:
+    check_damaged(tmp_path, 20_000)

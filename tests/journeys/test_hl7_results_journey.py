@@ -6,6 +6,7 @@ Source: HL7 v2.5 7.3.1 (ORU); CI-SIS, volet CR d'examens de biologie médicale 2
 from __future__ import annotations
 
 import base64
+import urllib.request
 from pathlib import Path
 
 from audit.event import Outcome
@@ -58,6 +59,14 @@ def test_results_become_a_report_that_is_found_and_opened(hospital: Village, tmp
     assert values == ["139.0", "5.9"]
     (copy,) = root.xpath("//c:observationMedia/c:value/text()", namespaces=V3)
     assert pdf_a.departures(base64.b64decode(str(copy))) == ()
+
+
+def test_messages_are_counted_by_kind_and_acknowledgement(hospital: Village) -> None:
+    with sending(hospital, "laboratoire") as sender:
+        assert sender.send(oru(order("P-COUNT"), SODIUM, filler="COUNT")).accepted
+    with urllib.request.urlopen(f"http://{hospital.settings.http}/metrics") as answer:
+        counted = answer.read().decode()
+    assert 'dmp_hl7_messages_total{kind="ORU^R01",result="AA"}' in counted
 
 
 def test_an_order_goes_its_way_from_partial_to_withdrawn(hospital: Village) -> None:
