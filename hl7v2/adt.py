@@ -70,12 +70,13 @@ def read_qualified(message: Message) -> PatientId:
     found = next((each for each in read_patients(pid) if each.authority in AUTHORITIES), None)
     if found is None:
         raise Hl7Error.single(Condition.REQUIRED_FIELD, "an INS", "none", pid.at(3))
-    if not _is_qualified(pid):
+    if not is_qualified(pid):
         raise Hl7Error.single(Condition.UNKNOWN_KEY, "PID-32 VALI", "an INS that is not qualified", pid.at(32))
     return found
 
 
-def _is_qualified(pid: Segment) -> bool:
+def is_qualified(pid: Segment) -> bool:
+    """Whether the identity is qualified, so that its INS counts."""
     return any(pid.part(text) == QUALIFIED for text in pid.repetitions(32))
 
 
@@ -87,7 +88,7 @@ def _pid(message: Message) -> Segment:
 
 
 def _said(pid: Segment, header: Header, namespaces: Namespaces) -> Said:
-    qualified = _is_qualified(pid)
+    qualified = is_qualified(pid)
     read = read_identifiers(pid, 3, namespaces)
     if not read:
         expected = "an identifier whose authority is known by an OID"

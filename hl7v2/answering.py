@@ -45,6 +45,8 @@ def answer(door: Door, known: Known, call: Call, data: bytes) -> bytes:
         if not exchange.reached_hall:
             note = door.failed if is_ours(error) else door.refused
             note(exchange.call, reason_of(error), exchange.requester)
+        with suppress(Exception):  # the answer says it, too
+            exchange.tell_refused(error)
         return exchange.refused(error)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from audit.errors import AuditError
-from dmp.errors import AccessRefused, GestionError, ServiceUnavailable
+from dmp.errors import AccessRefused, GestionError, PrintingError, ServiceUnavailable
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from repository.errors import ContentTooLarge, RepositoryFull, RepositoryUnavailable
 
@@ -142,6 +142,8 @@ def faults_of(error: Exception) -> tuple[Fault, ...]:
             return (told(error.finding),)
         case GestionError():
             return (Fault(Condition.APPLICATION, type(error).__name__, None, ANOTHER, sentence=str(error)),)
+        case PrintingError():
+            return (Fault(Condition.APPLICATION, "report not set", passing=error.passing, sentence=str(error)),)
         case ContentTooLarge():
             return (Fault(Condition.APPLICATION, error.diagnostics(), None, ANOTHER),)
         case RepositoryFull() | RepositoryUnavailable() | AuditError() | ServiceUnavailable():

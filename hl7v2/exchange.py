@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from audit.event import Call
 from hl7v2.ack import UNREADABLE, Stamp, refusal, write_accepted, write_refused
@@ -19,6 +19,8 @@ from hl7v2.message import VERSIONS
 from hl7v2.mllp import write_frame
 from hl7v2.query import Counted, says_again, write_failed, write_found
 from hl7v2.sender import Known
+from hl7v2.transmission import ACK_RECEPTION
+from hl7v2.zam_z01 import write_zam
 from identities.requester import Requester
 
 MOST_SENDER = 512  # characters by which receipts know a sender
@@ -40,6 +42,7 @@ class Exchange:
     receipt: Receipt | None = None
     response: tuple[str, ...] = ()  # MSH-9 of the answer to a query
     reached_hall: bool = False
+    is_told: bool = False
 
     def read(self) -> Message:
         """The message, its header first: what can be read of it is what the answer says. Raises Hl7Error."""
@@ -49,6 +52,20 @@ class Exchange:
         check_header(message.msh, self.header, VERSIONS)
         self.message = message
         return message
+
+    @property
+    def whole(self) -> Message:
+        """The message that was read."""
+        if self.message is None:
+            raise LookupError("a message that was read")
+        return self.message
+
+    @property
+    def kept(self) -> Receipt:
+        """What is kept of it when it changes something."""
+        if self.receipt is None:
+            raise LookupError("a receipt for a message that changes something")
+        return self.receipt
 
     @property
     def sender(self) -> str:
@@ -69,6 +86,23 @@ class Exchange:
         """That this message was carried out, and answered so."""
         digest = hashlib.sha256(self.data).hexdigest()
         return Receipt(self.sender, self.header.control_id, digest, answer)
+
+    def heed(self, flags: frozenset[str]) -> None:
+        """Has the sender told what becomes of the message, where that is his wish."""
+        self.is_told = ACK_RECEPTION in flags
+        if self.is_told:
+            self.receipt = replace(self.kept, told=write_zam(self.header, self.syntax, self._second, ()))
+
+    def tell_refused(self, error: Exception) -> None:
+        """Tells him that nothing came of it, and nothing will."""
+        faults = faults_of(error)
+        if self.is_told and not any(each.passing for each in faults):
+            self.door.tell(self.sender, write_zam(self.header, self.syntax, self._second, faults))
+
+    @property
+    def _second(self) -> Stamp:
+        """The stamp of another message than the answer."""
+        return replace(self.stamp, control_id=f"{self.stamp.control_id[:19]}Z")
 
     def accepted(self) -> bytes:
         """The answer to a message that was carried out."""

@@ -113,6 +113,7 @@ class Domain:
     No `patient_authorities`, `mime_types` or `languages` means any. `open_schemes` lets codes pass whose scheme is none
     of those in the tables of their attribute: another domain's code is no error, an unknown code of ours is.
     `namespaces` are the names by which HL7 v2 may call issuing authorities, each with its OID.
+    `reports_of_results` has this server write the report of results that come by HL7 v2 without one.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Domain:
     assertion: AssertionProfile
     matrice: str
     namespaces: dict[str, str]
+    reports_of_results: bool = False
 
 
 def load(name_or_path: str) -> Domain:
@@ -183,6 +185,7 @@ def _domain(data: dict[str, Any]) -> Domain:
         ),
         matrice=data["habilitations"]["matrice"],
         namespaces=dict(patients.get("namespaces", {})),
+        reports_of_results=documents.get("reports_of_results", False),
     )
 
 

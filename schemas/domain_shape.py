@@ -92,6 +92,7 @@ _OPTIONAL: Mapping[str, Keys] = {
         ),
         TEXTS,
     ),
+    "documents": {"reports_of_results": FLAG},
     "assertion": {"audiences": TEXTS, "required": FLAG, "signers": FINGERPRINTS, "authn_contexts": TEXTS},
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,12 @@ from enum import Enum
 from ssl import SSLContext
 from typing import BinaryIO
 
+from hl7v2.er7 import read_er7
+from hl7v2.errors import Hl7Error
+from hl7v2.mllp import Frames, write_frame
 from ihe.reply import Address
 from server.channels import SecretError, SmsGateway, read_secret
+from server.hl7_settings import Acknowledged
 from server.outbox import Letter
 
 TIMEOUT_SECONDS = 60.0  # for each step: connecting, writing a block, reading the answer
@@ -41,6 +46,13 @@ class Attempt:
 
     outcome: Outcome
     got: str
+
+
+_ACKNOWLEDGED = {  # HL7 table 0008
+    **dict.fromkeys(("AA", "CA"), Outcome.ARRIVED),
+    **dict.fromkeys(("AE", "CE"), Outcome.REFUSED),
+    **dict.fromkeys(("AR", "CR"), Outcome.FAILED),
+}
 
 
 def post_soap(destination: Address, letter: Letter, context: Callable[[], SSLContext]) -> Attempt:
@@ -75,6 +87,33 @@ def post_sms(gateway: SmsGateway, letter: Letter) -> Attempt:
 def post_content(destination: Address, content: bytes, content_type: str, context: Callable[[], SSLContext]) -> int:
     """The status that comes for a POST of `content`. Raises OSError, HTTPException."""
     return _posted(destination, content, {"Content-Type": content_type, "Content-Length": str(len(content))}, context)
+
+
+def post_mllp(receiver: Acknowledged, letter: Letter, context: Callable[[], SSLContext]) -> Attempt:
+    """Sends an HL7 v2 message, and waits for its acknowledgement: AE and CE are a refusal for good.
+
+    Source: HL7, Transport Specification: MLLP, Release 1; HL7 table 0008.
+    """
+    try:
+        with (
+            socket.create_connection((receiver.host, receiver.port), TIMEOUT_SECONDS) as plain,
+            context().wrap_socket(plain, server_hostname=receiver.host) as connection,
+        ):
+            connection.sendall(write_frame(letter.file.read_bytes()))
+            frames, whole = Frames(MAX_ANSWER_BYTES), list[bytes]()
+            wrong = None
+            while not whole and wrong is None and (data := connection.recv(BLOCK_BYTES)):
+                whole, wrong = frames.feed(data)
+        code = _acknowledged(whole[0]) if whole else ""
+    except (OSError, Hl7Error) as error:
+        return Attempt(Outcome.FAILED, type(error).__name__)
+    return Attempt(_ACKNOWLEDGED.get(code, Outcome.FAILED), code if code in _ACKNOWLEDGED else "no acknowledgement")
+
+
+def _acknowledged(answer: bytes) -> str:
+    """MSA-1. Raises Hl7Error for what is no message."""
+    msa = read_er7(answer).first("MSA")
+    return msa.text(1) if msa else ""
 
 
 def _post(destination: Address, letter: Letter, headers: Mapping[str, str], context: Callable[[], SSLContext]) -> int:

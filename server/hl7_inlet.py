@@ -6,9 +6,11 @@ Source: ITI TF-2 3.8 and 3.19; CI-SIS, volet Transmission d'un document CDA-R2 e
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 import ssl
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,12 +21,16 @@ from habilitations.decision import Tables
 from hl7v2.answering import answer, known_sender
 from hl7v2.door import Door
 from hl7v2.listener import Answer, Limits, Listener, Open, Peer
+from hl7v2.services import kind_of
 from server import logging as technical
+from server import metrics
 from server.hl7_wiring import hl7_door
 from server.house import House, now
 from server.settings import Settings
 from server.tls import Contexts, syslog_context
 from server.tls_failures import Failure, Failures
+
+_CODE = re.compile(rb"\rMSA[^0-9A-Za-z]([AC][AER])\b")  # MSA-1
 
 
 def take_messages(settings: Settings, tables: Tables, listener: socket.socket) -> None:
@@ -41,7 +47,8 @@ def take_messages(settings: Settings, tables: Tables, listener: socket.socket) -
         failures.note(Failure(cause, address, endpoint, shown))
 
     with ThreadPoolExecutor(settings.threads) as pool:
-        asyncio.run(_listen(listener, partial(opened, door, endpoint), Contexts(settings, mllp_context), refused, pool))
+        contexts = Contexts(settings, mllp_context)
+        asyncio.run(_listen(listener, partial(opened, door, endpoint), contexts, refused, pool, settings.hl7.limits))
     house.database.dispose()
 
 
@@ -54,7 +61,12 @@ def opened(door: Door, endpoint: str, peer: Peer) -> Answer | None:
 
     def answered(data: bytes) -> bytes:
         own = Call("", uuid.uuid4().hex, endpoint, client_address=peer.address, client_certificate=known.subject)
-        return answer(door, known, own, data)
+        begun = time.perf_counter()
+        given = answer(door, known, own, data)
+        found = _CODE.search(given)
+        result = found[1].decode() if found else "NONE"
+        metrics.observe_message(kind_of(data) or "OTHER", result, time.perf_counter() - begun)
+        return given
 
     return answered
 
@@ -94,8 +106,9 @@ async def _listen(
     contexts: Contexts,
     refused: Callable[[ssl.SSLError, str], None],
     pool: Executor,
+    limits: Limits,
 ) -> None:
-    inlet = Listener(open_, contexts, refused, pool, Limits())
+    inlet = Listener(open_, contexts, refused, pool, limits)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, inlet.stop.set)

@@ -14,9 +14,9 @@ from dmp.recueil import Collected
 from dmp.recueil import collect as collect_wishes
 from dmp.requests import Lot
 from dmp.transmission import Transmissions
-from hl7v2.door import Door, Receipt, UnknownSenderError
+from hl7v2.door import Door, Receipt, Reporting, UnknownSenderError
 from hl7v2.sender import Known
-from identities.professional import Professional
+from identities.professional import Professional, Structure
 from identities.requester import PatientId, Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
 from ihe.iti46 import write_notification
@@ -24,8 +24,9 @@ from ihe.node import check_client
 from registry.errors import Finding
 from registry.metadata import SubmissionSet
 from schemas.domain import Profile
-from server.hl7_receipts import receipt_of, receiving
+from server.hl7_receipts import receipt_of, receiving, telling
 from server.house import House, now
+from server.report_printing import print_report
 from server.settings import SettingsError
 from server.wiring import alimentation_of
 
@@ -87,6 +88,17 @@ def hl7_door(house: House) -> Door:
         collect_wishes(receiving(house, receipt), requester, call, patient, said)
 
     search = PatientSearch(gate, domain)
+
+    def structure(structure_id: str) -> Structure | None:
+        with house.unit_of_work() as rooms:
+            return rooms.identities.structure(structure_id)
+
+    def tell(sender: str, message: bytes) -> None:
+        with house.rooms() as rooms:
+            telling(house.settings.hl7, rooms.notices, sender, message)
+
+    standing = Transmissions(alimentation, Attributs(gate, domain, alimentation.is_code))
+    reporting = Reporting(structure, standing.versions, print_report) if house.settings.reports_of_results else None
     of_structures = domain.assertion.profile is Profile.VIHF
     return Door(
         known=partial(_structure if of_structures else _node, trust),
@@ -107,6 +119,8 @@ def hl7_door(house: House) -> Door:
         refused=gate.refused,
         failed=gate.failed,
         now=now,
+        tell=tell,
+        reporting=reporting,
     )
 
 

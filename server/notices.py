@@ -44,6 +44,11 @@ class OutboxNotices:
         name = self._outbox.spool([message])
         self._outbox.enlist(self._connection, name, address, SOAP_CONTENT_TYPE)
 
+    def hl7(self, address: str, message: bytes) -> None:
+        """Has an HL7 v2 message delivered to `address`, one of the settings, once the transaction commits."""
+        name = self._outbox.spool([message])
+        self._outbox.enlist(self._connection, name, address, "application/hl7-v2", kind=Kind.MLLP)
+
     def mail(self, address: str, subject: str, text: str) -> None:
         """Has a mail delivered to `address` once the transaction commits.
 

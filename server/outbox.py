@@ -59,6 +59,7 @@ class Kind(StrEnum):
     MAIL = "mail"
     SMS = "sms"
     HOOK = "hook"
+    MLLP = "mllp"
 
 
 @dataclass(frozen=True, slots=True)

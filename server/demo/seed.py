@@ -68,6 +68,7 @@ def write_home(folder: Path, https: Address, http: Address, mllp: Address | None
         "https": str(https),
         "http": str(http),
         **({"mllp": str(mllp)} if mllp else {}),
+        "reports_of_results": True,
         "ca": "../ca.pem",
         "crl": "../crl.pem",
         "server_certificate": "../server.pem",

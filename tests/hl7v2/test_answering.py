@@ -18,6 +18,7 @@ from hl7v2.answering import answer
 from hl7v2.door import Door, Receipt
 from hl7v2.mllp import Frames
 from hl7v2.sender import Known
+from hl7v2.services import kind_of
 from identities.professional import Professional
 from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
@@ -109,6 +110,20 @@ def test_a_document_reaches_the_hall_with_who_sends_it(hall: Hall) -> None:
     (author,) = lot.submission.submission_set.authors
     assert author.person.startswith(f"{requester.id_nat}^BENALI^Nadia")
     assert hall.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (message([written()]), "ORU^R01"),
+        (b"MSH$*~\\&$A$B$C$D$1$$ADT*A28*ADT_A05$1$P$2.5\r", "ADT^A28"),
+        (b"MSH|^~\\&|A|B|C|D|1||SIU^S12|1|P|2.5\r", ""),
+        (b"MSH|^~\\&|A", ""),
+        (b"none", ""),
+    ],
+)
+def test_messages_are_counted_by_kinds_that_are_served(data: bytes, kind: str) -> None:
+    assert kind_of(data) == kind
 
 
 def test_what_the_hall_cannot_do_now_may_come_again(hall: Hall) -> None:
