@@ -180,7 +180,7 @@ def test_by_post_with_less_of_each_and_compressed(node: Node, cabinet: str) -> N
     "query",
     [
         "patient.identifier=x",
-        "patient=Patient/1",
+        "patient=Group/1",
         "status=current",
         "patient.identifier=urn:oid:1.2.3|4&date=yesterday",
         "patient.identifier=urn:oid:1.2.3|4&_sort=nothing",
