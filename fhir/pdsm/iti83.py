@@ -71,7 +71,8 @@ def read_parameters(resource: Any) -> AskedIdentifiers:
     checked = structure.check(resource)
     if checked["resourceType"] != "Parameters":
         raise ContentError("Parameters", "another resource", status=422)
-    values = [(each["name"], each.get("valueString", each.get("valueUri", ""))) for each in checked["parameter"]]
+    given = checked.get("parameter", ())
+    values = [(each["name"], each.get("valueString", each.get("valueUri", ""))) for each in given]
     return read_asked(values)
 
 

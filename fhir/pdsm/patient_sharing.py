@@ -71,6 +71,8 @@ def _of_id(door: Sharing, request: Request, patient_id: str) -> Person | None:
 
 def search(door: Sharing, request: Request, asked: Asked) -> Element:
     """The searchset that answers. Raises ParameterError, UnknownIdentifierError, AccessRefused, RegistryError."""
+    if not asked.conditions:
+        raise ParameterError("Patient", "a parameter that says who is sought", "none")
     mark = read_mark(CURSOR, asked.cursor, asked.used, door.key) if asked.cursor else ()
     query, authorities, ports = iti78.query_of(asked), iti78.authorities_of(asked), door.patients
     named = iti78.named_by(asked) if ports.named else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,9 +15,11 @@ from fhir.resources.R4B.parameters import Parameters
 from patient_client import NOBODY, URN, clan, issue, new_family, patients, token
 
 from audit.event import Outcome
+from pdsm.demographics import MOTHERS_MAIDEN_NAME
 from tests.connectathon import Node
 from tests.hl7v3 import Patients, new_authority
 from tests.journeys.sharing_client import Reply, ask, post
+from tests.journeys.test_document_sharing_fuzz_journey import changed
 
 __all__ = ["clan", "patients"]  # fixtures
 
@@ -183,3 +186,24 @@ def test_the_examples_of_ihe_are_understood(node: Node, reference: Path) -> None
     for file in (reference / "fhir/pdqm/examples").glob("Parameters-*.json"):
         reply = post(node, "Patient/$match", json.loads(file.read_bytes()))
         assert (reply.status, reply.resource["type"]) == (200, "searchset"), reply.content
+
+
+def test_whatever_is_sought_is_answered(node: Node, clan: dict[str, Any]) -> None:
+    chance = random.Random(119)
+    patient = {
+        "resourceType": "Patient",
+        "identifier": [{"system": URN + clan["red"], "value": "1"}],
+        "name": [{"family": clan["family"], "given": ["Éléonore"]}],
+        "telecom": [{"system": "phone", "value": "+33 1-23"}],
+        "birthDate": "1970-06-15",
+        "address": [{"city": "Saint-Malo", "postalCode": "35400"}],
+        "extension": [{"url": MOTHERS_MAIDEN_NAME, "valueString": "Le Goff"}],
+    }
+    listed = [{"name": "resource", "resource": patient}, {"name": "count", "valueInteger": 1}]
+    sound = {"resourceType": "Parameters", "parameter": listed}
+    assert grades(post(node, "Patient/$match", sound)) == [("1", "certain")]
+    for path in ("Patient/$match", "Patient/$ihe-pix"):
+        for _ in range(100):
+            reply = post(node, path, changed(sound, chance))
+            assert reply.status in (200, 400, 422), reply.content
+            assert reply.resource["resourceType"] in ("Bundle", "OperationOutcome")

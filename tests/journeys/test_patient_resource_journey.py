@@ -139,6 +139,8 @@ def test_a_search_by_post_and_its_pages(node: Node, clan: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     "query",
     [
+        "",
+        "_count=1",
         "birthdate=yesterday",
         "family:above=x",
         "telecom=%00",
