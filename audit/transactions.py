@@ -185,6 +185,10 @@ TRANSACTIONS = {
     "ITI-110": _received(PATIENT_RECORD, EventAction.CREATE, _ihe("ITI-110", "Resource Subscription")),
     "ITI-112": _told(PATIENT_RECORD, EventAction.CREATE, _ihe("ITI-112", "Resource Notify")),
     "ITI-113": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-113", "Resource Subscription Search")),
+    # PDQm 3.2, 2:3.78.5.1 and 2:3.119.5.1; PIXm 3.1, 2:3.83.5.1
+    "ITI-78": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-78", "Mobile Patient Demographics Query")),
+    "ITI-83": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-83", "Mobile Patient Identifier Cross-reference Query")),
+    "ITI-119": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-119", "Patient Demographics Match")),
     # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
     "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
     "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),

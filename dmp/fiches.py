@@ -41,7 +41,8 @@ Item = DocumentEntry | SubmissionSet | Folder
 class Fiches:
     """What was found: `items` in order, what relates them, when each was registered, and what packages hold.
 
-    `folders` are the entryUUIDs of the folders among what the associations name; `members` the documents of packages.
+    `folders` are the entryUUIDs of the folders among what the associations name; `members` the documents of packages;
+    `dossier` is the key of the dossier where it was found, '' where none was named.
     """
 
     items: tuple[Item, ...] = ()
@@ -49,6 +50,7 @@ class Fiches:
     received: Mapping[str, datetime] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
     members: tuple[DocumentEntry, ...] = ()
+    dossier: str = ""
 
 
 Find = Callable[[StoredQuery], tuple[Told, ...]]
@@ -85,7 +87,8 @@ def find_fiches(
         every = Fiches(items, received=received)
         if relations:
             every = _related(find, items, received, members=False)
-        return _related(find, tuple(choose(every)), received, members=members)
+        told = _related(find, tuple(choose(every)), received, members=members)
+        return replace(told, dossier=passage.dossier.key) if passage.dossier else told
 
 
 def fiche(registry: Registry, named_: Named, scope: Scope) -> Fiches:

@@ -21,12 +21,15 @@ from registry.errors import ErrorCode, Finding, RegistryError, finding
 from schemas.domain import Domain
 
 MAX_FOUND = 2_000  # patients of one answer; who finds more must ask for less
-_TOO_MANY = finding(
+TOO_MANY = finding(
     ErrorCode.XDSTooManyResults,
     "parameterList",
     expected=f"a query that finds at most {MAX_FOUND} patients",
     got="more",
 )
+# Where in a query what is not known stands. Source: ITI TF-2 3.45.4.2.3, cases 3 to 5.
+UNKNOWN_IDENTIFIER, UNKNOWN_AUTHORITY = "patientIdentifier/value", "patientIdentifier/value/@root"
+DATA_SOURCE = "dataSource"
 RETAINED = timedelta(minutes=10)  # how long the rest of an answer is kept after it was last asked for
 
 
@@ -50,10 +53,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Other identifiers of a patient, none when there are none."""
+    """Other identifiers of a patient, none when there are none. `dossier` is a dossier key."""
 
     identifiers: tuple[PatientId, ...]
     traits: Traits
+    dossier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +95,15 @@ class PatientSearch:
         Raises AccessRefused, or RegistryError when the patient or an authority is not known here.
         """
         with self.gate.passage(requester, Action.ITI_45, patient, call, asked=[question.asked]) as passage:
-            findings = self._unknown(passage, authorities, "dataSource")
+            findings = unknown_authorities(passage, self.domain, authorities, DATA_SOURCE)
             if passage.dossier is None:
-                findings.insert(0, self._unknown_patient(passage, patient))
+                findings.insert(0, _unknown_patient(passage, self.domain, patient))
             if findings or passage.dossier is None:
                 raise RegistryError(findings)
             others = (each for each in passage.dossier.identifiers if each != patient)
             wanted = tuple(each for each in others if not authorities or each.authority in authorities)
             name_patients(passage, wanted)
-            return Aliases(wanted, passage.dossier.traits)
+            return Aliases(wanted, passage.dossier.traits, passage.dossier.key)
 
     def find(
         self,
@@ -118,9 +122,9 @@ class PatientSearch:
         has no identifier of them is left out. Raises AccessRefused, or RegistryError also when too many are found.
         """
         with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
-            if findings := self._unknown(passage, authorities, "otherIDsScopingOrganization"):
+            if findings := unknown_authorities(passage, self.domain, authorities, "otherIDsScopingOrganization"):
                 raise RegistryError(findings)
-            best = ranked(query, passage.rooms.identities, MAX_FOUND, _TOO_MANY)
+            best = ranked(query, passage.rooms.identities, MAX_FOUND, TOO_MANY)
             if identified and authorities:
                 best = [(degree, dossier) for degree, dossier in best if _is_identified(dossier, authorities)]
             found = tuple((dossier.key, degree) for degree, dossier in best)
@@ -164,30 +168,33 @@ class PatientSearch:
         with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             passage.rooms.identities.drop_continuation(_key(requester, question.id))
 
-    def _unknown_patient(self, passage: Passage, patient: PatientId) -> Finding:
-        """An identifier that nobody has, or one of an authority that nobody knows: its place says which."""
-        attribute, where = "patientIdentifier", "patientIdentifier/value"
-        expected, got = "an identifier known here", "an unknown one"
-        if not self._is_known(passage, patient.authority):
-            expected, where = "an identifier of an authority known here", f"{where}/@root"
-        return finding(ErrorCode.XDSUnknownPatientId, attribute, expected=expected, got=got, location=where)
 
-    def _is_known(self, passage: Passage, authority: str) -> bool:
-        return authority in self.domain.patient_authorities or passage.rooms.identities.served(authority)
+def unknown_authorities(passage: Passage, domain: Domain, authorities: Sequence[str], parameter: str) -> list[Finding]:
+    """One finding for each authority that is not known here, with the place of its parameter."""
+    return [
+        finding(
+            ErrorCode.XDSUnknownPatientId,
+            parameter,
+            expected="an authority whose patients are known here",
+            got=authority,
+            location=f"{parameter}[{number}]/value",
+        )
+        for number, authority in enumerate(authorities, 1)
+        if not _served(passage, domain, authority)
+    ]
 
-    def _unknown(self, passage: Passage, authorities: Sequence[str], parameter: str) -> list[Finding]:
-        """One finding for each authority that is not known here, with the place of its parameter."""
-        return [
-            finding(
-                ErrorCode.XDSUnknownPatientId,
-                parameter,
-                expected="an authority whose patients are known here",
-                got=authority,
-                location=f"{parameter}[{number}]/value",
-            )
-            for number, authority in enumerate(authorities, 1)
-            if not self._is_known(passage, authority)
-        ]
+
+def _served(passage: Passage, domain: Domain, authority: str) -> bool:
+    return authority in domain.patient_authorities or passage.rooms.identities.served(authority)
+
+
+def _unknown_patient(passage: Passage, domain: Domain, patient: PatientId) -> Finding:
+    """An identifier that nobody has, or one of an authority that nobody knows: its place says which."""
+    expected, where = "an identifier known here", UNKNOWN_IDENTIFIER
+    if not _served(passage, domain, patient.authority):
+        expected, where = "an identifier of an authority known here", UNKNOWN_AUTHORITY
+    code = ErrorCode.XDSUnknownPatientId
+    return finding(code, "patientIdentifier", expected=expected, got="an unknown one", location=where)
 
 
 def ranked(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from functools import partial
 
 from audit.event import Call
 from dmp import abonnements, annuaire, fiches
 from dmp.consultation import open_documents
+from dmp.patient_resources import PatientResources
+from dmp.patient_search import PatientSearch
 from dmp.requests import DocumentRequest, Opened
 from identities.requester import Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
@@ -15,6 +19,8 @@ from ihe.node import NodeAuthenticator
 from ihe.reply import permitted
 from pdsm.door import Environ
 from pdsm.errors import UnauthorizedError
+from pdsm.patient_door import PatientPorts
+from pdsm.patient_id import PatientIds
 from pdsm.sharing_door import Sharing
 from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
@@ -48,6 +54,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         about=partial(fiches.about, gate),
         find=partial(fiches.find_fiches, gate),
         open=open_,
+        patients=_patients(house, key),
         provide=alimentation_of(house).provide,
         stage=gate.stage,
         refused=gate.refused,
@@ -70,6 +77,19 @@ def _subscribing(house: House) -> Subscribing:
         unsubscribe=partial(abonnements.unsubscribe, gate),
         reactivate=partial(abonnements.reactivate, gate),
         events=partial(abonnements.events, gate),
+    )
+
+
+def _patients(house: House, key: bytes) -> PatientPorts:
+    """The patients of this house; TD0.2 is of the DMP."""
+    resources = PatientResources(house.gate, house.domain)
+    return PatientPorts(
+        find=resources.find,
+        named=resources.named if resources.of_the_dmp else None,
+        read=resources.read,
+        identifiers_of=PatientSearch(house.gate, house.domain).identifiers_of,
+        patient_of=resources.patient_of,
+        ids=PatientIds(hmac.new(key, b"Patient.id", hashlib.sha256).digest()[:16]),
     )
 
 

@@ -1,7 +1,8 @@
 """The CapabilityStatement: what this door does, made of the tables that it is done by.
 
-Source: HL7 FHIR R4, CapabilityStatement and restful-security-service; MHD 4.2, IHE.MHD.DocumentResponder; ANS, PDSm
-3.1.1, PDSm-GestionnaireDePartageDeDocuments.
+Source: HL7 FHIR R4, CapabilityStatement and restful-security-service; MHD 4.2, IHE.MHD.DocumentResponder; PDQm 3.2,
+IHE.PDQm.PatientDemographicsSupplierMatch; PIXm 3.1, IHE.PIXm.Manager; ANS, PDSm 3.1.1,
+PDSm-GestionnaireDePartageDeDocuments.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from pdsm.asked import Kind
 from pdsm.forms import FORMATS
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
+from pdsm.iti78 import PATIENT
 from pdsm.iti110 import BACKPORT
 from pdsm.iti113 import SUBSCRIPTION
 from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"
+OPERATIONS = {
+    "match": "https://profiles.ihe.net/ITI/PDQm/OperationDefinition/PDQmMatch",
+    "ihe-pix": "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
+}
 _TYPES = {
     Type.TOKEN: "token",
     Type.STRING: "string",
@@ -49,6 +55,7 @@ def capability_statement(base: str, now: datetime, *, tokens: bool, subscription
                     _searched(LIST),
                     {"type": "Binary", "interaction": [{"code": "read"}]},
                     *([_subscription()] if subscriptions else []),
+                    _patient(),
                 ],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
@@ -74,13 +81,28 @@ def _service(code: str) -> dict[str, str]:
     return {"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": code}
 
 
+def _patient() -> dict[str, Any]:
+    """Patients have no versions, and two operations."""
+    return {
+        "type": PATIENT.name,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "no-version",
+        "searchParam": _parameters(PATIENT),
+        "operation": [{"name": name, "definition": definition} for name, definition in OPERATIONS.items()],
+    }
+
+
+def _parameters(kind: Kind, **more: str) -> list[dict[str, str]]:
+    parameters = {name: _TYPES[each.type] for name, each in kind.parameters.items() if ":" not in name} | more
+    return [{"name": name, "type": parameters[name]} for name in sorted(parameters)]
+
+
 def _searched(kind: Kind, *more: str) -> dict[str, Any]:
-    parameters = {name: _TYPES[each.type] for name, each in kind.parameters.items() if ":" not in name}
-    parameters |= {"patient.identifier": "token"}
+    named = {"patient": "reference", "patient.identifier": "token", "subject": "reference"}
     found: dict[str, Any] = {
         "type": kind.name,
         "interaction": [{"code": code} for code in ("read", "search-type", *more)],
         "versioning": "versioned",
-        "searchParam": [{"name": name, "type": parameters[name]} for name in sorted(parameters)],
+        "searchParam": _parameters(kind, **named),
     }
     return {**found, "searchInclude": sorted(kind.includes)} if kind.includes else found

@@ -46,6 +46,7 @@ from pdsm.http import (
 from pdsm.iti20 import MAX_BUNDLE_BYTES, VERSION, Arrival, read_batch, read_event, write_batch
 from pdsm.iti81 import CURSOR, read_search, write_bundle
 from pdsm.outcome import Issue, operation_outcome, told
+from pdsm.patient_endpoint import add_patient_routes
 from pdsm.providing_endpoint import Providing
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import add_routes
@@ -83,6 +84,7 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     add_routes(routes, sharing)
     if sharing.subscriptions is not None:
         add_subscriptions(routes, sharing, sharing.subscriptions)
+    add_patient_routes(routes, sharing)
     others = [each for each in METHODS if each != "POST"]
     routes.add_url_rule(BASE, "base", nowhere, methods=others, strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "base_below", nowhere, methods=others)
@@ -97,6 +99,7 @@ _ALLOWED = {
     "Binary": ["GET"],
     "DocumentReference": ["GET", "POST"],
     "List": ["GET"],
+    "Patient": ["GET", "POST"],
     "metadata": ["GET"],
     "syslogsearch": ["GET"],
 }

@@ -13,7 +13,15 @@ from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
-from pdsm.errors import ContentError, FormError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
+from pdsm.errors import (
+    ContentError,
+    FormError,
+    ParameterError,
+    TokenError,
+    UnauthorizedError,
+    UnknownIdentifierError,
+    UnknownNodeError,
+)
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from schemas.strict_json import JsonError
 from schemas.xml import XmlError
@@ -63,6 +71,7 @@ _BY_CODE = {
     ErrorCode.XDSRegistryBusy: (503, "transient"),
     ErrorCode.XDSRepositoryOutOfResources: (503, "transient"),
     ErrorCode.XDSTooManyResults: (400, "too-costly"),
+    ErrorCode.XDSStoredQueryMissingParam: (400, "required"),
     ErrorCode.XDSDuplicateUniqueIdInRegistry: (409, "duplicate"),
     ErrorCode.XDSNonIdenticalHash: (409, "conflict"),
     ErrorCode.XDSMetadataVersionError: (409, "conflict"),
@@ -95,6 +104,8 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
             code = "structure" if error.status == 400 else "business-rule"
             return error.status, faults or (Issue(code, error.diagnostics()),)
+        case UnknownIdentifierError():
+            return error.status, (Issue(error.code, str(error), severity=error.severity),)
         case TokenError():
             return 401, (Issue("login", NOT_BELIEVED),)
         case UnknownNodeError():

@@ -20,6 +20,7 @@ from pdsm import iti66, iti67
 from pdsm.asked import CURSOR, Asked, shortened, write_searchset
 from pdsm.cursor import read_mark, write_mark
 from pdsm.document_reference import IS_ARCHIVED, related, write_document_reference
+from pdsm.errors import ParameterError
 from pdsm.identifiers import urn
 from pdsm.matching import behind, in_order, sort_key
 from pdsm.original import Element, value_of
@@ -44,9 +45,17 @@ class Request:
     raw: bytes
 
 
-def resources_of(fiches: Fiches, base: str) -> list[Element]:
+def resources_of(door: Sharing, fiches: Fiches, base: str) -> list[Element]:
     """What was found, as resources."""
-    return [_resource(each, fiches, base) for each in fiches.items]
+    return [_told(door, each, fiches, base) for each in fiches.items]
+
+
+def _told(door: Sharing, item: Item, fiches: Fiches, base: str) -> Element:
+    """A resource whose subject is a Patient of this door, too."""
+    resource = _resource(item, fiches, base)
+    if (reference := door.patients.ids.reference(fiches.dossier)) and "subject" in resource:
+        resource["subject"] = {"reference": reference, **resource["subject"]}
+    return resource
 
 
 def _resource(item: Item, fiches: Fiches, base: str) -> Element:
@@ -100,7 +109,7 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
         if refused.finding != ACCESS_REFUSED:
             raise
         return None
-    return next(iter(resources_of(fiches, request.base)), None)
+    return next(iter(resources_of(door, fiches, request.base)), None)
 
 
 def _about(door: Sharing, request: Request, named: Named | None) -> Request:
@@ -113,6 +122,7 @@ def _about(door: Sharing, request: Request, named: Named | None) -> Request:
 def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
     """The searchset that answers. Raises ParameterError, AccessRefused, RegistryError."""
     mark = read_mark(CURSOR, asked.cursor, asked.used, door.key) if asked.cursor else ()
+    _name_patient(door, request, asked)
     query, request = _query(door, request, asked)
     answer = _Page(asked, mark, request.base)
     try:
@@ -129,9 +139,9 @@ def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
         if asked.patients or refused.finding != ACCESS_REFUSED:
             raise
         fiches = Fiches()  # whose it is that an id names, if anybody's, is not told
-    told = {each["id"]: each for each in resources_of(fiches, request.base)}
+    told = {each["id"]: each for each in resources_of(door, fiches, request.base)}
     page = [told[each] for each in answer.ids if each in told]
-    included = [_resource(each, fiches, request.base) for each in fiches.members] if asked.includes else []
+    included = [_told(door, each, fiches, request.base) for each in fiches.members] if asked.includes else []
     cursor = write_mark(sort_key(page[-1], asked.sorting), asked.used, door.key) if answer.more and page else ""
     return write_searchset(
         asked,
@@ -141,6 +151,17 @@ def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
         f"{request.base}/{asked.kind.name}",
         cursor,
     )
+
+
+def _name_patient(door: Sharing, request: Request, asked: Asked) -> None:
+    """Whom a reference to a Patient of this door means; one to none means somebody whom nobody knows."""
+    if not asked.references:
+        return
+    if asked.patients or len(set(asked.references)) > 1:
+        raise ParameterError("patient", "the patient, once", "several")
+    (reference,) = set(asked.references)
+    patient_id = reference.removeprefix(f"{request.base}/").removeprefix("Patient/")
+    asked.patients = [str(door.patients.patient_of(request.call, door.patients.ids.read(patient_id)))]
 
 
 def _query(door: Sharing, request: Request, asked: Asked) -> tuple[StoredQuery, Request]:

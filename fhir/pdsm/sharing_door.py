@@ -15,6 +15,7 @@ from dmp.ports import Clock, Staged
 from dmp.requests import Lot, Opened
 from identities.requester import Requester
 from pdsm.door import Environ
+from pdsm.patient_door import PatientPorts
 from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
 from registry.existing import Named
@@ -51,6 +52,7 @@ class Sharing:
     about: Callable[[Call, Requester, Named | None], Requester]
     find: Find
     open: Callable[[Requester, Call, str], Opened | Finding]
+    patients: PatientPorts
     provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
     stage: Callable[[], Staged]
     refused: Callable[[Call, str, Requester | None], None]

@@ -35,6 +35,10 @@ def _broken(*_: Any) -> Any:
         ("GET", f"{BASE}/DocumentReference/1", "ITI-67"),
         ("GET", f"{BASE}/List/1", "ITI-66"),
         ("GET", f"{BASE}/Binary/1", "ITI-68"),
+        ("GET", f"{BASE}/Patient?family=x", "ITI-78"),
+        ("GET", f"{BASE}/Patient/1", "ITI-78"),
+        ("GET", f"{BASE}/Patient/$ihe-pix", "ITI-83"),
+        ("POST", f"{BASE}/Patient/$match", "ITI-119"),
     ],
 )
 def test_it_is_recorded_and_nothing_of_it_is_told(method: str, path: str, transaction: str) -> None:

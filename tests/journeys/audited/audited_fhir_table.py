@@ -20,6 +20,7 @@ from audited_event import (
     Row,
     Thing,
     dcm,
+    dmp,
     ihe,
 )
 from audited_parts import (
@@ -30,6 +31,7 @@ from audited_parts import (
     GIVEN_TO_CARD,
     LOOPBACK,
     NODE_AUTHENTICATION,
+    QUERY,
     THIS_MACHINE,
     patient,
     query,
@@ -41,6 +43,7 @@ from schemas import oids
 from server.demo.people import inhabitant
 
 RETRIEVE, SYSLOG = ihe("ITI-81", "Retrieve ATNA Audit Event"), ihe("ITI-82", "Retrieve Syslog Event")
+DEMOGRAPHICS = ihe("ITI-78", "Mobile Patient Demographics Query")
 AUDITOR = Person(
     user="{certificate}",
     name="{certificate}",
@@ -183,6 +186,29 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-102": (authorised(INTROSPECT, query(INTROSPECT, "{token}", ""), who=MACHINE),),
     "ITI-102, of no token": (
         nobody("ITI-102", "token: expected a signed JWT of at most 16384 bytes, got something else", ASKED_WITH_CARD),
+    ),
+    "ITI-78, TD0.2 by a card": (
+        Row(
+            QUERY,
+            "E",
+            (DEMOGRAPHICS, dmp("TD0.2")),
+            ASKED_WITH_CARD,
+            (patient(), query(DEMOGRAPHICS, "{endpoint}", "{url}")),
+            by_card("medecin"),
+            rule=("droit_fonctionnel", "droits_fonctionnels/CPS_CPE_ES", "TD0.2 × medecin_non_MT:normal"),
+        ),
+    ),
+    "ITI-78, TD0.5 by a card": (
+        Row(
+            QUERY,
+            "E",
+            (DEMOGRAPHICS, dmp("TD0.5")),
+            ASKED_WITH_CARD,
+            (query(DEMOGRAPHICS, "{endpoint}", "{url}"),),
+            by_card("medecin"),
+            outcome=4,
+            rule=("droit_fonctionnel", "droits_fonctionnels/CPS_CPE_ES", "TD0.5 × medecin_non_MT:normal"),
+        ),
     ),
     "ITI-20, nobody known": (nobody("ITI-20"),),
 }

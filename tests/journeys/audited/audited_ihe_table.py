@@ -2,7 +2,7 @@
 
 Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.9.5.1, 3.21.5.1, 3.44.5.1.2, 3.45.5.1.2,
 3.46.5.1.1, 3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1,
-3.86.5.1.
+3.86.5.1; PDQm 3.2, 2:3.78.5.1 and 2:3.119.5.1; PIXm 3.1, 2:3.83.5.1.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67"
 RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
 SUBSCRIBE, NOTIFY = ihe("ITI-110", "Resource Subscription"), ihe("ITI-112", "Resource Notify")
 SUBSCRIPTIONS = ihe("ITI-113", "Resource Subscription Search")
+PDQM, MATCH = ihe("ITI-78", "Mobile Patient Demographics Query"), ihe("ITI-119", "Patient Demographics Match")
+PIXM = ihe("ITI-83", "Mobile Patient Identifier Cross-reference Query")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
 PIX_2, PDQ_2 = ihe("ITI-9", "PIX Query"), ihe("ITI-21", "Patient Demographics Query")
 
@@ -187,6 +189,10 @@ ROWS: dict[str, tuple[Row, ...]] = {
         by_owner(QUERY, "E", SUBSCRIPTIONS),
         by_fhir(QUERY, "E", SUBSCRIPTIONS, "TD3.1", patient(), subscription()),
     ),
+    "ITI-78": (by_fhir(QUERY, "E", PDQM, "ITI-47", query(PDQM, "{endpoint}"), patient("{found}")),),
+    "ITI-78 of one patient": (by_fhir(QUERY, "E", PDQM, "ITI-47", query(PDQM, "{endpoint}"), patient("{found}")),),
+    "ITI-119": (by_fhir(QUERY, "E", MATCH, "ITI-47", query(MATCH, "{endpoint}"), patient("{found}")),),
+    "ITI-83": (by_fhir(QUERY, "E", PIXM, "ITI-45", patient(), query(PIXM, "{endpoint}"), patient("{alias}")),),
     "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
     "ITI-42, wrong": (
         submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),

@@ -82,6 +82,25 @@ def _(audited: Audited) -> Names:
     return {"endpoint": audited.at(SYSLOG_SEARCH)}
 
 
+def _patients(audited: Audited, status: int, **asked: str) -> Names:
+    path = f"/fhir/Patient?{urlencode(asked)}"
+    audited.watch()
+    assert ask(audited.village, "medecin", path).status == status
+    return {"certificate": audited.card("medecin"), "endpoint": audited.at("/fhir/Patient"), "url": audited.at(path)}
+
+
+@CASES("ITI-78, TD0.2 by a card")
+def _(audited: Audited) -> Names:
+    somebody = audited.somebody()
+    found = _patients(audited, 200, identifier=f"urn:oid:{oids.INS_NIR_TEST}|{somebody.patient.ins}")
+    return {**found, "patient": str(somebody.identifier)}
+
+
+@CASES("ITI-78, TD0.5 by a card")
+def _(audited: Audited) -> Names:
+    return _patients(audited, 403, family="ESSAI")
+
+
 @CASES("ITI-20, nobody known")
 def _(audited: Audited) -> Names:
     assert post(audited.village, b"{}", name=None).status == 403
