@@ -71,7 +71,7 @@ _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 class Record:
     """What an AuditEvent is made of: a record's identifier, its message, and when, how and from whom it came.
 
-    `origin` is '' for this server's own events.
+    `origin` is '' for this server's own events, `syslog` what stood before the message in a syslog message.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Record:
     format: str
     origin: str
     recorded: datetime
+    syslog: str = ""
 
 
 def audit_event(record: Record) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from audit.tables import EVENT
 from audit.trace import About
 
 
-def conditions(selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
-    """What an event of `selection` fulfils, all of it."""
-    yield from (_within(EVENT.c.instant, period) for period in selection.happened)
+def conditions(selection: Selection, when: sa.Column[str] = EVENT.c.instant) -> Iterator[sa.ColumnElement[bool]]:
+    """What an event of `selection` fulfils, all of it; `when` has the moment at which it happened."""
+    yield from (_within(when, period) for period in selection.happened)
     yield from (_within(EVENT.c.recorded, period) for period in selection.recorded)
     if selection.ids is not None:
         yield EVENT.c.id.in_(selection.ids)

@@ -32,6 +32,7 @@ class ObjectKind(Enum):
     REGISTRY_OBJECT = "registry_object"
     USER = "user"  # whose rights were changed: a PS_IdNat, or a Struct_IdNat
     NODE = "node"  # another machine: the subject of its certificate, else its address
+    SUBSCRIPTION = "subscription"  # by its id
     CONFIGURATION = "configuration"  # a part of what the server runs with, by its name
 
 

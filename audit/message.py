@@ -22,6 +22,7 @@ from audit.participants import UNKNOWN, Participant, participants_of
 from audit.transactions import (
     ACCESS_CONTROL_DECISION,
     AUDIT_LOG_USED,
+    BY_HL7_V2,
     EMERGENCY_OVERRIDE_STARTED,
     SECURITY_ALERT,
     CodedValue,
@@ -45,6 +46,7 @@ HABILITATION_RULE = CodedValue("habilitation", "DMP", "Règle d'habilitation")
 REQUEST_ID = CodedValue("request", "DMP", "Request identifier")
 OAUTH_CLIENT = "Client_OAuth"  # detail of the claims: of an access token, RFC 9068 §2.2
 NODE_ID = CodedValue("110182", "DCM", "Node ID")
+SUBSCRIPTION_ID = CodedValue("subscription", "DMP", "Subscription")
 CONFIGURATION_KEY = CodedValue("configuration", "DMP", "Configuration")
 
 # (ParticipantObjectTypeCode, ParticipantObjectTypeCodeRole). Source: DICOM PS3.15 A.5.1.
@@ -170,7 +172,8 @@ def _is_ip_address(address: str) -> bool:
 def _participant_objects(event: Event, transaction: Transaction, site: AuditSource) -> Iterator[str]:
     """Source: DICOM PS3.15 A.5.2.5; ITI TF-2 3.18.5.1.2, 3.41.5.1.2 and 3.43.6.1.2."""
     if event.patient is not None:
-        fed_by = [("II", each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]  # 3.44.5.1.2
+        named = "MSH-10" if event.call.transaction in BY_HL7_V2 else "II"  # 3.8.5.1, 3.44.5.1.2
+        fed_by = [(named, each.id) for each in event.objects if each.kind is ObjectKind.MESSAGE]
         yield _object(PERSON_PATIENT, PATIENT_NUMBER, str(event.patient), details=fed_by[:1])
     for audit_object in event.objects:
         yield from _audit_objects(audit_object, transaction)
@@ -211,6 +214,8 @@ def _audit_objects(subject: AuditObject, transaction: Transaction) -> Iterator[s
             yield _object(SYSTEM_QUERY, transaction.type, subject.id, query=subject.content, details=details)
         case ObjectKind.NODE:  # A.5.3.11, Alert Subject
             yield _object(SYSTEM_SECURITY_RESOURCE, NODE_ID, subject.id, details=subject.details)
+        case ObjectKind.SUBSCRIPTION:  # DSUBm, audit of ITI-110 and ITI-112: object-role 20, Job
+            yield _object(SYSTEM_JOB, SUBSCRIPTION_ID, subject.id)
         case ObjectKind.CONFIGURATION:
             yield _object(SYSTEM_SECURITY_RESOURCE, CONFIGURATION_KEY, subject.id, details=subject.details)
 

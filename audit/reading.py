@@ -20,12 +20,12 @@ from audit.conditions import conditions
 from audit.event import Outcome
 from audit.selection import Placed, Selection
 from audit.store import OWN, instant_text, unavailable_on_failure
-from audit.tables import EVENT
+from audit.tables import BROUGHT, EVENT
 from audit.trace import About, Place, Trace
 
 _COLUMNS = tuple(EVENT.c[field.name] for field in fields(Trace))
 _PLACE = (EVENT.c.instant, EVENT.c.sequence)
-_WHOLE = (*_PLACE, *(EVENT.c[field.name] for field in fields(Record)))
+_WHOLE = (EVENT.c.sequence, *(EVENT.c[field.name] for field in fields(Record)))
 _NEWEST = sa.select(*_COLUMNS).where(EVENT.c.origin == OWN).order_by(*(column.desc() for column in _PLACE))
 
 
@@ -75,14 +75,31 @@ class AuditReader:
 
     def records(self, selection: Selection, *, after: Place | None = None, limit: int) -> tuple[Placed, ...]:
         """The first `limit` records of `selection` behind the place `after`, in its order; those of other nodes too."""
-        query = sa.select(*_WHOLE).limit(limit)
-        newest = selection.newest_first
-        query = query.order_by(*(column.desc() if newest else column.asc() for column in _PLACE))
+        return self._records(selection, EVENT.c.instant, sa.true(), after, limit)
+
+    def syslog(self, selection: Selection, *, after: Place | None = None, limit: int) -> tuple[Placed, ...]:
+        """The same of syslog messages: those that other nodes sent, by their TIMESTAMP, and this server's own."""
+        own = self._records(selection, EVENT.c.instant, EVENT.c.origin == OWN, after, limit)
+        brought = self._records(selection, EVENT.c.stamped, BROUGHT, after, limit)
+        both = sorted((*own, *brought), key=lambda each: each.place, reverse=selection.newest_first)
+        return tuple(both[:limit])
+
+    def _records(
+        self,
+        selection: Selection,
+        when: sa.Column[str],
+        narrowed: sa.ColumnElement[bool],
+        after: Place | None,
+        limit: int,
+    ) -> tuple[Placed, ...]:
+        place, newest = (when, EVENT.c.sequence), selection.newest_first
+        query = sa.select(when.label("instant"), *_WHOLE).limit(limit)
+        query = query.order_by(*(column.desc() if newest else column.asc() for column in place))
         if after is not None:
-            place = (instant_text(after[0]), after[1])
-            query = query.where(sa.tuple_(*_PLACE) < place if newest else sa.tuple_(*_PLACE) > place)
+            behind = (instant_text(after[0]), after[1])
+            query = query.where(sa.tuple_(*place) < behind if newest else sa.tuple_(*place) > behind)
         with unavailable_on_failure():
-            rows = self._connection.execute(query.where(*conditions(selection))).all()
+            rows = self._connection.execute(query.where(narrowed, *conditions(selection, when))).all()
         return tuple(map(_placed, rows))
 
 

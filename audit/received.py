@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from audit.message_reading import (
     read_message,
     read_patient,
 )
+from audit.syslog import read_syslog
 from identities.requester import PatientId
 from schemas import strict_json
 from schemas.strict_json import JsonError
@@ -50,7 +51,8 @@ class Received:
     """An audit message of another node. `message` is exactly what came; `id` was made here.
 
     `origin` is who sent it, as the connection says. `patient` is None when the message names none, or several.
-    `outcome` is SUCCESS when the message says nothing of it.
+    `outcome` is SUCCESS when the message says nothing of it. `syslog` is what stood before it in a syslog message,
+    `stamped` the moment that its sender gave that one, or when it came.
     """
 
     message: bytes
@@ -69,6 +71,8 @@ class Received:
     client_address: str = ""
     documents: tuple[str, ...] = ()
     submission_sets: tuple[str, ...] = ()
+    syslog: str = ""
+    stamped: datetime | None = None
 
 
 def read_received(message: bytes, *, origin: str, recorded: datetime) -> Received:
@@ -89,6 +93,19 @@ def read_received(message: bytes, *, origin: str, recorded: datetime) -> Receive
         return _from_message(read_message(message), unread)
     except AuditMessageError:
         return unread
+
+
+def read_syslog_received(frame: bytes, *, origin: str, recorded: datetime) -> Received:
+    """The same of an audit message inside a syslog message. Raises SyslogError."""
+    found = read_syslog(frame)
+    received = read_received(found.message, origin=origin, recorded=recorded)
+    header = printable(found.header.decode(errors="replace"))
+    return replace(received, syslog=header, stamped=_in_time(found.instant) or recorded)
+
+
+def _in_time(instant: datetime | None) -> datetime | None:
+    """A moment that UTC can tell."""
+    return read_instant(instant.isoformat()) if instant else None
 
 
 def read_audit_event(data: bytes) -> dict[str, Any]:

@@ -46,6 +46,8 @@ TEXTS = (
     "explanation",
     "documents",
     "submission_sets",
+    "syslog",
+    "stamped",
 )
 COLUMNS = (*NUMBERS, *TEXTS)
 

@@ -80,6 +80,8 @@ class AuditRecord:
     explanation: str
     documents: tuple[str, ...]
     submission_sets: tuple[str, ...]
+    syslog: str
+    stamped: datetime | None
     message: bytes
     leaf: bytes
 
@@ -241,6 +243,8 @@ def _columns(event: Event) -> dict[str, Any]:
         "explanation": event.explanation,
         "documents": _ids(event, ObjectKind.DOCUMENT),
         "submission_sets": _ids(event, ObjectKind.SUBMISSION_SET),
+        "syslog": "",
+        "stamped": "",
     }
     instant = instant_text(event.instant)
     return {
@@ -269,6 +273,8 @@ def _received_columns(received: Received) -> dict[str, Any]:
         "client_address": received.client_address,
         "documents": _json(received.documents),
         "submission_sets": _json(received.submission_sets),
+        "syslog": received.syslog,
+        "stamped": instant_text(received.stamped) if received.stamped else "",
     }
     return {
         **dict.fromkeys(TEXTS, ""),
@@ -306,6 +312,7 @@ def record_of(row: sa.Row[Any]) -> AuditRecord:
     columns["patient"] = PatientId(value, authority) if value else None
     for name in ("instant", "recorded"):
         columns[name] = datetime.fromisoformat(columns[name])
+    columns["stamped"] = datetime.fromisoformat(columns["stamped"]) if columns["stamped"] else None
     columns["outcome"] = Outcome(columns["outcome"])
     for name in ("documents", "submission_sets"):
         columns[name] = tuple(json.loads(columns[name]))

@@ -41,8 +41,12 @@ class SyslogError(UnexpectedError):
 
 @dataclass(frozen=True, slots=True)
 class SyslogMessage:
-    """A message that came. `message` is MSG without its BOM, `instant` None where the sender has no clock."""
+    """A message. `message` is MSG without its BOM, `header` all before it, of which the rest is what it says.
 
+    `instant` is None where the sender has no clock.
+    """
+
+    header: bytes
     priority: int
     instant: datetime | None
     host: str
@@ -81,6 +85,7 @@ def read_syslog(data: bytes) -> SyslogMessage:
         raise SyslogError("a space before MSG", "none")
     names = {name: header[name].decode("ascii") for name in ("host", "app", "process", "msgid")}
     return SyslogMessage(
+        header=data[: structured.end()],
         priority=priority,
         instant=_instant(header["time"]),
         structured_data=structured[0],

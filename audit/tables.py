@@ -53,6 +53,8 @@ EVENT = sa.Table(
     sa.Column("explanation", sa.Text, nullable=False),
     sa.Column("documents", sa.Text, nullable=False),  # JSON list of uniqueIds
     sa.Column("submission_sets", sa.Text, nullable=False),  # JSON list of uniqueIds
+    sa.Column("syslog", sa.Text, nullable=False),  # HEADER and STRUCTURED-DATA that brought it; '' where none did
+    sa.Column("stamped", sa.String(27), nullable=False),  # and their TIMESTAMP; when it came, without one
     sa.Column("message", sa.LargeBinary, nullable=False),  # the audit message, exactly
     sa.Column("leaf", sa.LargeBinary(32), nullable=False),
     sa.Index("audit_event_dossier", "dossier", "instant", "sequence"),
@@ -60,6 +62,8 @@ EVENT = sa.Table(
     sa.Index("audit_event_requester", "requester_id", "dossier", "instant"),
     sa.Index("audit_event_instant", "instant", "sequence"),
 )
+BROUGHT = EVENT.c.syslog != sa.literal_column("''")
+sa.Index("audit_event_stamped", EVENT.c.stamped, EVENT.c.sequence, sqlite_where=BROUGHT, postgresql_where=BROUGHT)
 
 HEAD = sa.Table(
     "audit_head",

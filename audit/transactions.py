@@ -130,11 +130,15 @@ OPERATOR = "operator"  # and of an operator's act, which Event.action names
 CONNEXION = "connexion"  # of a step by which a person proves who they are, which Event.action names
 DECONNEXION = "deconnexion"  # of their leaving
 SECRETS = "secrets"  # of a change of what they prove it with
+RECUEIL = "VD/recueil"  # of what an establishment collected of a patient
 ALERTE = "alerte"  # of a message that tells somebody what happened
 CONFIGURATION = "configuration"  # Event.action: the server starts with something else than it last ran with
 RESEAU = "configuration/reseau"  # of which its addresses
 MIGRATION = "migration"  # the database brought to another revision
 TAMPERED = "integrite"  # of an audit log found tampered with
+
+# Messages of HL7 v2, which MSH-10 names. Source: ITI TF-2 3.8.5.1, 3.9.5.1, 3.21.5.1 (ParticipantObjectDetail).
+BY_HL7_V2 = frozenset({"ITI-8", "ITI-9", "ITI-21", RECUEIL})
 
 # What a patient decides: habilitations.action.Action, with a name for people.
 _WISHES = {
@@ -158,8 +162,11 @@ TRANSACTIONS = {
     "ITI-43": _sent(EXPORT, EventAction.READ, _ihe("ITI-43", "Retrieve Document Set")),
     # ITI TF-2 3.42.6.1.2, 3.51.5.1.2, 3.61.5.1.2; Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1
     "ITI-42": _received(IMPORT, EventAction.CREATE, _ihe("ITI-42", "Register Document Set-b")),
-    # ITI TF-2 3.44.5.1.2 (Event.event_action says which), 3.45.5.1.2, 3.46.5.1.1, 3.47.5.1.2
+    # ITI TF-2 3.8.5.1 and 3.44.5.1.2 (Event.event_action says which), 3.9.5.1, 3.21.5.1, 3.45.5.1.2, 3.46.5.1.1,
+    # 3.47.5.1.2
     "ITI-8": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-8", "Patient Identity Feed")),
+    "ITI-9": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-9", "PIX Query")),
+    "ITI-21": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-21", "Patient Demographics Query")),
     "ITI-44": _received(PATIENT_RECORD, EventAction.UPDATE, _ihe("ITI-44", "Patient Identity Feed")),
     "ITI-45": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-45", "PIX Query")),
     "ITI-46": _told(PATIENT_RECORD, EventAction.READ, _ihe("ITI-46", "PIX Update Notification")),
@@ -175,11 +182,20 @@ TRANSACTIONS = {
     "ITI-68": _sent(EXPORT, EventAction.READ, _ihe("ITI-68", "Retrieve Document")),
     "ITI-105": _received(IMPORT, EventAction.CREATE, _ihe("ITI-105", "Simplified Publish")),
     "ITI-106": _received(IMPORT, EventAction.CREATE, _ihe("ITI-106", "Generate Metadata")),
+    # DSUBm 1.0, audit profiles of the Broker: created, or updated (Event.event_action says which); told; asked
+    "ITI-110": _received(PATIENT_RECORD, EventAction.CREATE, _ihe("ITI-110", "Resource Subscription")),
+    "ITI-112": _told(PATIENT_RECORD, EventAction.CREATE, _ihe("ITI-112", "Resource Notify")),
+    "ITI-113": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-113", "Resource Subscription Search")),
+    # PDQm 3.2, 2:3.78.5.1 and 2:3.119.5.1; PIXm 3.1, 2:3.83.5.1
+    "ITI-78": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-78", "Mobile Patient Demographics Query")),
+    "ITI-83": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-83", "Mobile Patient Identifier Cross-reference Query")),
+    "ITI-119": _received(QUERY, EventAction.EXECUTE, _ihe("ITI-119", "Patient Demographics Match")),
     # ITI TF-2 3.71.5.1; 3.102 says nothing of its audit
     "ITI-71": _authorised(_ihe("ITI-71", "User Authorization")),
     "ITI-102": _authorised(_ihe("ITI-102", "Introspect Token")),
-    # RESTful ATNA 3.81.5.1; DICOM PS3.15 A.5.3.2
+    # RESTful ATNA 3.81.5.1 and 3.82.5.1; DICOM PS3.15 A.5.3.2
     "ITI-81": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-81", "Retrieve ATNA Audit Event")),
+    "ITI-82": _sent(AUDIT_LOG_USED, EventAction.READ, _ihe("ITI-82", "Retrieve Syslog Event")),
     "ITI-86": _received(PATIENT_RECORD, EventAction.DELETE, _ihe("ITI-86", "Remove Documents")),
     "ITI-92": _received(IMPORT, EventAction.UPDATE, _ihe("ITI-92", "Restricted Update Document Set")),
     # DICOM PS3.15 A.5.3.8 and A.5.3.10, for what no profile of IHE says: GIE SESAM-Vitale, TD0.2, TD0.5, TD1.1 to TD1.4
@@ -205,6 +221,7 @@ TRANSACTIONS = {
     "TD1.5b": _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
     "TD1.5d": _received(SECURITY_ALERT, EventAction.EXECUTE, USER_SECURITY_ATTRIBUTES),
     "TD1.6": _received(QUERY, EventAction.EXECUTE, _dmp("TD1.6", "Liste des PS autorisés ou bloqués")),
+    RECUEIL: _received(PATIENT_RECORD, EventAction.UPDATE, _dmp(RECUEIL, "Volontés recueillies par un établissement")),
     # ITI TF-2 3.32.5.1.1 and 3.32.5.1.2, after 3.41.5.1: one number, both ends
     "ITI-32/export": _medium(EXPORT, EventAction.READ, SOURCE),
     "ITI-32/import": _medium(IMPORT, EventAction.CREATE, DESTINATION),

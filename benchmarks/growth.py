@@ -42,7 +42,7 @@ NAMED = 1000  # ids of one GetDocuments
 LOT = 100  # documents of one submission while loading
 BEST_OF = 5
 
-_AUTHORITY = "2.999.2026.1"
+AUTHORITY = "2.999.2026.1"
 _CODE = Code("code", "2.999.1", "A code of a domain that has no table here")
 _PATH = "/ihe/registry"
 
@@ -60,18 +60,18 @@ class Growth:
 def measure_growth(folder: Path, sizes: Sequence[int] = SIZES) -> tuple[Growth, ...]:
     """The times of each query over each of `sizes`, smallest first. Raises LoadError when a request fails."""
     measured: list[Growth] = []
-    with _registry(folder) as address:
+    with registry(folder) as address:
         for size in sorted(sizes):
-            patient = f"P{size}^^^&{_AUTHORITY}&ISO"
+            patient = f"P{size}^^^&{AUTHORITY}&ISO"
             for number in range(0, size, LOT):
-                address.register(_submission(patient, min(LOT, size - number)))
-            uuids = address.references(_find(patient, ReturnType.OBJECT_REF))
+                address.register(submission(patient, min(LOT, size - number)))
+            uuids = address.references(find_documents(patient, ReturnType.OBJECT_REF))
             if len(uuids) != size:
                 raise LoadError(f"growth: expected {size} documents, got {len(uuids)}")
             named = GetDocuments(return_type=ReturnType.LEAF_CLASS, entry_uuids=tuple(uuids[:NAMED]))
             for name, query in (
-                ("FindDocuments, ObjectRef", _find(patient, ReturnType.OBJECT_REF)),
-                ("FindDocuments, LeafClass", _find(patient, ReturnType.LEAF_CLASS)),
+                ("FindDocuments, ObjectRef", find_documents(patient, ReturnType.OBJECT_REF)),
+                ("FindDocuments, LeafClass", find_documents(patient, ReturnType.LEAF_CLASS)),
                 (f"GetDocuments of up to {NAMED}", named),
             ):
                 measured.append(Growth(name, size, *address.best(query)))
@@ -79,7 +79,8 @@ def measure_growth(folder: Path, sizes: Sequence[int] = SIZES) -> tuple[Growth, 
 
 
 @contextmanager
-def _registry(folder: Path) -> Iterator[_Address]:
+def registry(folder: Path) -> Iterator[Address]:
+    """A server of its own in that folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -93,22 +94,23 @@ def _registry(folder: Path) -> Iterator[_Address]:
     upgrade(settings)
     background.start(folder, settings)
     try:
-        yield _Address(port)
+        yield Address(port)
     finally:
         background.stop(folder)
 
 
 @dataclass(frozen=True, slots=True)
-class _Address:
+class Address:
     """The registry, one connection for each request."""
 
     port: int
 
-    def register(self, submission: Submission) -> None:
+    def register(self, submitted: Submission) -> None:
+        """ITI-42."""
         items: tuple[RegistryObject, ...] = (
-            submission.submission_set,
-            *submission.entries,
-            *submission.associations,
+            submitted.submission_set,
+            *submitted.entries,
+            *submitted.associations,
         )
         body = (
             f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}"><rim:RegistryObjectList>'
@@ -117,12 +119,13 @@ class _Address:
         self._post(REGISTER_DOCUMENT_SET, body)
 
     def references(self, query: StoredQuery) -> list[str]:
-        found = parse(self._post(REGISTRY_STORED_QUERY, _asked(query)))
+        """The entryUUIDs that are found."""
+        found = parse(self._post(REGISTRY_STORED_QUERY, query_request(query)))
         return [item.get("id", "") for item in found.iter(f"{{{RIM}}}ObjectRef")]
 
     def best(self, query: StoredQuery) -> tuple[float, int]:
         """Milliseconds and bytes."""
-        times, size, asked = [], 0, _asked(query)
+        times, size, asked = [], 0, query_request(query)
         for _ in range(BEST_OF):
             begun = time.perf_counter()
             size = len(self._post(REGISTRY_STORED_QUERY, asked))
@@ -146,11 +149,13 @@ class _Address:
         return answer
 
 
-def _find(patient: str, return_type: ReturnType) -> StoredQuery:
+def find_documents(patient: str, return_type: ReturnType) -> StoredQuery:
+    """Approved documents of a patient."""
     return FindDocuments(return_type=return_type, patient_id=patient, statuses=(AvailabilityStatus.APPROVED,))
 
 
-def _asked(query: StoredQuery) -> str:
+def query_request(query: StoredQuery) -> str:
+    """The body of ITI-18."""
     query_id, slots = write_stored_query(query)
     coded = "".join(
         f'<rim:Slot name="{name}"><rim:ValueList>'
@@ -165,7 +170,8 @@ def _asked(query: StoredQuery) -> str:
     )
 
 
-def _submission(patient: str, documents: int) -> Submission:
+def submission(patient: str, documents: int) -> Submission:
+    """One submission set with so many documents, which another repository keeps."""
     author = Author(person="^Smitty^Gerald^^^", institutions=("Some Hospital",))
     entries = tuple(_entry(patient, number, author) for number in range(documents))
     own = SubmissionSet(

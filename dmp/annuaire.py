@@ -65,6 +65,20 @@ class Situation:
         """What tells it from the holder's other situations."""
         return f"{self.structure_id}/{self.specialty}" if self.specialty else self.structure_id
 
+    def held_by(self, id_nat: str, family: str, given: str, subject: str) -> Requester:
+        """Whoever holds a card in this situation, seen by it; `subject` is that of its certificate."""
+        return Requester(
+            id_nat=id_nat,
+            name=f"{family} {given}".strip(),
+            profession=self.profession,
+            profession_system=self.profession_system,
+            specialty=self.specialty,
+            structure_id=self.structure_id,
+            sector=self.sector,
+            authentication=Authentication.DIRECTE,
+            certificate_subject=subject,
+        )
+
 
 def situations(
     directory: Identities, id_nat: str, profession: str, specialties: Sequence[str]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from audit.audit_event import audit_event
 from audit.event import AuditObject, Call, ObjectKind
@@ -28,6 +29,7 @@ MOST_LOOKED_AT = 2000  # of one page
 MOST_BYTES = 32 * 1024 * 1024  # of the messages looked at for one page: one may have a mebibyte
 
 AuditEvent = Mapping[str, Any]
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +47,59 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A page of AuditEvents; `following` is where the next one begins, None when there is none."""
+class Found(Generic[Told]):
+    """A page of AuditEvents, or of what else records are told as; `following` is where the next one begins, if any."""
 
-    events: tuple[AuditEvent, ...]
+    events: tuple[Told, ...]
     following: Place | None = None
 
 
-def search_audit(gate: Gate, requester: Requester, call: Call, question: Question) -> Found:
+def search_audit(gate: Gate, requester: Requester, call: Call, question: Question) -> Found[AuditEvent]:
     """The page that answers `question`. Raises AccessRefused."""
     patients = question.selection.patients or frozenset()
     asked = AuditObject(ObjectKind.QUERY, call.endpoint, content=question.raw)
     with gate.passage(requester, Action.ITI_81, _named(patients), call, asked=[asked]) as passage:
         dossiers = frozenset(_dossiers(passage.rooms, patients))
         return _page(passage.rooms, replace(question, selection=replace(question.selection, dossiers=dossiers)))
+
+
+def page(
+    read: Callable[..., tuple[Placed, ...]],
+    tell: Callable[[Placed], Told | None],
+    *,
+    count: int,
+    after: Place | None,
+) -> Found[Told]:
+    """The first `count` of what `tell` makes of records, None of what does not belong here; `read` finds them.
+
+    A page ends before that when enough was looked at.
+    """
+    told: list[Told] = []
+    last, looked_at, size = after, 0, 0
+    for placed in _in_batches(read, after):
+        if len(told) == count or looked_at == MOST_LOOKED_AT or size > MOST_BYTES:
+            return Found(tuple(told), last)
+        each = tell(placed)
+        if each is not None:
+            told.append(each)
+        last, looked_at, size = placed.place, looked_at + 1, size + len(placed.record.message)
+    return Found(tuple(told))
+
+
+def _in_batches(read: Callable[..., tuple[Placed, ...]], after: Place | None) -> Iterator[Placed]:
+    while batch := read(after=after):
+        yield from batch
+        after = batch[-1].place
+
+
+def _page(rooms: Rooms, question: Question) -> Found[AuditEvent]:
+    read = partial(rooms.traces.records, question.selection, limit=BATCH)
+    return page(read, partial(_told, question), count=question.count, after=question.after)
+
+
+def _told(question: Question, placed: Placed) -> AuditEvent | None:
+    event = audit_event(placed.record)
+    return event if question.holds(event) else None
 
 
 def _named(patients: frozenset[PatientId]) -> PatientId | None:
@@ -71,23 +112,3 @@ def _dossiers(rooms: Rooms, patients: frozenset[PatientId]) -> Iterator[str]:
     for patient in patients:
         if (dossier := rooms.identities.dossier(patient)) is not None:
             yield dossier.key
-
-
-def _page(rooms: Rooms, question: Question) -> Found:
-    events: list[AuditEvent] = []
-    last, looked_at, size = question.after, 0, 0
-    for placed in _looked_at(rooms, question):
-        if len(events) == question.count or looked_at == MOST_LOOKED_AT or size > MOST_BYTES:
-            return Found(tuple(events), last)
-        event = audit_event(placed.record)
-        if question.holds(event):
-            events.append(event)
-        last, looked_at, size = placed.place, looked_at + 1, size + len(placed.record.message)
-    return Found(tuple(events))
-
-
-def _looked_at(rooms: Rooms, question: Question) -> Iterator[Placed]:
-    after = question.after
-    while batch := rooms.traces.records(question.selection, after=after, limit=BATCH):
-        yield from batch
-        after = batch[-1].place

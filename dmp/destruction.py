@@ -51,5 +51,6 @@ def destroy(gate: Gate, operator: str, dossier: Dossier) -> None:
         rooms.registry.erase(dossier.key)
         gone = rooms.documents.erase(dossier.key)
         rooms.rights.erase(dossier.key)
+        rooms.subscriptions.erase(standing.identifiers)
         rooms.identities.erase(dossier.key)
     gate.destroy(gone)

@@ -10,23 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from audit.event import AuditObject, Call, ObjectKind
 from dmp.consultation import found, patients_of
-from dmp.gate import Gate, Passage
+from dmp.gate import Gate
+from dmp.ports import Registry
 from habilitations.action import Action
 from identities.requester import Requester
 from registry.errors import RegistryError
 from registry.existing import Named
 from registry.metadata import Association, AssociationType, DocumentEntry, Folder, SubmissionSet
+from registry.scope import Scope
 from registry.stored_query import (
     EVERY_VERSION,
     GetAssociations,
     GetDocuments,
     GetFolders,
+    GetSubmissionSetAndContents,
     ObjectReference,
     ReturnType,
     StoredQuery,
+    Told,
 )
 
 Item = DocumentEntry | SubmissionSet | Folder
@@ -36,7 +41,8 @@ Item = DocumentEntry | SubmissionSet | Folder
 class Fiches:
     """What was found: `items` in order, what relates them, when each was registered, and what packages hold.
 
-    `folders` are the entryUUIDs of the folders among what the associations name; `members` the documents of packages.
+    `folders` are the entryUUIDs of the folders among what the associations name; `members` the documents of packages;
+    `dossier` is the key of the dossier where it was found, '' where none was named.
     """
 
     items: tuple[Item, ...] = ()
@@ -44,7 +50,10 @@ class Fiches:
     received: Mapping[str, datetime] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
     members: tuple[DocumentEntry, ...] = ()
+    dossier: str = ""
 
+
+Find = Callable[[StoredQuery], tuple[Told, ...]]
 
 Choose = Callable[[Fiches], Sequence[Item]]
 """The items of an answer, of all that were found: what a door's own parameters leave, sorted, one page."""
@@ -72,21 +81,37 @@ def find_fiches(
     with gate.passage(requester, Action.TD3_1, patient, call, asked=[asked]) as passage:
         if unreadable:
             raise RegistryError(unreadable)
-        items = tuple(each for each in found(passage, query) if isinstance(each, Item))
+        find = partial(found, passage)
+        items = tuple(each for each in find(query) if isinstance(each, Item))
         received = passage.registry.received(each.entry_uuid for each in items)
         every = Fiches(items, received=received)
         if relations:
-            every = _related(passage, items, received, members=False)
-        return _related(passage, tuple(choose(every)), received, members=members)
+            every = _related(find, items, received, members=False)
+        told = _related(find, tuple(choose(every)), received, members=members)
+        return replace(told, dossier=passage.dossier.key) if passage.dossier else told
 
 
-def _related(passage: Passage, items: tuple[Item, ...], received: Mapping[str, datetime], *, members: bool) -> Fiches:
+def fiche(registry: Registry, named_: Named, scope: Scope) -> Fiches:
+    """The object that is named, with what relates it, as far as `scope` permits; nothing where it does not."""
+
+    def find(query: StoredQuery) -> tuple[Told, ...]:
+        return registry.find(query, scope)
+
+    whole, uuid = ReturnType.LEAF_CLASS, named_.entry_uuid
+    query: StoredQuery = GetDocuments(return_type=whole, entry_uuids=(uuid,), metadata_level=EVERY_VERSION)
+    if named_.kind == SubmissionSet.__name__:
+        query = GetSubmissionSetAndContents(return_type=whole, entry_uuid=uuid)
+    items = tuple(each for each in find(query) if isinstance(each, Item) and each.entry_uuid == uuid)
+    return _related(find, items, registry.received([uuid]), members=False)
+
+
+def _related(find: Find, items: tuple[Item, ...], received: Mapping[str, datetime], *, members: bool) -> Fiches:
     """These items with what relates them, as far as the requester sees it."""
     uuids = tuple(each.entry_uuid for each in items)
     if not uuids:
         return Fiches(received=received)
     whole = ReturnType.LEAF_CLASS
-    told = found(passage, GetAssociations(return_type=whole, uuids=uuids, metadata_level=EVERY_VERSION))
+    told = find(GetAssociations(return_type=whole, uuids=uuids, metadata_level=EVERY_VERSION))
     associations = tuple(each for each in told if isinstance(each, Association))
     own = frozenset(uuids)
     held = tuple(
@@ -94,8 +119,8 @@ def _related(passage: Passage, items: tuple[Item, ...], received: Mapping[str, d
     )
     if not held:
         return Fiches(items, associations, received)
-    folders = found(passage, GetFolders(return_type=ReturnType.OBJECT_REF, entry_uuids=held))
-    documents = found(passage, GetDocuments(return_type=whole, entry_uuids=held)) if members else ()
+    folders = find(GetFolders(return_type=ReturnType.OBJECT_REF, entry_uuids=held))
+    documents = find(GetDocuments(return_type=whole, entry_uuids=held)) if members else ()
     return Fiches(
         items,
         associations,

@@ -21,12 +21,12 @@ from dmp import annuaire, record
 from dmp.alertes import Added, Happening, tell_of_documents, tell_of_emergency
 from dmp.errors import AccessRefused, AuthenticationRefused, GestionError, ServiceUnavailable
 from dmp.ports import Clock, Documents, Files, Registry, Rooms, Staged, UnitOfWork
+from dmp.standing import said_of, same_patient
 from habilitations.action import Action, Demand
 from habilitations.decision import Decision, Refusal, Tables, decide, explain_entry
 from habilitations.statement import Statement
 from identities.dossier import Dossier
-from identities.representation import in_office
-from identities.requester import Authentication, ModeAcces, PatientId, Requester
+from identities.requester import ModeAcces, PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.metadata import DocumentEntry
 from registry.scope import Custody, Scope
@@ -117,6 +117,7 @@ class Attempt:
     requester: Requester | None = None
     dossier: Dossier | None = None
     objects: list[AuditObject] = field(default_factory=list)  # what its audit event will name
+    event_action: str = ""  # EventActionCode, where the transaction has several
 
 
 class _Refused(Exception):
@@ -249,7 +250,10 @@ class Gate:
 
     @contextmanager
     def reception(self) -> Iterator[Rooms]:
-        """Audit messages of other nodes come in: nothing is decided or disclosed, and they are what is recorded."""
+        """Nobody asks: audit messages of other nodes come in, or those who subscribed are told.
+
+        Nothing is decided here; whoever is told something was foreseen to find it (`foreseen`), and that is recorded.
+        """
         with self._unit_of_work() as rooms:
             yield rooms
 
@@ -286,11 +290,13 @@ class Gate:
             requester = annuaire.attested(rooms.identities, requester)
         except annuaire.NotListedError:
             return None
-        return decide(self._tables, requester, action, _said(rooms, dossier, requester, instant), now=instant)
+        return decide(self._tables, requester, action, said_of(rooms, dossier, requester, instant), now=instant)
 
     def _tell(self, passage: Passage, call: Call) -> None:
         """Tells whom it concerns of what was done, once that is recorded."""
         rooms, dossier, by, now = passage.rooms, passage.dossier, passage.requester, passage.now
+        changes = [(each.uuid, each.kind, each.change.value) for each in rooms.registry.changes]
+        rooms.subscriptions.note(changes, now)
         if dossier is None:
             return
         happening = Happening(rooms, dossier, by, now, call, self._portal)
@@ -317,7 +323,7 @@ class Gate:
             found = Finding(ErrorCode.DMPAccessDeniedByRightsService, str(error))
             raise _Refused(record.unlisted(event, str(error)), found) from None
         dossier = rooms.identities.dossier(patient) if patient else None
-        statement = _said(rooms, dossier, requester, event.instant) if dossier else None
+        statement = said_of(rooms, dossier, requester, event.instant) if dossier else None
 
         def foresees(other: Action) -> Decision:
             return decide(self._tables, requester, other, statement, now=event.instant)
@@ -328,14 +334,14 @@ class Gate:
         decision = decide(self._tables, requester, action, statement, now=event.instant)
         if not decision.granted:
             raise _Refused(record.refused(event, decision, dossier), _wire(decision, action))
-        if not _same_patient(rooms, requester, patient, dossier):
+        if not same_patient(rooms, requester, patient, dossier):
             raise _Refused(record.mismatched(event, dossier), ACCESS_REFUSED)
 
         def finds(said: Statement) -> Scope | None:
             return decide(self._tables, requester, Action.TD3_1, said, now=event.instant).scope
 
         def decides(other: Dossier) -> Decision:
-            said = _said(rooms, other, requester, event.instant)
+            said = said_of(rooms, other, requester, event.instant)
             return decide(self._tables, requester, action, said, now=event.instant)
 
         return Passage(
@@ -357,29 +363,6 @@ class Gate:
         with self._unit_of_work() as rooms:
             for event in events:
                 rooms.trail.append(event)
-
-
-def _said(rooms: Rooms, dossier: Dossier, requester: Requester, instant: datetime) -> Statement:
-    """What stands between the requester and the dossier: what the patient said, and what the law says of who acts."""
-    statement = rooms.rights.statement(dossier, requester, instant)
-    if requester.authentication is not Authentication.REPRESENTANT:
-        return statement
-    acting = in_office(rooms.identities.representatives(dossier.key), dossier, instant)
-    return replace(statement, representing=any(each.id == requester.id_nat for each in acting))
-
-
-def _same_patient(rooms: Rooms, requester: Requester, patient: PatientId | None, dossier: Dossier | None) -> bool:
-    """Whether message and assertion speak of one patient: any INS of a dossier's history stands for it.
-
-    Who asks as a patient, or for one, asks for that one alone.
-    """
-    claimed = requester.patient
-    if claimed is None and requester.authentication in (Authentication.PATIENT, Authentication.REPRESENTANT):
-        return False
-    if claimed is None or patient is None or claimed == patient:
-        return True
-    other = rooms.identities.dossier(claimed)
-    return dossier is not None and other is not None and other.key == dossier.key
 
 
 def _wire(decision: Decision, action: Action) -> Finding:

@@ -48,7 +48,7 @@ _CHANGING = frozenset({AvailabilityStatus.APPROVED, AvailabilityStatus.ARCHIVED}
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A document as it stands: its newest version, what relates it, when that was registered.
+    """A document as it stands: its newest version, what relates it, when that was registered, in which dossier.
 
     `told` says whether the requester may be told of it, beside changing it.
     """
@@ -56,6 +56,7 @@ class Standing:
     entry: DocumentEntry
     associations: tuple[Association, ...] = ()
     received: datetime | None = None
+    dossier: str = ""
     told: bool = True
 
 
@@ -172,4 +173,4 @@ def _standing(attempt: Attempt, entry: DocumentEntry, scope: Scope, *, told: boo
     registry, uuids = attempt.rooms.registry, (entry.entry_uuid,)
     query = GetAssociations(return_type=ReturnType.LEAF_CLASS, uuids=uuids, metadata_level=EVERY_VERSION)
     associations = tuple(each for each in registry.find(query, scope) if isinstance(each, Association))
-    return Standing(entry, associations, registry.received(uuids).get(entry.entry_uuid), told)
+    return Standing(entry, associations, registry.received(uuids).get(entry.entry_uuid), scope.patient, told)

@@ -21,12 +21,15 @@ from registry.errors import ErrorCode, Finding, RegistryError, finding
 from schemas.domain import Domain
 
 MAX_FOUND = 2_000  # patients of one answer; who finds more must ask for less
-_TOO_MANY = finding(
+TOO_MANY = finding(
     ErrorCode.XDSTooManyResults,
     "parameterList",
     expected=f"a query that finds at most {MAX_FOUND} patients",
     got="more",
 )
+# Where in a query what is not known stands. Source: ITI TF-2 3.45.4.2.3, cases 3 to 5.
+UNKNOWN_IDENTIFIER, UNKNOWN_AUTHORITY = "patientIdentifier/value", "patientIdentifier/value/@root"
+DATA_SOURCE = "dataSource"
 RETAINED = timedelta(minutes=10)  # how long the rest of an answer is kept after it was last asked for
 
 
@@ -34,25 +37,27 @@ RETAINED = timedelta(minutes=10)  # how long the rest of an answer is kept after
 class Question:
     """A query as it came: `id` names it, `raw` is its QueryByParameter, for the audit log and the answer.
 
-    `message_id` is that of the HL7 message that brought it, '' where none did.
+    `message_id` is that of the HL7 message that brought it, '' where none did; `named` what the standard calls that id.
     """
 
     id: str
     raw: bytes
     message_id: str = ""
+    named: str = "II"
 
     @property
     def asked(self) -> AuditObject:
-        """What an audit event names. Source: ITI TF-2 3.45.5.1.2, 3.47.5.1.2 (detail II)."""
-        return AuditObject(ObjectKind.QUERY, self.id, content=self.raw, details=(("II", self.message_id),))
+        """What an audit event names. Source: ITI TF-2 3.45.5.1.2, 3.47.5.1.2 (II), 3.9.5.1, 3.21.5.1 (MSH-10)."""
+        return AuditObject(ObjectKind.QUERY, self.id, content=self.raw, details=((self.named, self.message_id),))
 
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Other identifiers of a patient, none when there are none."""
+    """Other identifiers of a patient, none when there are none. `dossier` is a dossier key."""
 
     identifiers: tuple[PatientId, ...]
     traits: Traits
+    dossier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +95,15 @@ class PatientSearch:
         Raises AccessRefused, or RegistryError when the patient or an authority is not known here.
         """
         with self.gate.passage(requester, Action.ITI_45, patient, call, asked=[question.asked]) as passage:
-            findings = self._unknown(passage, authorities, "dataSource")
+            findings = unknown_authorities(passage, self.domain, authorities, DATA_SOURCE)
             if passage.dossier is None:
-                attribute, where = "patientIdentifier", "patientIdentifier/value"
-                expected, got = "an identifier known here", "an unknown one"
-                code = ErrorCode.XDSUnknownPatientId
-                findings.insert(0, finding(code, attribute, expected=expected, got=got, location=where))
+                findings.insert(0, _unknown_patient(passage, self.domain, patient))
             if findings or passage.dossier is None:
                 raise RegistryError(findings)
             others = (each for each in passage.dossier.identifiers if each != patient)
             wanted = tuple(each for each in others if not authorities or each.authority in authorities)
             name_patients(passage, wanted)
-            return Aliases(wanted, passage.dossier.traits)
+            return Aliases(wanted, passage.dossier.traits, passage.dossier.key)
 
     def find(
         self,
@@ -111,16 +113,20 @@ class PatientSearch:
         authorities: Sequence[str],
         quantity: int | None,
         question: Question,
+        *,
+        identified: bool = False,
     ) -> Matches:
         """The patients who fit `query`, best first; at most `quantity` of them now, the rest by `proceed`.
 
-        `authorities` are those whose identifiers the asker wants: each must be known here. Raises AccessRefused, or
-        RegistryError also when too many are found.
+        `authorities` are those whose identifiers the asker wants: each must be known here. With `identified` whoever
+        has no identifier of them is left out. Raises AccessRefused, or RegistryError also when too many are found.
         """
         with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
-            if findings := self._unknown(passage, authorities, "otherIDsScopingOrganization"):
+            if findings := unknown_authorities(passage, self.domain, authorities, "otherIDsScopingOrganization"):
                 raise RegistryError(findings)
-            best = ranked(query, passage.rooms.identities, MAX_FOUND, _TOO_MANY)
+            best = ranked(query, passage.rooms.identities, MAX_FOUND, TOO_MANY)
+            if identified and authorities:
+                best = [(degree, dossier) for degree, dossier in best if _is_identified(dossier, authorities)]
             found = tuple((dossier.key, degree) for degree, dossier in best)
             given = len(found) if quantity is None else min(quantity, len(found))
             continuation = Continuation(question.raw, found, quantity or given, given, passage.now + RETAINED)
@@ -162,19 +168,33 @@ class PatientSearch:
         with self.gate.passage(requester, Action.ITI_47, None, call, asked=[question.asked]) as passage:
             passage.rooms.identities.drop_continuation(_key(requester, question.id))
 
-    def _unknown(self, passage: Passage, authorities: Sequence[str], parameter: str) -> list[Finding]:
-        """One finding for each authority that is not known here, with the place of its parameter."""
-        return [
-            finding(
-                ErrorCode.XDSUnknownPatientId,
-                parameter,
-                expected="an authority whose patients are known here",
-                got=authority,
-                location=f"{parameter}[{number}]/value",
-            )
-            for number, authority in enumerate(authorities, 1)
-            if authority not in self.domain.patient_authorities and not passage.rooms.identities.served(authority)
-        ]
+
+def unknown_authorities(passage: Passage, domain: Domain, authorities: Sequence[str], parameter: str) -> list[Finding]:
+    """One finding for each authority that is not known here, with the place of its parameter."""
+    return [
+        finding(
+            ErrorCode.XDSUnknownPatientId,
+            parameter,
+            expected="an authority whose patients are known here",
+            got=authority,
+            location=f"{parameter}[{number}]/value",
+        )
+        for number, authority in enumerate(authorities, 1)
+        if not _served(passage, domain, authority)
+    ]
+
+
+def _served(passage: Passage, domain: Domain, authority: str) -> bool:
+    return authority in domain.patient_authorities or passage.rooms.identities.served(authority)
+
+
+def _unknown_patient(passage: Passage, domain: Domain, patient: PatientId) -> Finding:
+    """An identifier that nobody has, or one of an authority that nobody knows: its place says which."""
+    expected, where = "an identifier known here", UNKNOWN_IDENTIFIER
+    if not _served(passage, domain, patient.authority):
+        expected, where = "an identifier of an authority known here", UNKNOWN_AUTHORITY
+    code = ErrorCode.XDSUnknownPatientId
+    return finding(code, "patientIdentifier", expected=expected, got="an unknown one", location=where)
 
 
 def ranked(
@@ -195,6 +215,10 @@ def ranked(
         ((degree, dossier) for degree, dossier in degrees if degree >= query.minimum_degree),
         key=lambda each: (-each[0], each[1].opened, each[1].key),
     )
+
+
+def _is_identified(dossier: Dossier, authorities: Sequence[str]) -> bool:
+    return any(each.authority in authorities for each in dossier.identifiers)
 
 
 def _page(passage: Passage, continuation: Continuation, dossiers: Sequence[Dossier], begin: int) -> Matches:

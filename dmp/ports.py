@@ -14,6 +14,7 @@ from audit.event import Event
 from audit.received import Received
 from audit.selection import Placed, Selection
 from audit.trace import About, Place, Trace
+from dmp.subscription_ports import Subscriptions
 from habilitations.statement import Statement, Switches
 from habilitations.wishes import Authorisation, Consent, Kind, Opening, Rectification, Wishes
 from identities.account import Account, CreationCode
@@ -24,7 +25,9 @@ from identities.professional import Professional, Structure
 from identities.representation import Representative
 from identities.requester import PatientId, Requester
 from identities.session import Session
+from identities.subscription import Message, Subscription
 from registry.activity import Activity
+from registry.changes import Changed
 from registry.existing import DocumentVersion, Existing, Named
 from registry.lifecycle import Effects
 from registry.metadata import DocumentEntry, Submission
@@ -38,6 +41,9 @@ from repository.content import Content
 
 class Registry(Protocol):
     """The registry's rows. `patient` is a dossier key; every read takes a Scope."""
+
+    @property
+    def changes(self) -> Sequence[Changed]: ...
 
     def existing(self, submission: Submission, patient: str, versions: Mapping[str, DocumentVersion]) -> Existing: ...
 
@@ -312,6 +318,8 @@ class Traces(Protocol):
 
     def records(self, selection: Selection, *, after: Place | None = None, limit: int) -> tuple[Placed, ...]: ...
 
+    def syslog(self, selection: Selection, *, after: Place | None = None, limit: int) -> tuple[Placed, ...]: ...
+
     def holds(self, event_id: str) -> bool: ...
 
     def place(self, event_id: str) -> Place | None: ...
@@ -348,6 +356,8 @@ class Notices(Protocol):
 
     def sms(self, number: str, text: str) -> None: ...
 
+    def hook(self, subscription: Subscription, message: Message, event: int = 0) -> None: ...
+
 
 class Rooms(Protocol):
     """The rooms, bound to one database transaction."""
@@ -369,6 +379,9 @@ class Rooms(Protocol):
 
     @property
     def alerts(self) -> AlertWishes: ...
+
+    @property
+    def subscriptions(self) -> Subscriptions: ...
 
     @property
     def trail(self) -> Trail: ...

@@ -197,5 +197,6 @@ def answered(event: Event, attempt: Attempt, refusal: AuthenticationRefused | No
         objects=tuple(attempt.objects),
         patient=attempt.dossier.ins if attempt.dossier else None,
         dossier=attempt.dossier.key if attempt.dossier else "",
+        event_action=attempt.event_action,
     )
     return replace(event, outcome=refusal.outcome, rule=refusal.rule) if refusal else event

@@ -34,7 +34,18 @@ from registry.scope import INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX, MA
 from registry.stored_query import GetDocuments, ReturnType
 from registry.update_operations import NEW_STATUS, ORIGINAL_STATUS
 
+PARTIAL = "Résultats partiels"  # DocumentEntry.comments of a report that is to be completed
 _MARKS = (MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX)
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """How far the versions of one document have come: the number of the last (0 for none), whether it stands, and
+    whether it says that it is `PARTIAL`."""
+
+    last: int = 0
+    stands: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,15 @@ class Transmissions:
             return self.attributs.update(requester, call, Submission(own, associations=asked), ())
         except RegistryError as error:
             raise RegistryError([*_of_numbers(standing, unique_ids)] or error.findings) from None
+
+    def versions(self, requester: Requester, call: Call, patient: PatientId, unique_ids: Sequence[str]) -> Versions:
+        """Which of `unique_ids`, those of all versions in order, the requester or his structure has sent."""
+        standing = self._standing(requester, call, patient, unique_ids)
+        last = max((number for number, each in enumerate(unique_ids, 1) if each in standing), default=0)
+        if not last:
+            return Versions()
+        newest = standing[unique_ids[last - 1]]
+        return Versions(last, _stands(newest), newest.comments == PARTIAL)
 
     def _standing(
         self, requester: Requester, call: Call, patient: PatientId, unique_ids: Sequence[str]

@@ -27,6 +27,7 @@ from habilitations.column import MEDECIN
 from habilitations.statement import Switches
 from habilitations.wishes import (
     CONSENTEMENT_REACTIVATION,
+    OPPOSITION_ALIMENTATION,
     OPPOSITION_BRIS_DE_GLACE,
     OPPOSITION_CENTRE_15,
     PERSON,
@@ -266,7 +267,7 @@ class OpposeFeeding:
 
     def carry_out(self, said: Said) -> None:
         said.rooms.rights.oppose_feeding(said.dossier.key, self.opposed)
-        said.note({"OPPOSITION_ALIMENTATION": self.opposed})  # this house's own code
+        said.note({OPPOSITION_ALIMENTATION: self.opposed})
 
 
 # --- Identity, open, closed, destroyed --------------------------------------------------------------------------------

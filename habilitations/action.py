@@ -67,6 +67,7 @@ class Action(Enum):
     VD_MEDECIN_TRAITANT = "VD/medecin-traitant"  # donner ou retirer le statut de médecin traitant DMP
     VD_URGENCE = "VD/urgence"  # régler les accès en urgence
     VD_OPPOSITION = "VD/opposition"  # s'opposer à l'alimentation, ou y consentir de nouveau
+    VD_RECUEIL = "VD/recueil"  # recueillir au guichet opposition à l'alimentation et consentement à la consultation
     VD_ALERTES = "VD/alertes"  # régler ses alertes
     VD_RECTIFICATION = "VD/rectification"  # demander à l'auteur de rectifier un document ; l'auteur lit ce qui l'est
     VD_COPIE = "VD/copie"  # recevoir une copie du DMP
@@ -81,6 +82,7 @@ class Action(Enum):
     ITI_61 = "ITI-61"  # register an on-demand entry
     ITI_62 = "ITI-62"  # remove metadata
     ITI_81 = "ITI-81"  # read the audit log
+    ITI_82 = "ITI-82"  # read it as syslog messages
     ITI_86 = "ITI-86"  # remove documents
     ITI_92 = "ITI-92"  # update metadata, restricted
 
@@ -102,7 +104,7 @@ class Action(Enum):
     @property
     def finds(self) -> bool:
         """Whether it reads, or acts on, documents that are there: its decision then comes with a Scope."""
-        if self is Action.ITI_81:
+        if self in (Action.ITI_81, Action.ITI_82):
             return False
         return self.foreign or self.value.startswith("TD3.") or self in _READING
 
@@ -136,6 +138,7 @@ _DEMANDS = {
     Action.TD1_5B: Demand.MANAGED,
     Action.TD1_5D: Demand.MANAGED,
     Action.VD_DESTRUCTION: Demand.KNOWN,
+    Action.VD_RECUEIL: Demand.DOSSIER,  # what somebody who is blocked was told counts, too
     Action.VD_RECTIFICATION: Demand.DOSSIER,  # an author is asked to put his own document right, even when blocked
     Action.TD2_1: Demand.FEEDING,
     Action.TD2_2: Demand.FEEDING,
@@ -146,4 +149,5 @@ _DEMANDS = {
     Action.ITI_47: Demand.NOTHING,
     Action.ITI_61: Demand.FEEDING,
     Action.ITI_81: Demand.NOTHING,
+    Action.ITI_82: Demand.NOTHING,
 }

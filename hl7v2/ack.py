@@ -23,10 +23,10 @@ from hl7v2.header import Header
 FRANCE = "FRA"
 MOST_ERRORS = 50  # ERR segments in one answer
 _WITH_TEXTS = "2.5"  # the first version whose ERR has them
-_UTF_8 = "UNICODE UTF-8"
+UTF_8 = "UNICODE UTF-8"  # HL7 table 0211
 _ON_SUCCESS, _ON_ERROR = ("AL", "SU"), ("AL", "ER")  # HL7 table 0155
 # What answers a message that no header could be read of.
-UNREADABLE = Header("", "", "", "", "", "", "", "", "P", "2.5", "", "", FRANCE, _UTF_8, "")
+UNREADABLE = Header("", "", "", "", "", "", "", "", "P", "2.5", "", "", FRANCE, UTF_8, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def write_accepted(header: Header, syntax: Syntax, stamp: Stamp) -> tuple[bytes,
 
 def write_refused(header: Header, syntax: Syntax, stamp: Stamp, faults: Sequence[Fault]) -> tuple[bytes, ...]:
     """The acknowledgement of a message that cannot be carried out: one, or none where none is wanted."""
-    code = "R" if any(each.passing for each in faults) else "E"
+    code = refusal(faults)
     if header.enhanced and header.accept_condition in _ON_ERROR:
         kind = "C"
     elif not header.enhanced or header.application_condition in _ON_ERROR:
@@ -64,12 +64,17 @@ def write_refused(header: Header, syntax: Syntax, stamp: Stamp, faults: Sequence
     return (_acknowledgement(header, syntax, stamp, f"{kind}{code}", faults),)
 
 
+def refusal(faults: Sequence[Fault]) -> str:
+    """R for what may be sent again as it is, E for what may not. Source: HL7 table 0008."""
+    return "R" if any(each.passing for each in faults) else "E"
+
+
 def answer_header(header: Header, syntax: Syntax, stamp: Stamp, kind: Sequence[str], profile: str = "") -> list[str]:
     """The MSH of an answer, or of a message back: sender and receiver change places.
 
     It is written in the syntax of the message, of its version, and expects no acknowledgement.
     """
-    charset = header.charset if header.charset.upper() in CHARSETS else _UTF_8
+    charset = header.charset if header.charset.upper() in CHARSETS else UTF_8
     escaped = syntax.escaped
     return [
         "MSH",
@@ -96,13 +101,18 @@ def _acknowledgement(header: Header, syntax: Syntax, stamp: Stamp, code: str, fa
     kind = ["ACK", *(syntax.escaped(each) for each in (header.event,) if each)]
     if header.event and header.version not in ("2.1", "2.2", "2.3"):
         kind.append("ACK")
+    told = write_msa(header, syntax, code, faults)
+    return write_er7([answer_header(header, syntax, stamp, kind), *told], syntax)
+
+
+def write_msa(header: Header, syntax: Syntax, code: str, faults: Sequence[Fault]) -> list[list[str]]:
+    """MSA, and an ERR for each fault, as segments."""
     told = faults[:MOST_ERRORS]
     texts = header.version >= _WITH_TEXTS
     msa = ["MSA", code, syntax.escaped(header.control_id)]
     if told and not texts:
         msa += [syntax.escaped(told[0].diagnostics[:80])]
-    errors = [(_error if texts else _old_error)(fault, syntax) for fault in told]
-    return write_er7([answer_header(header, syntax, stamp, kind), msa, *errors], syntax)
+    return [msa, *((_error if texts else _old_error)(fault, syntax) for fault in told)]
 
 
 def _error(fault: Fault, syntax: Syntax) -> list[str]:

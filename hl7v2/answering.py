@@ -4,7 +4,7 @@ Whatever comes is answered: what no header can be read of, too. What was staged 
 it, and a message that did not reach the hall is recorded once; what the hall raises, the hall has recorded.
 
 A message that was carried out before is answered as it was then, and nothing is done. Other content under its number is
-refused. What was refused left nothing, and may come again under its number.
+refused. What was refused left nothing, and may come again under its number. A query is asked anew each time.
 
 Source: HL7 v2.5 2.9.2 and 2.9.3 (processing rules), 2.10.2 (sequence number and duplicates).
 """
@@ -22,6 +22,7 @@ from hl7v2.door import Door, UnknownSenderError
 from hl7v2.errors import is_ours, reason_of
 from hl7v2.exchange import Exchange
 from hl7v2.message import check_structure
+from hl7v2.queries import QUERIES, asked
 from hl7v2.sender import Known
 from hl7v2.services import service_of
 from registry.errors import RegistryError
@@ -44,12 +45,16 @@ def answer(door: Door, known: Known, call: Call, data: bytes) -> bytes:
         if not exchange.reached_hall:
             note = door.failed if is_ours(error) else door.refused
             note(exchange.call, reason_of(error), exchange.requester)
+        with suppress(Exception):  # the answer says it, too
+            exchange.tell_refused(error)
         return exchange.refused(error)
 
 
 def _answer(exchange: Exchange) -> bytes:
     message = exchange.read()
     header = exchange.header
+    if header.message_code in QUERIES:
+        return asked(exchange, message, header)
     service = service_of(message.msh, header)
     exchange.call = replace(exchange.call, transaction=service.transaction, message_id=header.control_id)
     if (found := exchange.carried_out()) is not None:

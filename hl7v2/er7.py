@@ -21,6 +21,7 @@ from hl7v2.errors import Condition, Hl7Error, Location
 LARGE = 64 * 1024  # a field of more bytes is a document, and stays a view
 MOST_SEGMENTS = 20_000
 MOST_FIELDS = 1_000  # of one segment
+MOST_REPETITIONS = 1_000  # of one field
 NULL = '""'  # a value that is to be deleted: HL7 v2.5 2.5.3
 DEFAULT = "ASCII"
 # HL7 table 0211, as Python calls them. 8859/15 and UNICODE UTF-8 are those of the CI-SIS.
@@ -117,7 +118,11 @@ class Segment:
         value = self.raw(field)
         if isinstance(value, memoryview):
             raise Hl7Error.single(Condition.DATA_TYPE, f"at most {LARGE} bytes", "more", self.at(field))
-        return tuple(value.decode(self.syntax.codec).split(self.syntax.repetition)) if value else ()
+        found = tuple(value.decode(self.syntax.codec).split(self.syntax.repetition)) if value else ()
+        if len(found) > MOST_REPETITIONS:
+            expected = f"at most {MOST_REPETITIONS} repetitions"
+            raise Hl7Error.single(Condition.CARDINALITY, expected, str(len(found)), self.at(field))
+        return found
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1, *, repetition: int = 1) -> str:
         """One value, without escape sequences and white space around it; '' when it is absent or null."""

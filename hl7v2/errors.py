@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from audit.errors import AuditError
-from dmp.errors import AccessRefused, GestionError, ServiceUnavailable
+from dmp.errors import AccessRefused, GestionError, PrintingError, ServiceUnavailable
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from repository.errors import ContentTooLarge, RepositoryFull, RepositoryUnavailable
 
@@ -137,11 +137,13 @@ def faults_of(error: Exception) -> tuple[Fault, ...]:
         case Hl7Error():
             return error.faults
         case RegistryError():
-            return tuple(_told(found) for found in error.findings if found.severity is Severity.ERROR)
+            return tuple(told(found) for found in error.findings if found.severity is Severity.ERROR)
         case AccessRefused():
-            return (_told(error.finding),)
+            return (told(error.finding),)
         case GestionError():
             return (Fault(Condition.APPLICATION, type(error).__name__, None, ANOTHER, sentence=str(error)),)
+        case PrintingError():
+            return (Fault(Condition.APPLICATION, "report not set", passing=error.passing, sentence=str(error)),)
         case ContentTooLarge():
             return (Fault(Condition.APPLICATION, error.diagnostics(), None, ANOTHER),)
         case RepositoryFull() | RepositoryUnavailable() | AuditError() | ServiceUnavailable():
@@ -167,7 +169,8 @@ def reason_of(error: Exception) -> str:
             return type(error).__name__
 
 
-def _told(found: Finding) -> Fault:
+def told(found: Finding) -> Fault:
+    """How a finding of the hall is told, wherever in the message it may be."""
     diagnostics = f"{found.code.value}: {found.context}"
     if found.code is ErrorCode.XDSRegistryBusy:
         return Fault(Condition.LOCKED, diagnostics, passing=True)

@@ -37,8 +37,9 @@ class Header:
 
     @property
     def enhanced(self) -> bool:
-        """Whether the sender asks for the enhanced mode."""
-        return bool(self.accept_condition or self.application_condition)
+        """Whether the sender asks for the enhanced mode; who asks for what no table has is answered in any case."""
+        asked = {self.accept_condition, self.application_condition}
+        return asked != {""} and asked <= _CONDITIONS
 
 
 def read_header(msh: Segment) -> Header:

@@ -4,8 +4,10 @@ A connection carries any number of messages, one after another or all at once: t
 they came, and nothing more is read while one is worked on. Whoever is slow holds no more than one connection: a message
 must come to its end in time, answers must be read in time, and of long messages few at once are held in memory.
 
-A stop ends connections between two messages. What was read whole is still done and answered; what was not is the
-sender's to send again.
+Whoever has not proved who they are yet takes no place of a sender's: handshakes have places of their own.
+
+A stop ends connections between two messages. What was begun is still done and answered; what was not is the sender's to
+send again.
 
 Source: HL7, Transport Specification: MLLP, Release 1; ITI TF-2 3.19 (mutual authentication).
 """
@@ -18,7 +20,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -41,6 +43,7 @@ class Limits:
 
     message_bytes: int = 64 * 1024 * 1024
     connections: int = 64
+    handshakes: int = 256  # at once, beside the connections
     handshake: float = 5.0
     message: float = 60.0
     idle: float = 3600.0
@@ -79,17 +82,18 @@ class Listener:
         self._open, self._context, self._refused, self._pool, self._limits = open_, context, refused, pool, limits
         self._long = asyncio.Semaphore(limits.long_messages)
         self._free = asyncio.Semaphore(limits.connections)
+        self._coming = asyncio.Semaphore(limits.handshakes)
         self.stop = asyncio.Event()
 
     async def listen(self, listener: socket.socket) -> None:
         """Takes connections: as many at once as the limit says, the others wait. Returns when all have ended."""
         listener.setblocking(False)
         loop, attended = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        while await self._unless_stopped(self._free.acquire()):
+        while await self._unless_stopped(self._coming.acquire()):
             try:
                 accepted = await self._unless_stopped(loop.sock_accept(listener))
             except OSError:  # too many open files, or the other end has left
-                self._free.release()
+                self._coming.release()
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if accepted is None:
@@ -116,13 +120,19 @@ class Listener:
 
     async def _attend(self, plain: socket.socket, address: str) -> None:
         writer: asyncio.StreamWriter | None = None
+        coming = ExitStack()
+        coming.callback(self._coming.release)
         try:
             reader, writer = await self._secured(plain)
             connection = writer.get_extra_info("ssl_object")
             peer = Peer(connection.getpeercert(binary_form=True) or b"", address)
             answer = await self._call(self._open, peer)
-            if answer is not None:
-                await self._converse(reader, writer, answer)
+            if answer is not None and await self._unless_stopped(self._free.acquire()):
+                coming.close()
+                try:
+                    await self._converse(reader, writer, answer)
+                finally:
+                    self._free.release()
         except ssl.SSLError as wrong:
             await self._call(partial(self._refused, wrong), address)
         except (TimeoutError, OSError, EOFError):  # it has left, or was too slow
@@ -130,7 +140,7 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - nothing may be answered: the log says why
             _log.error("connection ended", error=type(error).__name__)
         finally:
-            self._free.release()
+            coming.close()
             if writer is not None:
                 writer.close()
                 with suppress(OSError, asyncio.TimeoutError):
@@ -160,6 +170,8 @@ class Listener:
                     return
                 whole, error = frames.feed(data)
                 for message in whole:
+                    if self.stop.is_set():
+                        return
                     writer.write(await self._call(answer, message))
                     await asyncio.wait_for(writer.drain(), limits.answer)
                 if error is not None:

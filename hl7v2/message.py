@@ -25,7 +25,9 @@ from hl7v2.errors import Condition, Fault, Hl7Error, Location
 
 VERSIONS = frozenset({"2.3.1", "2.4", "2.5", "2.5.1", "2.6"})
 MOST_FAULTS = 100
+_NAMED_BEFORE = {("2.3.1", "ADT_A05"): "ADT_A01"}  # HL7 v2.3.1 table 0354: A05, A14, A28, A31
 _UNBOUNDED = -1
+_VARIES = "varies"  # a parameter of a query, whose profile says how often it stands there
 # What a value of these types looks like. Source: HL7 v2.5 2.A.
 _FORMS = {
     "NM": re.compile(r"[+-]?[0-9]*\.?[0-9]+\.?"),
@@ -83,7 +85,7 @@ def check_structure(message: Message, structure: str, version: str) -> None:
 @cache
 def structure_of(structure: str, version: str) -> tuple[Element, ...] | None:
     """The elements of a message structure; None for one that the version does not have."""
-    found = hl7apy.load_library(version).MESSAGES.get(structure)
+    found = hl7apy.load_library(version).MESSAGES.get(_NAMED_BEFORE.get((version, structure), structure))
     return _elements(found) if found else None
 
 
@@ -169,7 +171,7 @@ def _field_faults(segment: Segment, version: str) -> Iterator[Fault]:
         if isinstance(value, memoryview):
             continue
         found = segment.repetitions(number)
-        if rule.most != _UNBOUNDED and len(found) > rule.most:
+        if rule.most != _UNBOUNDED and rule.type != _VARIES and len(found) > rule.most:
             expected = f"expected at most {rule.most} repetition(s), got {len(found)}"
             yield Fault(Condition.CARDINALITY, expected, segment.at(number))
         form = _FORMS.get(rule.type)

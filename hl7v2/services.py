@@ -9,21 +9,27 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from audit.transactions import RECUEIL
 from hl7v2 import adt
 from hl7v2.door import Receipt
-from hl7v2.er7 import Message, Segment
+from hl7v2.er7 import Message, Segment, read_syntax
 from hl7v2.errors import ANOTHER, Condition, Fault, Hl7Error
 from hl7v2.exchange import Exchange
 from hl7v2.header import Header
 from hl7v2.mdm_t02 import CANCEL, read_mdm
 from hl7v2.mdm_t02 import STRUCTURES as MDM_STRUCTURES
 from hl7v2.oru_r01 import read_oru
+from hl7v2.queries import QUERIES
+from hl7v2.reporting import serve_results
+from hl7v2.results import has_results
 from hl7v2.sender import sender
 from hl7v2.submission import Received, check_patient, lot_of, receive, submission_set
 from hl7v2.transmission import CONNEXION_SECRETE, MODIF_CONF_CODE, Intention, Transmission
+from hl7v2.zfa import read_collected
 from identities.ins import AUTHORITIES, write_cx
 from identities.requester import Requester
 
+_MSH_BYTES = 4096
 PROVIDE, UPDATE, FEED = "ITI-41", "ITI-57", "ITI-8"  # what the audit log calls them: Call.transaction
 
 
@@ -40,7 +46,7 @@ def service_of(msh: Segment, header: Header) -> Service:
     """Who serves a message of that header. Raises Hl7Error."""
     of_code = SERVICES.get(header.message_code)
     if of_code is None:
-        expected = f"one of {', '.join(sorted(SERVICES))}"
+        expected = f"one of {', '.join(sorted({*SERVICES, *QUERIES}))}"
         raise Hl7Error.single(Condition.MESSAGE_TYPE, expected, "another", msh.at(9, 1))
     service = of_code.get(header.event)
     if service is None:
@@ -49,10 +55,25 @@ def service_of(msh: Segment, header: Header) -> Service:
     return service
 
 
+def kind_of(data: bytes) -> str:
+    """Which of the messages that are served `data` begins: ORU^R01 ...; '' for another."""
+    try:
+        msh = read_syntax(data)
+    except Hl7Error:
+        return ""
+    fields = data[:_MSH_BYTES].split(msh.field.encode(), 9)
+    code, _, event = (fields[8] if len(fields) > 8 else b"").decode("ascii", "replace").partition(msh.component)
+    event = event.partition(msh.component)[0]
+    served = event in SERVICES.get(code, {}) or event in QUERIES.get(code, {})
+    return f"{code}^{event}" if served else ""
+
+
 def _transmission(exchange: Exchange, read: Callable[[Message, Header], Transmission]) -> None:
     """A document sent, replaced or deleted."""
-    door, message, receipt = exchange.door, _message(exchange), _receipt(exchange)
+    door, message = exchange.door, exchange.whole
     asked = read(message, exchange.header)
+    exchange.heed(asked.flags)
+    receipt = exchange.kept
     if asked.intention is Intention.DELETION:
         exchange.call = replace(exchange.call, transaction=UPDATE)
     _check_sent_by(asked, exchange.header)
@@ -136,20 +157,12 @@ def _check_numbers(asked: Transmission, documents: list[Received], header: Heade
         raise Hl7Error.single(Condition.OTHER, "the ClinicalDocument/id in TXA-12", "another", where)
 
 
-def _message(exchange: Exchange) -> Message:
-    if exchange.message is None:
-        raise LookupError("a message that was read")
-    return exchange.message
-
-
-def _receipt(exchange: Exchange) -> Receipt:
-    if exchange.receipt is None:
-        raise LookupError("a receipt for a message that changes something")
-    return exchange.receipt
-
-
 def _oru(exchange: Exchange) -> None:
-    _transmission(exchange, read_oru)
+    reporting = exchange.door.reporting
+    if reporting is not None and has_results(exchange.whole):
+        serve_results(exchange, reporting)
+    else:
+        _transmission(exchange, read_oru)
 
 
 def _mdm(exchange: Exchange) -> None:
@@ -157,18 +170,27 @@ def _mdm(exchange: Exchange) -> None:
 
 
 def _feed(exchange: Exchange) -> None:
-    said, requester, receipt = (
-        adt.read_feed(_message(exchange), exchange.header),
-        _requester(exchange),
-        _receipt(exchange),
-    )
+    """An identity fed; of an establishment of the DMP that says what it collected of a patient, nothing but that."""
+    message, requester, receipt = exchange.whole, _requester(exchange), exchange.kept
+    if exchange.known.structure_id and message.first("ZFA") is not None:
+        _collect(exchange, message, requester, receipt)
+        return
+    said = adt.read_feed(message, exchange.header, exchange.door.namespaces)
     exchange.reached_hall = True
     exchange.door.feed(receipt, requester, exchange.call, said)
 
 
+def _collect(exchange: Exchange, message: Message, requester: Requester, receipt: Receipt) -> None:
+    exchange.call = replace(exchange.call, transaction=RECUEIL)
+    collected = read_collected(message, exchange.header, exchange.door.now())
+    patient = adt.read_qualified(message)
+    exchange.reached_hall = True
+    exchange.door.collect(receipt, requester, exchange.call, patient, collected)
+
+
 def _merge(exchange: Exchange) -> None:
-    requester, receipt = _requester(exchange), _receipt(exchange)
-    said, subsumed = adt.read_merge(_message(exchange), exchange.header)
+    requester, receipt = _requester(exchange), exchange.kept
+    said, subsumed = adt.read_merge(exchange.whole, exchange.header, exchange.door.namespaces)
     exchange.reached_hall = True
     exchange.door.merge(receipt, requester, exchange.call, said, subsumed)
 

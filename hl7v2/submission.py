@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -75,22 +76,26 @@ class Received:
 
 def receive(document: Encapsulated, syntax: Syntax, stage: Callable[[], Staged]) -> Received:
     """Decodes a document to a staged file and reads its header. Raises Hl7Error; nothing stays staged then."""
-    staged = stage()
+    with ExitStack() as undone:
+        staged = stage()
+        undone.callback(staged.discard)
+        header = _decoded(document, syntax, staged)
+        undone.pop_all()
+    return Received(staged, header, document.location)
+
+
+def _decoded(document: Encapsulated, syntax: Syntax, staged: Staged) -> CdaHeader:
+    """The header of a document that is decoded to `staged`. Raises Hl7Error."""
     try:
         for piece in decode(document.data, syntax):
             staged.write(piece)
         staged.finish()
-        return Received(staged, read_header(read_document(staged.chunks())), document.location)
+        return read_header(read_document(staged.chunks()))
     except Base64Error as error:
-        staged.discard()
         raise Hl7Error.single(Condition.DATA_TYPE, error.expected, error.got, document.location) from None
     except CdaError as error:
-        staged.discard()
         expected = f"{error.place}: {error.expected}"
         raise Hl7Error.single(Condition.APPLICATION, expected, error.got, document.location, ANOTHER) from None
-    except BaseException:
-        staged.discard()
-        raise
 
 
 def check_patient(received: Received, transmission: Transmission) -> PatientId:

@@ -122,7 +122,7 @@ def read_documents(message: Message) -> tuple[tuple[Encapsulated, ...], Intentio
     """The documents of a message, and what OBX-11 asks of all of them. Raises Hl7Error; () is not an error here."""
     found, asked, faults = [], set[Intention](), list[Fault]()
     for segment in _observations(message):
-        if segment.text(2) != "ED" or _flag(segment) is not None:
+        if segment.text(2) != "ED" or is_flag(segment):
             continue
         components = segment.components(5)
         said = [bytes(each).decode(message.syntax.codec, "replace").strip().upper() for each in components[:4]]
@@ -202,6 +202,11 @@ def not_for_the_dmp(flags: frozenset[str]) -> None:
     """Raises Hl7Error for a message that asks nothing of a DMP: nobody here takes charge of it."""
     if DESTDMP not in flags:
         raise Hl7Error.single(Condition.APPLICATION, "DESTDMP Y", "N: no other destination is served", None, ANOTHER)
+
+
+def is_flag(segment: Segment) -> bool:
+    """Whether an OBX is a wish of the sender, and no observation."""
+    return _flag(segment) is not None
 
 
 def _observations(message: Message) -> tuple[Segment, ...]:

@@ -33,6 +33,7 @@ _STRUCT_ID_NAT = {
     "3": ("SIRET", _SIRET),
     "4": ("RPPS and rank", _RPPS_CABINET),
 }
+_INSIDE = {"0": "1", "1": "3", "2": "4", "3": "5", "4": "6"}  # type of Struct_IdNat -> of PS_IdNat inside it
 _CONTROLLED = {  # how many characters, the key last
     "PS_IdNat": {"0": 9, "1": 9, "3": 9, "4": 9, "5": 14, "6": 11, "8": 11},
     "Struct_IdNat": {"0": 9, "1": 9, "2": 9, "3": 14, "4": 11},
@@ -60,6 +61,11 @@ def check_ps_id_nat(value: str, *, luhn: bool = False) -> None:
 def check_struct_id_nat(value: str, *, luhn: bool = False) -> None:
     """Whether `value` has the shape of a Struct_IdNat and, when `luhn`, the key of its number. Raises IdNatError."""
     _check("Struct_IdNat", _STRUCT_ID_NAT, value, luhn)
+
+
+def internal_id_nat(structure_id: str, internal: str) -> str:
+    """The PS_IdNat of somebody, or of a system, whom only the structure of that Struct_IdNat knows."""
+    return f"{_INSIDE[structure_id[:1]]}{structure_id[1:]}/{internal}"
 
 
 def is_national(value: str) -> bool:

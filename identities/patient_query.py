@@ -74,13 +74,15 @@ class PatientQuery:
     addresses: tuple[Patterns, ...] = ()
     telecoms: tuple[str, ...] = ()
     identifiers: tuple[PatientId, ...] = ()  # all of them
+    one_of: tuple[PatientId, ...] = ()  # one of them; of an authority '' is of any
+    all_of: tuple[PatientQuery, ...] = ()  # each of them holds besides, of any name or address of the patient
     minimum_degree: int = 0
 
     @property
     def empty(self) -> bool:
         """Whether nothing is asked that could tell one patient from another."""
         asked = (self.names, self.mothers, self.sexes, self.births, self.addresses, self.telecoms, self.identifiers)
-        return not any(asked)
+        return not any((*asked, self.one_of)) and all(each.empty for each in self.all_of)
 
     def degree(self, traits: Traits) -> int:
         """How well a patient who was found fits, from 0 to 100: the mean of what names and addresses are worth."""

@@ -6,7 +6,7 @@ Source: ITI TF-2 3.45.4.1.2 (PRPA_IN201309UV02) and 3.45.4.2 (PRPA_IN201310UV02,
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dmp.patient_search import Aliases, Question
 from identities.requester import PatientId
@@ -57,7 +57,8 @@ def write_identifiers(message: Message, stamp: Stamp, raw: bytes, found: Aliases
 def write_failure(message: Message, stamp: Stamp, raw: bytes, findings: Sequence[Finding]) -> bytes:
     """AE in both places, and no event. Source: ITI TF-2 3.45.4.2.3, cases 4 and 5."""
     control_act = write_control_act(message, TRIGGER, "", Ack("AE"), raw)
-    return write_answer(message, stamp, RESPONSE, "AE", findings, control_act)
+    placed = [replace(each, location=each.location.removesuffix("/@root")) for each in findings]  # case 4: the value
+    return write_answer(message, stamp, RESPONSE, "AE", placed, control_act)
 
 
 def write_event(patient: str, custodian: Device) -> str:

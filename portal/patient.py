@@ -1,4 +1,4 @@
-"""The patient's documents: listed, opened, added, replaced.
+"""The patient's documents: listed, opened, gathered, added, replaced.
 
 Source: public guides of the DMP (documents, ajouter un document).
 """
@@ -28,6 +28,7 @@ from portal.errors import of_finding
 from portal.patient_door import PatientDoor
 from portal.patient_visit import Visit
 from portal.reading import as_page
+from portal.synthesis import chapters
 from registry.errors import RegistryError
 from registry.metadata import AvailabilityStatus, DocumentEntry
 from registry.stored_query import GetDocuments, ReturnType
@@ -109,6 +110,11 @@ class DocumentPages:
             types=documents.choices(TYPES),
             classes=documents.choices(CLASSES),
         )
+
+    def synthesis(self, visit: Visit) -> Response:
+        """What the documents say, gathered."""
+        said = self._door.synthesis(visit.requester, visit.asks("TD3.2"), _patient(visit))
+        return visit.show("synthese.html", chapters=chapters(said), unread=said.unread)
 
     def one(self, visit: Visit, unique_id: str) -> Response:
         """One document, and what can be done with it."""

@@ -16,13 +16,14 @@ from dmp.depot import Upload
 from dmp.historique import Page, Wanted
 from dmp.preferences import Change
 from dmp.requests import Opened
+from dmp.synthese import Synthesis
 from dmp.volontes import Wish
 from habilitations.action import Action
 from habilitations.wishes import Wishes
 from identities.account import Channel
 from identities.alerts import Alerts
 from identities.dossier import DossierStatus
-from identities.requester import Requester
+from identities.requester import PatientId, Requester
 from portal.door import Environ
 from registry.errors import Finding
 from registry.metadata import DocumentEntry
@@ -43,6 +44,7 @@ class PatientDoor:
     reach: Callable[[Requester, Call, Mapping[Channel, str]], None]
     search: Callable[[Requester, Call, StoredQuery], tuple[Told, ...]]
     open: Callable[[Requester, Call, str], Opened | Finding]
+    synthesis: Callable[[Requester, Call, PatientId], Synthesis]
     add: Callable[[Requester, Call, Upload, DocumentEntry | None], str]
     gesture: Callable[[Requester, Call, DocumentEntry, Action], None]
     rectify: Callable[[Requester, Call, str, str], object]

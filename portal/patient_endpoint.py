@@ -58,6 +58,7 @@ def _pages(door: PatientDoor) -> Blueprint:
         "telechargement": (history.copy, BOTH),
         "informations": (access.account, BOTH),
         "informations/mot-de-passe": (access.password, BOTH),
+        "synthese": (documents.synthesis, GET),
         "documents": (documents.list, GET),
         "documents/<unique_id>": (documents.one, GET),
         "documents/<unique_id>/fichier": (documents.file, GET),

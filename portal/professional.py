@@ -219,7 +219,7 @@ class Pages:
 
     def synthesis(self, shown: Shown) -> Response:
         said = self._door.synthesis(shown.visit.requester, shown.call("TD3.2"), shown.patient)
-        return shown.render("synthese.html", chapters=chapters(said), unread=said.unread, reading=READING)
+        return shown.render("synthese.html", chapters=chapters(said), unread=said.unread)
 
     def results(self, shown: Shown) -> Response:
         """The newest laboratory report as a page, with the course of its results over those before it."""

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 from audit.event import Call
 from dmp.annuaire import Situation
 from identities.ins import InsError, read_ins
-from identities.requester import Authentication, ModeAcces, PatientId, Requester
+from identities.requester import ModeAcces, PatientId, Requester
 from portal.door import Client, Door, Environ
 from portal.errors import NO_CARD, UnknownRequesterError, UnreadableError
 
@@ -97,17 +97,7 @@ def _by_card(door: Door, asked: Asked, call: Call, client: Client) -> Visit:
     situations = door.situations(client)
     chosen = _chosen(situations, asked.given.get(SITUATION, ""))
     situation = chosen or replace(situations[0], structure_id="", structure_name="", sector="")
-    requester = Requester(
-        id_nat=client.id_nat,
-        name=f"{client.family} {client.given}".strip(),
-        profession=situation.profession,
-        profession_system=situation.profession_system,
-        specialty=situation.specialty,
-        structure_id=situation.structure_id,
-        sector=situation.sector,
-        authentication=Authentication.DIRECTE,
-        certificate_subject=client.subject,
-    )
+    requester = situation.held_by(client.id_nat, client.family, client.given, client.subject)
     carried = {SITUATION: situation.key} if chosen and len(situations) > 1 else {}
     return Visit(requester, call, None, situations, chosen is not None, carried)
 

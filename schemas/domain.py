@@ -112,6 +112,8 @@ class Domain:
 
     No `patient_authorities`, `mime_types` or `languages` means any. `open_schemes` lets codes pass whose scheme is none
     of those in the tables of their attribute: another domain's code is no error, an unknown code of ours is.
+    `namespaces` are the names by which HL7 v2 may call issuing authorities, each with its OID.
+    `reports_of_results` has this server write the report of results that come by HL7 v2 without one.
     """
 
     name: str
@@ -131,6 +133,8 @@ class Domain:
     submission_signature: SubmissionSignature
     assertion: AssertionProfile
     matrice: str
+    namespaces: dict[str, str]
+    reports_of_results: bool = False
 
 
 def load(name_or_path: str) -> Domain:
@@ -180,6 +184,8 @@ def _domain(data: dict[str, Any]) -> Domain:
             authn_contexts=frozenset(assertion.get("authn_contexts", ())),
         ),
         matrice=data["habilitations"]["matrice"],
+        namespaces=dict(patients.get("namespaces", {})),
+        reports_of_results=documents.get("reports_of_results", False),
     )
 
 

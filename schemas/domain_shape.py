@@ -37,6 +37,10 @@ def _list(each: Callable[[str], object], of: str) -> Kind:
 TEXT = Kind(lambda value: isinstance(value, str) and bool(value), "a text")
 OID = Kind(lambda value: isinstance(value, str) and bool(_OID.match(value)), "an OID")
 FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
+NAMES = Kind(
+    lambda value: isinstance(value, dict) and all(name and OID.holds(oid) for name, oid in value.items()),
+    "a table of names, an OID for each",
+)
 TEXTS, OIDS = _list(bool, "texts"), _list(_OID.match, "OIDs")
 FINGERPRINTS = _list(_SHA256.match, "SHA-256 of certificates")
 
@@ -72,6 +76,7 @@ _SECTIONS: Mapping[str, Keys] = {
     "habilitations": {"matrice": TEXT},
 }
 _OPTIONAL: Mapping[str, Keys] = {
+    "patients": {"namespaces": NAMES},
     "codes": dict.fromkeys(
         (
             "class_code",
@@ -87,6 +92,7 @@ _OPTIONAL: Mapping[str, Keys] = {
         ),
         TEXTS,
     ),
+    "documents": {"reports_of_results": FLAG},
     "assertion": {"audiences": TEXTS, "required": FLAG, "signers": FINGERPRINTS, "authn_contexts": TEXTS},
 }
 

@@ -29,6 +29,7 @@ MAX_NAME = 1000  # characters of an element's or attribute's name, prefix includ
 MAX_NAMES = 10_000  # different ones in a document
 MAX_NODES = 500_000  # elements and attributes in a tree: 16 MB of `<a/>` would take 500 MB
 MAX_TOKEN_BYTES = 1024 * 1024  # a start tag, a comment, an instruction: expat holds one whole
+LONG_BYTES = 10_000_000  # a longer document can hold values that lxml refuses by itself
 CHECKED_BYTES = 128 * 1024  # a shorter document can hold nothing that hurts
 ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "US-ASCII", "ASCII", "ISO-8859-1", "ISO-8859-15"})
 
@@ -55,14 +56,17 @@ def local_name(tag: object) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2]
 
 
-def parse(data: bytes, *, max_bytes: int = MAX_TREE_BYTES) -> etree._Element:
-    """The root element of `data`. Raises XmlError for anything malformed, oversized, with a DTD, or too deep."""
+def parse(data: bytes, *, max_bytes: int = MAX_TREE_BYTES, long_values: bool = False) -> etree._Element:
+    """The root element of `data`. Raises XmlError for anything malformed, oversized, with a DTD, or too deep.
+
+    With `long_values` an attribute or a text may be as long as the document: FHIR has documents in attributes.
+    """
     if len(data) > max_bytes:
         raise XmlError(f"at most {max_bytes} bytes of XML", f"{len(data)} bytes")
     if len(data) > CHECKED_BYTES:
         _Checker().read(data)
     try:
-        root = etree.fromstring(data, _parser())
+        root = etree.fromstring(data, _long_parser() if long_values and len(data) > LONG_BYTES else _parser())
     except etree.XMLSyntaxError as error:
         raise _syntax_error(*error.position) from None
     except (ValueError, LookupError):
@@ -105,6 +109,11 @@ def _parser() -> etree.XMLParser:
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
         _parsers.parser = parser
     return parser
+
+
+def _long_parser() -> etree.XMLParser:
+    """One without the limits of lxml itself, for what `_Checker` has read: no DTD, and the limits above."""
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
 
 
 def condense(

@@ -26,8 +26,8 @@ import structlog
 from cryptography import x509
 
 from audit.errors import AuditError
-from audit.received import Received, read_received
-from audit.syslog import Frames, SyslogError, read_syslog
+from audit.received import Received, read_received, read_syslog_received
+from audit.syslog import Frames, SyslogError
 from dmp.audit_feed import keep_received
 from habilitations.decision import Tables
 from registry.errors import RegistryError
@@ -191,9 +191,10 @@ class Inlet:
 
 def read_frame(frame: bytes, origin: str) -> Received:
     """The audit message in what a known node sent: MSG, or all of it when it is no syslog message."""
-    with contextlib.suppress(SyslogError):
-        frame = read_syslog(frame).message
-    return read_received(frame, origin=origin, recorded=now())
+    try:
+        return read_syslog_received(frame, origin=origin, recorded=now())
+    except SyslogError:
+        return read_received(frame, origin=origin, recorded=now())
 
 
 def _messages_in(datagrams: socket.socket) -> list[Received]:
@@ -205,11 +206,11 @@ def _messages_in(datagrams: socket.socket) -> list[Received]:
         except OSError:  # there is no more
             break
         try:
-            message = read_syslog(data).message
+            message = read_syslog_received(data, origin=address[0], recorded=now())
         except SyslogError:
             metrics.count_received("udp", "no syslog message")
         else:
-            found.append(read_received(message, origin=address[0], recorded=now()))
+            found.append(message)
     return found
 
 

@@ -1,9 +1,10 @@
 """The courier: one process of a home that delivers what is in its outbox.
 
 SOAP messages are posted to an address of the operator's list, over TLS with the server's own certificate; mail goes to
-the operator's SMTP server, SMS to his gateway. What fails is tried again later, for about 17 hours (`RETRY_SECONDS`);
-then, or when it is refused for good, the message is given up and the log says so. What was under way when the courier
-died is delivered again: at least once, that is, not exactly once.
+the operator's SMTP server, SMS to his gateway, notifications of subscriptions to their endpoints, HL7 v2 messages by
+MLLP to senders of the settings. What fails is tried again later, for about 17 hours (`RETRY_SECONDS`); then, or when it
+is refused for good, the message is given up and the log says so. What was under way when the courier died is delivered
+again: at least once, that is, not exactly once.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ import structlog
 from server import logging as technical
 from server.channels import SmsGateway, Smtp
 from server.database import TROUBLE, connect
-from server.delivery import Attempt, Outcome, post_sms, post_soap
+from server.delivery import Attempt, Outcome, post_mllp, post_sms, post_soap
+from server.hl7_settings import Hl7Settings
+from server.hooks import Hooks
+from server.house import House
 from server.mail import send_mail
 from server.outbox import FOLDER, Kind, Letter, Outbox
 from server.settings import Settings
@@ -59,7 +63,13 @@ def deliver(settings: Settings) -> None:
                 stop.wait(LISTEN_SECONDS)
             else:
                 context = partial(outgoing_context, settings)
-                Courier(outbox, context, settings.smtp, settings.sms_gateway).run(stop)
+                ways = (settings.smtp, settings.sms_gateway, _hooks(settings), settings.hl7)
+                Courier(outbox, context, *ways).run(stop)
+
+
+def _hooks(settings: Settings) -> Hooks | None:
+    """What tells subscriptions; None where the operator lets no notification leave."""
+    return Hooks(House.build(settings, anchors=False).gate) if settings.subscription_endpoints else None
 
 
 class Courier:
@@ -71,8 +81,11 @@ class Courier:
         context: Callable[[], SSLContext],
         smtp: Smtp | None = None,
         gateway: SmsGateway | None = None,
+        hooks: Hooks | None = None,
+        hl7: Hl7Settings | None = None,
     ) -> None:
         self._outbox, self._context, self._smtp, self._gateway = outbox, context, smtp, gateway
+        self._hooks, self._hl7 = hooks, hl7 or Hl7Settings()
         self._busy: set[str] = set()
         self._done: set[str] = set()  # arrived or given up, and the database has not taken note yet
         self._lock = threading.Lock()
@@ -94,6 +107,8 @@ class Courier:
             busy = set(self._busy)
         if len(busy) >= AT_ONCE or not self._called():
             return
+        if self._hooks is not None:
+            self._hooks.look()
         letters, self._next = self._outbox.due(busy, DELIVERIES)
         if letters:
             self._rung = None  # there may be more
@@ -157,8 +172,12 @@ class Courier:
                 return self._smtp.base, partial(send_mail, self._smtp, letter)
             case Kind.SMS if self._gateway is not None:
                 return self._gateway.url.base, partial(post_sms, self._gateway, letter)
+            case Kind.MLLP if receiver := self._hl7.at(letter.address):
+                return receiver.address, partial(post_mllp, receiver, letter, self._context)
             case Kind.SOAP if destination := self._outbox.destination(letter.address):
                 return destination.base, partial(post_soap, destination, letter, self._context)
+            case Kind.HOOK if self._hooks is not None and (hook := self._outbox.hook(letter.address)):
+                return hook.base, partial(self._hooks.carry, hook, letter, self._context)
         return None
 
     def _settle(self, letter: Letter) -> None:

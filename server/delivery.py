@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from ssl import SSLContext
+from typing import BinaryIO
 
+from hl7v2.er7 import read_er7
+from hl7v2.errors import Hl7Error
+from hl7v2.mllp import Frames, write_frame
 from ihe.reply import Address
 from server.channels import SecretError, SmsGateway, read_secret
+from server.hl7_settings import Acknowledged
 from server.outbox import Letter
 
 TIMEOUT_SECONDS = 60.0  # for each step: connecting, writing a block, reading the answer
@@ -40,6 +46,13 @@ class Attempt:
 
     outcome: Outcome
     got: str
+
+
+_ACKNOWLEDGED = {  # HL7 table 0008
+    **dict.fromkeys(("AA", "CA"), Outcome.ARRIVED),
+    **dict.fromkeys(("AE", "CE"), Outcome.REFUSED),
+    **dict.fromkeys(("AR", "CR"), Outcome.FAILED),
+}
 
 
 def post_soap(destination: Address, letter: Letter, context: Callable[[], SSLContext]) -> Attempt:
@@ -71,15 +84,53 @@ def post_sms(gateway: SmsGateway, letter: Letter) -> Attempt:
     return Attempt(Outcome.REFUSED if refused else Outcome.FAILED, str(status))
 
 
-def _post(destination: Address, letter: Letter, headers: Mapping[str, str], context: Callable[[], SSLContext]) -> int:
-    connection = _connection(destination, context)
-    described = {"Content-Type": letter.content_type, "Content-Length": str(letter.file.stat().st_size)}
+def post_content(destination: Address, content: bytes, content_type: str, context: Callable[[], SSLContext]) -> int:
+    """The status that comes for a POST of `content`. Raises OSError, HTTPException."""
+    return _posted(destination, content, {"Content-Type": content_type, "Content-Length": str(len(content))}, context)
+
+
+def post_mllp(receiver: Acknowledged, letter: Letter, context: Callable[[], SSLContext]) -> Attempt:
+    """Sends an HL7 v2 message, and waits for its acknowledgement: AE and CE are a refusal for good.
+
+    Source: HL7, Transport Specification: MLLP, Release 1; HL7 table 0008.
+    """
     try:
-        with letter.file.open("rb") as body:
-            connection.request("POST", destination.target, body=body, headers={**described, **headers})
-            response = connection.getresponse()
-            response.read(MAX_ANSWER_BYTES)
-            return response.status
+        with (
+            socket.create_connection((receiver.host, receiver.port), TIMEOUT_SECONDS) as plain,
+            context().wrap_socket(plain, server_hostname=receiver.host) as connection,
+        ):
+            connection.sendall(write_frame(letter.file.read_bytes()))
+            frames, whole = Frames(MAX_ANSWER_BYTES), list[bytes]()
+            wrong = None
+            while not whole and wrong is None and (data := connection.recv(BLOCK_BYTES)):
+                whole, wrong = frames.feed(data)
+        code = _acknowledged(whole[0]) if whole else ""
+    except (OSError, Hl7Error) as error:
+        return Attempt(Outcome.FAILED, type(error).__name__)
+    return Attempt(_ACKNOWLEDGED.get(code, Outcome.FAILED), code if code in _ACKNOWLEDGED else "no acknowledgement")
+
+
+def _acknowledged(answer: bytes) -> str:
+    """MSA-1. Raises Hl7Error for what is no message."""
+    msa = read_er7(answer).first("MSA")
+    return msa.text(1) if msa else ""
+
+
+def _post(destination: Address, letter: Letter, headers: Mapping[str, str], context: Callable[[], SSLContext]) -> int:
+    described = {"Content-Type": letter.content_type, "Content-Length": str(letter.file.stat().st_size)}
+    with letter.file.open("rb") as body:
+        return _posted(destination, body, {**described, **headers}, context)
+
+
+def _posted(
+    destination: Address, body: bytes | BinaryIO, headers: Mapping[str, str], context: Callable[[], SSLContext]
+) -> int:
+    connection = _connection(destination, context)
+    try:
+        connection.request("POST", destination.target, body=body, headers=headers)
+        response = connection.getresponse()
+        response.read(MAX_ANSWER_BYTES)
+        return response.status
     finally:
         connection.close()
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 from collections.abc import Iterable
 from functools import partial
 
 from audit.received import Received
 from dmp.audit_feed import keep_received
 from dmp.audit_query import search_audit
+from dmp.syslog_query import search_syslog
 from identities.requester import Authentication, Requester
 from ihe.certificates import CertificateError, TrustStore, load_der_certificate
 from ihe.node import check_client
 from pdsm.door import Door, Environ
-from pdsm.endpoint import ITI_81
 from pdsm.errors import UnknownNodeError
+from server.audit_links import APP
 from server.bearer_wiring import TokenHolders
 from server.home_key import home_key
 from server.house import House, now
@@ -30,8 +32,8 @@ def fhir_door(house: House) -> Door:
     def keep(messages: Iterable[Received]) -> tuple[str, ...]:
         return keep_received(gate, messages)
 
-    def auditor(environ: Environ) -> Requester:
-        by_token = holders.auditor(environ, ITI_81)
+    def auditor(environ: Environ, transaction: str) -> Requester:
+        by_token = holders.auditor(environ, transaction)
         if by_token is not None:
             return by_token
         subject, fingerprint = _certificate(trust, environ)
@@ -49,6 +51,7 @@ def fhir_door(house: House) -> Door:
         auditor=auditor,
         sender=sender,
         search=partial(search_audit, gate),
+        search_syslog=partial(search_syslog, gate, host=socket.gethostname(), app=APP),
         keep=keep if audit.feed else None,
         refused=gate.refused,
         failed=gate.failed,

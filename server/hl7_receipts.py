@@ -8,10 +8,11 @@ Source: HL7 v2.5 2.15.9.10 (message control id); ITI TF-1 9.1 (no answer without
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,7 +26,9 @@ from dmp.ports import Rooms
 from hl7v2.door import Receipt
 from registry.errors import RegistryError
 from server.database import BusyError, Database
+from server.hl7_settings import Hl7Settings
 from server.house import BUSY, House, now
+from server.notices import OutboxNotices
 
 METADATA = sa.MetaData()
 RECEIPTS = sa.Table(
@@ -54,15 +57,24 @@ def receipt_of(database: Database, sender: str, control_id: str) -> Receipt | No
 class ReceivingTrail(AuditTrail):
     """An audit trail that keeps a receipt with the first success that it records."""
 
-    def __init__(self, store: AuditStore, source: AuditSource, connection: sa.Connection, receipt: Receipt) -> None:
+    def __init__(
+        self,
+        store: AuditStore,
+        source: AuditSource,
+        connection: sa.Connection,
+        receipt: Receipt,
+        tell: Callable[[str, bytes], None],
+    ) -> None:
         super().__init__(store, source)
-        self._connection, self._receipt, self._kept = connection, receipt, False
+        self._connection, self._receipt, self._tell, self._kept = connection, receipt, tell, False
 
     def append(self, event: Event) -> None:
         """As any trail. Raises RegistryError XDSRegistryBusy when the same message was carried out meanwhile."""
         super().append(event)
         if event.outcome is Outcome.SUCCESS and not self._kept:
             keep(self._connection, self._receipt, now())
+            if self._receipt.told:
+                self._tell(self._receipt.sender, self._receipt.told)
             self._kept = True
 
 
@@ -73,12 +85,20 @@ def receiving(house: House, receipt: Receipt) -> Gate:
     def unit_of_work() -> Iterator[Rooms]:
         try:
             with house.connected() as (connection, rooms):
-                trail = ReceivingTrail(AuditStore(connection), house.source, connection, receipt)
+                tell = partial(telling, house.settings.hl7, rooms.notices)
+                trail = ReceivingTrail(AuditStore(connection), house.source, connection, receipt, tell)
                 yield replace(rooms, trail=trail)
         except BusyError:
             raise RegistryError([BUSY]) from None
 
     return Gate(unit_of_work, house.files, house.tables, now, house.settings.portal_address)
+
+
+def telling(settings: Hl7Settings, notices: OutboxNotices, sender: str, message: bytes) -> None:
+    """Has `sender` (as receipts name him) told by `message`, where the operator lets messages leave for him."""
+    found = settings.of(sender.partition("|")[0])
+    if found is not None:
+        notices.hl7(found.address, message)
 
 
 def keep(connection: sa.Connection, receipt: Receipt, instant: datetime) -> None:

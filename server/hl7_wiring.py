@@ -8,12 +8,15 @@ from functools import partial
 
 from audit.event import Call
 from dmp.attributs import Attributs
+from dmp.patient_search import PatientSearch
 from dmp.patients import Consumer, Notice, Patients, Said
+from dmp.recueil import Collected
+from dmp.recueil import collect as collect_wishes
 from dmp.requests import Lot
 from dmp.transmission import Transmissions
-from hl7v2.door import Door, Receipt, UnknownSenderError
+from hl7v2.door import Door, Receipt, Reporting, UnknownSenderError
 from hl7v2.sender import Known
-from identities.professional import Professional
+from identities.professional import Professional, Structure
 from identities.requester import PatientId, Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
 from ihe.iti46 import write_notification
@@ -21,8 +24,9 @@ from ihe.node import check_client
 from registry.errors import Finding
 from registry.metadata import SubmissionSet
 from schemas.domain import Profile
-from server.hl7_receipts import receipt_of, receiving
+from server.hl7_receipts import receipt_of, receiving, telling
 from server.house import House, now
+from server.report_printing import print_report
 from server.settings import SettingsError
 from server.wiring import alimentation_of
 
@@ -80,6 +84,21 @@ def hl7_door(house: House) -> Door:
     ) -> tuple[Finding, ...]:
         return patients(receipt).merge(requester, call, said, subsumed)
 
+    def collect(receipt: Receipt, requester: Requester, call: Call, patient: PatientId, said: Collected) -> None:
+        collect_wishes(receiving(house, receipt), requester, call, patient, said)
+
+    search = PatientSearch(gate, domain)
+
+    def structure(structure_id: str) -> Structure | None:
+        with house.unit_of_work() as rooms:
+            return rooms.identities.structure(structure_id)
+
+    def tell(sender: str, message: bytes) -> None:
+        with house.rooms() as rooms:
+            telling(house.settings.hl7, rooms.notices, sender, message)
+
+    standing = Transmissions(alimentation, Attributs(gate, domain, alimentation.is_code))
+    reporting = Reporting(structure, standing.versions, print_report) if house.settings.reports_of_results else None
     of_structures = domain.assertion.profile is Profile.VIHF
     return Door(
         known=partial(_structure if of_structures else _node, trust),
@@ -90,10 +109,18 @@ def hl7_door(house: House) -> Door:
         delete=delete,
         feed=feed,
         merge=merge,
+        collect=collect,
+        identifiers_of=search.identifiers_of,
+        find=search.find,
+        proceed=search.proceed,
+        cancel=search.cancel,
+        namespaces=domain.namespaces,
         stage=gate.stage,
         refused=gate.refused,
         failed=gate.failed,
         now=now,
+        tell=tell,
+        reporting=reporting,
     )
 
 

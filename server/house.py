@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ from habilitations.table_file import MatriceError
 from identities.store import IdentitiesStore
 from identities.store.accounts import AccountsStore
 from identities.store.alerts import AlertsStore
+from identities.store.subscriptions import SubscriptionsStore
 from ihe.certificates import TrustStore, TrustStoreError
 from registry.errors import ErrorCode, Finding, RegistryError
 from registry.store import RegistryStore
@@ -52,6 +53,7 @@ class BoundRooms:
     accounts: AccountsStore
     rights: HabilitationsStore
     alerts: AlertsStore
+    subscriptions: SubscriptionsStore
     trail: AuditTrail
     traces: AuditReader
     notices: OutboxNotices
@@ -117,20 +119,22 @@ class House:
         settings = self.settings
         outbox = Outbox.of(settings, self.database)
         with self.database.transaction() as connection:
-            yield (
-                connection,
-                BoundRooms(
-                    registry=RegistryStore(connection, self._most),
-                    documents=RepositoryStore(connection),
-                    identities=IdentitiesStore(connection),
-                    accounts=AccountsStore(connection),
-                    rights=HabilitationsStore(connection),
-                    alerts=AlertsStore(connection),
-                    trail=AuditTrail(AuditStore(connection), self.source),
-                    traces=AuditReader(connection),
-                    notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),
-                ),
+            rooms = BoundRooms(
+                registry=RegistryStore(connection, self._most),
+                documents=RepositoryStore(connection),
+                identities=IdentitiesStore(connection),
+                accounts=AccountsStore(connection),
+                rights=HabilitationsStore(connection),
+                alerts=AlertsStore(connection),
+                subscriptions=SubscriptionsStore(connection),
+                trail=AuditTrail(AuditStore(connection), self.source),
+                traces=AuditReader(connection),
+                notices=OutboxNotices(connection, outbox, settings.smtp, settings.sms_gateway),
             )
+            yield connection, rooms
+        if rooms.notices.hooked or rooms.subscriptions.fresh:
+            with suppress(FileNotFoundError):  # of a home that sends nothing, beside one that does
+                outbox.ring()
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Rooms]:

@@ -43,7 +43,13 @@ LEFT_OUT = Counter(
 RECEIVED = Counter(
     "dmp_audit_received_total", "Audit messages taken from other nodes, and what was refused.", ("transport", "result")
 )
-
+MESSAGES = Counter("dmp_hl7_messages_total", "HL7 v2 messages, by kind and acknowledgement.", ("kind", "result"))
+MESSAGE_SECONDS = Histogram(
+    "dmp_hl7_message_seconds",
+    "Time from the last byte of an HL7 v2 message to its acknowledgement, by kind.",
+    ("kind",),
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # variable that prometheus_client reads on import
 KINDS = ("counter", "histogram")  # of the metrics above, as it names its files
@@ -58,6 +64,14 @@ def observe(route: str, method: str, status: int, seconds: float) -> None:
         return
     REQUESTS.labels(route, method if method in METHODS else "OTHER", f"{status // 100}xx").inc()
     SECONDS.labels(route).observe(seconds)
+
+
+def observe_message(kind: str, result: str, seconds: float) -> None:
+    """Counts one HL7 v2 message: `kind` is one that is served, or OTHER, `result` MSA-1, or NONE without an answer."""
+    if not _has_room():
+        return
+    MESSAGES.labels(kind, result).inc()
+    MESSAGE_SECONDS.labels(kind).observe(seconds)
 
 
 def observe_outlet(destination: str, lag: int) -> None:

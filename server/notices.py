@@ -1,6 +1,6 @@
 """Notices of one transaction: they are in the outbox when it is durable, and nowhere when it is not.
 
-Source: ITI TF-2 3.46 (PIXV3 Update Notification).
+Source: ITI TF-2 3.46 (PIXV3 Update Notification); IHE DSUBm 1.0, 2:3.112 (Resource Notify).
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from identities.contact import check_mail_address, check_number
+from identities.subscription import Message, Subscription
 from ihe.soap import SOAP_CONTENT_TYPE
+from pdsm.http import FHIR_JSON
 from server.channels import SmsGateway, Smtp
 from server.delivery import sms_body
+from server.hooks import letter_body
 from server.mail import CONTENT_TYPE, write_mail
 from server.outbox import Kind, Outbox, new_name
 
@@ -24,6 +27,7 @@ class OutboxNotices:
         self, connection: sa.Connection, outbox: Outbox, smtp: Smtp | None = None, gateway: SmsGateway | None = None
     ) -> None:
         self._connection, self._outbox, self._smtp, self._gateway = connection, outbox, smtp, gateway
+        self.hooked = False  # whether a subscription has something to tell
 
     @property
     def mails(self) -> bool:
@@ -39,6 +43,11 @@ class OutboxNotices:
         """Has the SOAP envelope `message` delivered to `address`, one of the settings, once the transaction commits."""
         name = self._outbox.spool([message])
         self._outbox.enlist(self._connection, name, address, SOAP_CONTENT_TYPE)
+
+    def hl7(self, address: str, message: bytes) -> None:
+        """Has an HL7 v2 message delivered to `address`, one of the settings, once the transaction commits."""
+        name = self._outbox.spool([message])
+        self._outbox.enlist(self._connection, name, address, "application/hl7-v2", kind=Kind.MLLP)
 
     def mail(self, address: str, subject: str, text: str) -> None:
         """Has a mail delivered to `address` once the transaction commits.
@@ -63,3 +72,9 @@ class OutboxNotices:
         check_number(number)
         name = self._outbox.spool([sms_body(number, text)])
         self._outbox.enlist(self._connection, name, number, "application/json", kind=Kind.SMS)
+
+    def hook(self, subscription: Subscription, message: Message, event: int = 0) -> None:
+        """Has a message of a subscription delivered to its endpoint once the transaction commits."""
+        name = self._outbox.spool([letter_body(subscription, message, event)])
+        self._outbox.enlist(self._connection, name, subscription.endpoint, FHIR_JSON, kind=Kind.HOOK)
+        self.hooked = True

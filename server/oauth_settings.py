@@ -31,13 +31,15 @@ class OAuthSettings:
     """Each field is the setting of its name, after `oauth_`.
 
     `audiences` are the names that tokens of `issuers` may call this server by: one of them is in `aud`. `auditors` are
-    an issuer and a subject each: they read the audit log by a token, and nothing else. `server` is the base address of
-    this server, as its clients know it, where it issues tokens itself; '' where it does not.
+    an issuer and a subject each: they read the audit log by a token, and nothing else. `apps` are a client_id and a
+    redirect_uri each: this server gives them codes in a browser for whoever holds a card. `server` is the base address
+    of this server, as its clients know it, where it issues tokens itself; '' where it does not.
     """
 
     issuers: tuple[Issuer, ...] = ()
     audiences: tuple[str, ...] = ()
     auditors: tuple[tuple[str, str], ...] = ()
+    apps: tuple[tuple[str, str], ...] = ()
     server: str = ""
 
     @property
@@ -70,6 +72,8 @@ def read_oauth(given: Mapping[str, object], problems: list[str]) -> OAuthSetting
     names = [settings.server, *(each.name for each in settings.issuers)]
     if len(set(names)) < len(names):
         problems.append("oauth_issuers: expected each issuer once, and not this server, got one twice")
+    if settings.apps and not settings.server:
+        problems.append("oauth_apps: expected beside oauth_server, got nothing")
     strangers = sorted({issuer for issuer, _ in settings.auditors} - settings.names)
     if strangers:
         problems.append(f"oauth_auditors: expected issuers of oauth_issuers, got {', '.join(strangers)}")
@@ -99,6 +103,15 @@ def _auditor(text: str) -> tuple[str, str]:
     return words[0], _audience(words[1])
 
 
+def _app(text: str) -> tuple[str, str]:
+    """`CLIENT_ID REDIRECT_URI`. A redirect_uri is compared letter by letter (RFC 9700 §2.1)."""
+    words = text.split()
+    if len(words) != 2:
+        raise ValueError(f"a client_id and a redirect_uri ({text} is something else)")
+    receiver_url(words[1])
+    return _audience(words[0]), words[1]
+
+
 def _server(value: object) -> str:
     text = str(value).strip().rstrip("/")
     if text and receiver_url(text).target != "/":
@@ -110,5 +123,6 @@ _READERS: Mapping[str, Callable[[object], object]] = {
     "issuers": listed(_issuer),
     "audiences": listed(_audience),
     "auditors": listed(_auditor),
+    "apps": listed(_app),
     "server": _server,
 }

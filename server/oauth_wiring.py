@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,19 +19,21 @@ from identities.requester import Authentication
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
 from ihe.node import check_client
 from ihe.replay import AssertionUse, ReplayGuard, assertion_key
+from pdsm.authorization_code import Code, CodeKey
 from pdsm.claims import DMP, IUA, MODE, OID_URI
 from pdsm.client_assertion import TYPE, ClientAssertion, read_client_assertion
 from pdsm.errors import TokenError
 from pdsm.iti103 import INTROSPECT, TOKEN
-from pdsm.oauth_door import INVALID_CLIENT, Client, Environ, Form, OAuthDoor, OAuthError
+from pdsm.oauth_door import INVALID_CLIENT, Apps, Client, Environ, Form, OAuthDoor, OAuthError
 from schemas import oids
 from schemas.domain import AssertionProfile, Profile
 from server.bearer_wiring import TokenHolders
-from server.home_key import token_key
+from server.home_key import home_key, token_key
 from server.house import House, now
 from server.peer import PeerError, peer
 from server.replay import DatabaseReplayGuard
 from server.settings import SettingsError
+from server.sharing_wiring import card_holder
 
 AUTOMATE = "AUTOMATE"  # TRE_A00: a system without a person at the keyboard
 
@@ -54,6 +57,26 @@ def oauth_door(house: House) -> OAuthDoor:
         failed=gate.failed,
         verified=lambda text: holders.bearers.verified(text, now()),
         now=now,
+        apps=_apps(house, guard) if oauth.apps and house.domain.assertion.profile is Profile.VIHF else None,
+    )
+
+
+def _apps(house: House, guard: ReplayGuard) -> Apps:
+    """Apps of the settings, for holders of cards: an IHE domain has none."""
+    known: dict[str, frozenset[str]] = {}
+    for client, address in house.settings.oauth.apps:
+        known[client] = known.get(client, frozenset()) | {address}
+
+    def first(code: Code) -> bool:
+        key = assertion_key(f"code {code.client}", code.id)
+        digest = hashlib.sha256(code.id.encode()).hexdigest()
+        return guard.remember(AssertionUse(key, digest, digest, code.expires), now()) is None
+
+    return Apps(
+        known=known,
+        holder=partial(card_holder, house),
+        key=CodeKey(hmac.new(home_key(house.settings.home), b"code", hashlib.sha256).digest()),
+        first=first,
     )
 
 

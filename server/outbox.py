@@ -58,6 +58,8 @@ class Kind(StrEnum):
     SOAP = "soap"
     MAIL = "mail"
     SMS = "sms"
+    HOOK = "hook"
+    MLLP = "mllp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,21 @@ class Outbox:
     `ihe.reply.Outbox`."""
 
     def __init__(
-        self, folder: Path, database: Database, allowed: Sequence[Address], notified: Sequence[Address] = ()
+        self,
+        folder: Path,
+        database: Database,
+        allowed: Sequence[Address],
+        notified: Sequence[Address] = (),
+        hooks: Sequence[Address] = (),
     ) -> None:
         self.folder, self._database, self._allowed = folder, database, tuple(allowed)
-        self._notified = tuple(notified)
+        self._notified, self._hooks = tuple(notified), tuple(hooks)
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> Outbox:
         """The outbox of a home."""
         notified = [consumer.url for consumer in settings.pix_consumers]
-        return cls(settings.home / FOLDER, database, settings.reply_to, notified)
+        return cls(settings.home / FOLDER, database, settings.reply_to, notified, settings.subscription_endpoints)
 
     @property
     def empty_handed(self) -> bool:
@@ -100,6 +107,10 @@ class Outbox:
     def destination(self, address: str) -> Address | None:
         """What that address names, when the operator lets messages go there: answers, or notices."""
         return permitted(address, (*self._allowed, *self._notified))
+
+    def hook(self, address: str) -> Address | None:
+        """What that address names, when the operator lets notifications of subscriptions go there."""
+        return permitted(address, self._hooks)
 
     # --- In -----------------------------------------------------------------------------------------------------------
 

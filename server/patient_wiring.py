@@ -14,6 +14,7 @@ from dmp.gestes import gesture
 from dmp.historique import read_history
 from dmp.preferences import alerts_of, change_alerts
 from dmp.rectification import request_rectification
+from dmp.synthese import synthesis
 from dmp.volontes import express, own_data, own_status, standing
 from habilitations.action import Action
 from identities.account import Channel
@@ -53,6 +54,7 @@ def patient_door(house: House) -> PatientDoor:
         reach=partial(set_channels, gate),
         search=searching(house),
         open=opening(house),
+        synthesis=partial(synthesis, gate),
         add=Depot(alimentation).add,
         gesture=gesture_,
         rectify=partial(request_rectification, gate),

@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from dmp.errors import PrintingError
@@ -64,12 +65,17 @@ def print_history(paper: Paper) -> bytes:
     """The paper as PDF. Raises PrintingError when it has too many lines, or cannot be set now."""
     if len(paper.rows) > MOST_PRINTED:
         raise PrintingError(TOO_LONG, passing=False)
+    return set_elsewhere(__name__, asdict(paper))
+
+
+def set_elsewhere(module: str, paper: Mapping[str, object]) -> bytes:
+    """What the program `module` makes of a paper, in its process. Raises PrintingError when it cannot be set now."""
     if not _ONE_AT_A_TIME.acquire(timeout=WAITING_SECONDS):
         raise PrintingError(NOT_NOW, passing=True)
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-m", __name__],
-            input=json.dumps(asdict(paper)).encode(),
+            [sys.executable, "-m", module],
+            input=json.dumps(paper).encode(),
             capture_output=True,
             timeout=SECONDS,
             check=True,
@@ -85,7 +91,7 @@ def set_paper(data: str) -> bytes:
     """The paper, a JSON object, as PDF."""
     import typst  # only in the process that sets a paper: it is large
 
-    paper = _plain(json.loads(data))
+    paper = plain(json.loads(data), LONGEST_TEXT)
     template, inputs = TEMPLATE.encode(), {"paper": json.dumps(paper)}
     try:
         return typst.compile(template, format="pdf", sys_inputs=inputs, pdf_standards=["ua-1"])
@@ -93,24 +99,29 @@ def set_paper(data: str) -> bytes:
         return typst.compile(template, format="pdf", sys_inputs=inputs)
 
 
-def _plain(value: object) -> object:
-    """Texts that fit: shortened, without controls, their long words breakable."""
+def plain(value: object, longest: int) -> object:
+    """Texts that fit: shortened to the `longest`, without controls, their long words breakable."""
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(each, longest) for name, each in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [plain(each, longest) for each in value]
     if not isinstance(value, str):
         return value
     shown = _UNWANTED.sub("", value)
-    shown = shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
+    shown = shown if len(shown) <= longest else f"{shown[:longest]}…"
     return _WORD.sub(lambda word: "\u200b".join(re.findall(f".{{1,{LONGEST_WORD}}}", word[0])), shown)
 
 
 def main() -> None:
     """Sets the paper of standard input, within limits."""
+    serve(set_paper)
+
+
+def serve(set_: Callable[[str], bytes]) -> None:
+    """Has `set_` set what comes on standard input, within limits."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    sys.stdout.buffer.write(set_paper(sys.stdin.buffer.read().decode()))
+    sys.stdout.buffer.write(set_(sys.stdin.buffer.read().decode()))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from server.channels import (
     receiver_url,
     secret_problems,
 )
+from server.hl7_settings import HL7_KEYS, Hl7Settings, read_hl7
 from server.oauth_settings import OAUTH_KEYS, OAuthSettings, read_oauth
 
 T = TypeVar("T")
@@ -78,10 +79,13 @@ class Settings:
     `habilitations` is a folder of tables of rights beside the shipped ones; None where there is none.
     `reply_to` lists the addresses, and what stands below them, to which answers may be sent on a connection of our own;
     none unless the settings say so. `pix_consumers` are told of patients' changed identifiers (ITI-46): each a URL, and
-    after it the authorities that it is interested in, all of them when none is named. `smtp` and `sms_gateway` are how
-    people are told by mail and by SMS; they are not when None. `portal_address` is what such messages give as the
-    address of the portal; '' for none. `mllp` is where HL7 v2 messages come in, by TLS. `audit` is what is done with
-    the audit log, `keeping` how it is kept; `oauth` is whose access tokens are believed.
+    after it the authorities that it is interested in, all of them when none is named. `subscription_endpoints` lists
+    the addresses, and what stands below them, to which notifications of FHIR subscriptions may be sent; without any,
+    nobody subscribes. `smtp` and `sms_gateway` are how people are told by mail and by SMS; they are not when None.
+    `portal_address` is what such messages give as the address of the portal; '' for none. `mllp` is where HL7 v2
+    messages come in, by TLS; `reports_of_results` is the domain's, unless the settings say otherwise. `audit` is what
+    is done with the audit log, `keeping` how it is kept; `oauth` is whose access tokens are believed;
+    `hl7` is what senders of messages may take, and who is told what.
     """
 
     home: Path
@@ -99,6 +103,7 @@ class Settings:
     http: Address | None = None
     unix: Path | None = None
     mllp: Address | None = None
+    reports_of_results: bool = False
     workers: int = 2
     threads: int = 8
     tls_ciphers: str = TLS_CIPHERS
@@ -107,12 +112,14 @@ class Settings:
     ouverture_medecin_traitant: tuple[str, ...] = ()
     reply_to: tuple[Url, ...] = ()
     pix_consumers: tuple[PixConsumer, ...] = ()
+    subscription_endpoints: tuple[Url, ...] = ()
     smtp: Smtp | None = None
     sms_gateway: SmsGateway | None = None
     portal_address: str = ""
     audit: AuditSettings = field(default_factory=AuditSettings)
     keeping: Keeping = DEFAULT
     oauth: OAuthSettings = field(default_factory=OAuthSettings)
+    hl7: Hl7Settings = field(default_factory=Hl7Settings)
 
     @property
     def sqlite(self) -> bool:
@@ -131,13 +138,14 @@ class Settings:
     @property
     def sends_by_tls(self) -> bool:
         """Whether anything leaves, or audit events come, by connections on which this server shows its certificate."""
-        urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers))
-        return any(url.scheme == "https" for url in urls) or self.audit.uses_tls
+        urls = (*self.reply_to, *(consumer.url for consumer in self.pix_consumers), *self.subscription_endpoints)
+        return any(url.scheme == "https" for url in urls) or self.audit.uses_tls or bool(self.hl7.acknowledged)
 
     @property
     def sends(self) -> bool:
         """Whether anything leaves by a connection of our own."""
-        return bool(self.reply_to or self.pix_consumers or self.smtp or self.sms_gateway)
+        posts = self.reply_to or self.pix_consumers or self.subscription_endpoints
+        return bool(posts or self.smtp or self.sms_gateway or self.hl7.acknowledged)
 
     def check_serving(self) -> None:
         """Raises SettingsError with everything that a server needs and does not have."""
@@ -194,7 +202,7 @@ def _file(home: Path, named: object) -> dict[str, Any]:
     return values
 
 
-_OF_ONE_PREFIX = {"audit", "keeping", "oauth"}  # fields made of several settings
+_OF_ONE_PREFIX = {"audit", "keeping", "oauth", "hl7"}  # fields made of several settings
 _NAMES = (
     {each.name for each in fields(Settings)} - _OF_ONE_PREFIX
     | AUDIT_KEYS
@@ -202,6 +210,7 @@ _NAMES = (
     | SMTP_KEYS
     | SMS_KEYS
     | OAUTH_KEYS
+    | HL7_KEYS
 )
 _NAMES |= {"settings"}
 
@@ -229,6 +238,7 @@ class _Reader:
             "http": self._read("http", None, read_listening),
             "unix": self._path("unix", None),
             "mllp": self._read("mllp", None, read_listening),
+            "reports_of_results": self._read("reports_of_results", bool(domain and domain.reports_of_results), _flag),
             "workers": self._read("workers", 2, _positive),
             "threads": self._read("threads", 8, _positive),
             "tls_ciphers": self._read("tls_ciphers", TLS_CIPHERS, str),
@@ -237,12 +247,14 @@ class _Reader:
             "ouverture_medecin_traitant": self._read("ouverture_medecin_traitant", (), _persons),
             "reply_to": self._read("reply_to", (), _urls),
             "pix_consumers": self._read("pix_consumers", (), _pix_consumers),
+            "subscription_endpoints": self._read("subscription_endpoints", (), _urls),
             "smtp": read_smtp(self._values, self._home, self._problems),
             "sms_gateway": read_sms_gateway(self._values, self._home, self._problems),
             "portal_address": self._read("portal_address", "", _web_address),
             "audit": read_audit(self._values, self._problems),
             "keeping": read_keeping(self._values, self._home, self._problems),
             "oauth": read_oauth(self._values, self._problems),
+            "hl7": read_hl7(self._values, self._problems),
         }
         if self._problems or domain is None or database is None:
             raise SettingsError(self._problems)
@@ -273,6 +285,14 @@ class _Reader:
     def _path(self, name: str, default: str | None) -> Path | None:
         value = self._values.get(name, default)
         return None if value is None else self._home / Path(str(value)).expanduser()
+
+
+def _flag(value: object) -> bool:
+    """A TOML boolean, or a text that is one."""
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
 
 
 def _positive(value: object) -> int:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from functools import partial
 
 from audit.event import Call
-from dmp import annuaire, fiches
+from dmp import abonnements, annuaire, fiches
 from dmp.attributs import Attributs
 from dmp.consultation import open_documents
 from dmp.mise_a_jour import MiseAJour
 from dmp.modification import Modifications
+from dmp.patient_resources import PatientResources
+from dmp.patient_search import PatientSearch
 from dmp.requests import DocumentRequest, Opened
-from identities.requester import Authentication, Requester
+from identities.requester import Requester
 from ihe.certificates import CertificateError, Kind, TrustStore, load_der_certificate
 from ihe.errors import AuthenticationError
 from ihe.node import NodeAuthenticator
+from ihe.reply import permitted
 from pdsm.door import Environ
 from pdsm.errors import UnauthorizedError
+from pdsm.patient_door import PatientPorts
+from pdsm.patient_id import PatientIds
 from pdsm.sharing_door import Sharing
+from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
 from schemas.domain import Profile
 from server.bearer_wiring import TokenHolders
@@ -44,7 +52,7 @@ def sharing(house: House, key: bytes) -> Sharing:
             return by_token
         if domain.assertion.profile is Profile.XUA:
             return _node(house, environ, call)
-        return _card(house, environ)
+        return card_holder(house, environ)
 
     return Sharing(
         requester=requester,
@@ -53,6 +61,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         about=partial(fiches.about, gate),
         find=partial(fiches.find_fiches, gate),
         open=open_,
+        patients=_patients(house, key),
         provide=alimentation.provide,
         standing=modifications.standing,
         modify=modifications.modify,
@@ -65,6 +74,32 @@ def sharing(house: House, key: bytes) -> Sharing:
         key=key,
         tokens=bool(holders.bearers.issuers),
         extra_components=domain.metadata.extra_components,
+        subscriptions=_subscribing(house) if house.settings.subscription_endpoints else None,
+    )
+
+
+def _subscribing(house: House) -> Subscribing:
+    gate, allowed = house.gate, house.settings.subscription_endpoints
+    return Subscribing(
+        permitted=lambda address: permitted(address, allowed) is not None,
+        subscribe=partial(abonnements.subscribe, gate),
+        mine=partial(abonnements.mine, gate),
+        unsubscribe=partial(abonnements.unsubscribe, gate),
+        reactivate=partial(abonnements.reactivate, gate),
+        events=partial(abonnements.events, gate),
+    )
+
+
+def _patients(house: House, key: bytes) -> PatientPorts:
+    """The patients of this house; TD0.2 is of the DMP."""
+    resources = PatientResources(house.gate, house.domain)
+    return PatientPorts(
+        find=resources.find,
+        named=resources.named if resources.of_the_dmp else None,
+        read=resources.read,
+        identifiers_of=PatientSearch(house.gate, house.domain).identifiers_of,
+        patient_of=resources.patient_of,
+        ids=PatientIds(hmac.new(key, b"Patient.id", hashlib.sha256).digest()[:16]),
     )
 
 
@@ -80,7 +115,7 @@ def _node(house: House, environ: Environ, call: Call) -> Requester:
         raise UnauthorizedError(str(error)) from None
 
 
-def _card(house: House, environ: Environ) -> Requester:
+def card_holder(house: House, environ: Environ) -> Requester:
     """The holder of a card, in the one situation that the directory has of him. Raises UnauthorizedError."""
     trust: TrustStore | None = house.trust
     try:
@@ -98,15 +133,4 @@ def _card(house: House, environ: Environ) -> Requester:
         situations = annuaire.situations(rooms.identities, found.id_nat, found.profession, specialties)
     if len(situations) != 1:
         raise UnauthorizedError(f"directory: expected one situation of the holder, got {len(situations)}")
-    (situation,) = situations
-    return Requester(
-        id_nat=found.id_nat,
-        name=f"{found.family} {found.given}".strip(),
-        profession=situation.profession,
-        profession_system=situation.profession_system,
-        specialty=situation.specialty,
-        structure_id=situation.structure_id,
-        sector=situation.sector,
-        authentication=Authentication.DIRECTE,
-        certificate_subject=found.subject,
-    )
+    return situations[0].held_by(found.id_nat, found.family, found.given, found.subject)

@@ -20,7 +20,7 @@ from registry.metadata import Code
 from schemas import oids
 from schemas.value_sets import ValueSets
 from server.demo.documents import BUILDERS
-from server.demo.people import PATIENTS, DemoPatient, inhabitant
+from server.demo.people import HOPITAL, PATIENTS, DemoPatient, inhabitant
 from server.settings import load
 from tests.audit_peers import client_context
 from tests.ports import free_port
@@ -102,6 +102,7 @@ def open_to_hl7(village: Village) -> int:
     port = free_port()
     with (village.settings.home / "settings.toml").open("a", encoding="utf-8") as file:
         file.write(f'mllp = "127.0.0.1:{port}"\n')
+        file.write(f'hl7_acknowledged = ["{HOPITAL} mllps://localhost:{free_port()}"]\n')
     village.settings = load({"home": village.settings.home}, {})
     return port
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from audit.store import AuditRecord
 from conformance.lps import people
 from conformance.lps.client import Lps
-from conformance.pki import Pki
+from conformance.pki import KeyMaker, Pki, PrivateKey, rsa_key
 from dmp.gestion import Consents, open_dossier, record_consents
 from identities.dossier import Traits
 from identities.requester import PatientId
@@ -88,10 +88,27 @@ class Village:
             record_consents(house.gate, "test", identifier, said)
 
 
+_made: list[PrivateKey] = []
+
+
+def _keys() -> KeyMaker:
+    """Keys that differ within a village and are the same in the next one of this process: they take long to make."""
+    ready = iter(tuple(_made))
+
+    def key(purpose: str) -> PrivateKey:
+        found = next(ready, None)
+        if found is None:
+            found = rsa_key(purpose)
+            _made.append(found)
+        return found
+
+    return key
+
+
 def settle(folder: Path, *, database_url: str = "") -> Village:
     """People, patients and home in `folder`, nothing started; the rows in SQLite unless said otherwise."""
     seed.start_over(folder)
-    pki = seed.write_people(folder, lambda: None)
+    pki = seed.write_people(folder, lambda: None, _keys())
     settings = seed.write_home(folder, Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port()))
     if database_url:
         with (settings.home / "settings.toml").open("a", encoding="utf-8") as file:

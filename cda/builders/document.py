@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from lxml import etree
 from lxml.builder import ElementMaker
@@ -22,6 +23,7 @@ from registry.metadata import Code
 from schemas import oids
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
+LAB = "urn:oid:1.3.6.1.4.1.19376.1.3.2"  # IHE PaLM TF-3, the extension lab:statusCode
 E = ElementMaker(namespace=HL7_V3, nsmap={None: HL7_V3, "xsi": XSI})
 
 _GENDERS = {"M": "Masculin", "F": "Féminin", "U": "Inconnu"}
@@ -29,7 +31,7 @@ _GENDERS = {"M": "Masculin", "F": "Féminin", "U": "Inconnu"}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A postal address in France."""
+    """A postal address in France. Without a `number`, `street` is a line as somebody wrote it."""
 
     number: str
     street: str
@@ -43,7 +45,7 @@ class Patient:
 
     identifier: PatientId
     traits: Traits
-    address: Address
+    address: Address | None
     ipp: str = ""
     ipp_authority: str = ""  # OID of the structure
     givens: str = ""  # every given name of the birth act, when there are several
@@ -63,6 +65,15 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A system that writes a document by itself. `identifier` is a PS_IdNat of the structure's own."""
+
+    identifier: str
+    model: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
 class Structure:
     """Where the author works. `facility` is a code of JDV_J02 (SAxx), `setting` one of JDV_J04."""
 
@@ -70,8 +81,8 @@ class Structure:
     name: str
     facility: Code
     setting: Code
-    address: Address
-    phone: str
+    address: Address | None
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,11 @@ class Identification:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a builder needs to know: who, about whom, where, when, under what identifier."""
+    """All that a builder needs to know: who, about whom, where, when, under what identifier.
+
+    `author` is responsible for the document; a `device` wrote it where one is named. `authenticators` answer for parts
+    of it. `act_id` is the act's own number and `orders` are what it was asked for by, each `root^extension`.
+    """
 
     patient: Patient
     author: Author
@@ -108,13 +123,18 @@ class Context:
     stop: datetime | None = None
     inpatient: bool = False
     medecin_traitant: Author | None = None
+    device: Device | None = None
+    authenticators: tuple[Author, ...] = ()
+    act_id: str = ""
+    orders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a document is: its type, title, templates with their version, and the act it documents.
 
-    `act_system` is the name of the act's code system, where a model wants it said.
+    `act_system` is the name of the act's code system, where a model wants it said. `act_status` is how far a laboratory
+    has come with it.
     """
 
     type: Code
@@ -122,6 +142,7 @@ class Kind:
     act: Code
     templates: tuple[tuple[str, str], ...] = ((oids.TEMPLATE_XDS_SD, ""),)
     act_system: str = ""
+    act_status: str = ""
 
 
 def clinical_document(context: Context, kind: Kind, body: etree._Element) -> bytes:
@@ -145,7 +166,9 @@ def clinical_document(context: Context, kind: Kind, body: etree._Element) -> byt
         _author(context),
         _custodian(context.structure),
         _legal_authenticator(context),
+        *map(partial(_authenticator, context), context.authenticators),
         *([_medecin_traitant(context.medecin_traitant)] if context.medecin_traitant else []),
+        *(E.inFulfillmentOf(E.order(_instance("id", each))) for each in context.orders),
         _documentation(context, kind),
         *related,
         _encounter(context),
@@ -177,14 +200,15 @@ def assigned(name: str, context: Context, *, setting: bool = False) -> etree._El
         E.id(root=oids.PS_ID_NAT, extension=author.id_nat),
         coded("code", author.specialty),
         _address(structure.address),
-        E.telecom(value=f"tel:{structure.phone}", use="WP"),
+        _phone(structure),
         E.assignedPerson(_person_name(author)),
         _organization("representedOrganization", structure, setting=setting),
     )
 
 
 def _person_name(author: Author) -> etree._Element:
-    return E.name(E.prefix(author.civility), E.given(author.given), E.family(author.family), E.suffix(author.title))
+    said = (E.prefix(author.civility), E.given(author.given), E.family(author.family), E.suffix(author.title))
+    return E.name(*(each for each in said if each.text))
 
 
 def _organization(name: str, structure: Structure, *, setting: bool = False) -> etree._Element:
@@ -192,19 +216,28 @@ def _organization(name: str, structure: Structure, *, setting: bool = False) -> 
         name,
         E.id(root=oids.STRUCT_ID_NAT, extension=structure.structure_id),
         E.name(structure.name),
-        E.telecom(value=f"tel:{structure.phone}", use="WP"),
+        _phone(structure),
         _address(structure.address),
         *([coded("standardIndustryClassCode", structure.setting)] if setting else []),
     )
 
 
-def _address(address: Address) -> etree._Element:
+def _address(address: Address | None, unknown: str = "NAV") -> etree._Element:
+    if address is None:
+        return E.addr(nullFlavor=unknown)
+    if not address.number:
+        lines = (address.street, f"{address.postal_code} {address.city}".strip())
+        return E.addr(*(E.streetAddressLine(line) for line in lines if line))
     return E.addr(
         E.houseNumber(address.number),
         E.streetName(address.street),
         E.postalCode(address.postal_code),
         E.city(address.city),
     )
+
+
+def _phone(structure: Structure) -> etree._Element:
+    return E.telecom(value=f"tel:{structure.phone}", use="WP") if structure.phone else E.telecom(nullFlavor="NAV")
 
 
 def _record_target(patient: Patient) -> etree._Element:
@@ -215,7 +248,7 @@ def _record_target(patient: Patient) -> etree._Element:
         E.patientRole(
             E.id(root=patient.identifier.authority, extension=patient.identifier.value),
             *ipp,
-            _address(patient.address),
+            _address(patient.address, "UNK"),
             E.telecom(nullFlavor="UNK"),
             E.patient(
                 E.name(
@@ -237,7 +270,18 @@ def _record_target(patient: Patient) -> etree._Element:
 def _author(context: Context) -> etree._Element:
     function = [coded("functionCode", context.author.function)] if context.author.function else []
     time = E.time(value=timestamp(context.identification.created))
-    return E.author(*function, time, assigned("assignedAuthor", context))
+    written_by = _device(context.device, context.structure) if context.device else assigned("assignedAuthor", context)
+    return E.author(*function, time, written_by)
+
+
+def _device(device: Device, structure: Structure) -> etree._Element:
+    return E.assignedAuthor(
+        E.id(root=oids.PS_ID_NAT, extension=device.identifier),
+        E.addr(nullFlavor="NAV"),
+        E.telecom(nullFlavor="NAV"),
+        E.assignedAuthoringDevice(E.manufacturerModelName(device.model), E.softwareName(device.software)),
+        _organization("representedOrganization", structure),
+    )
 
 
 def _custodian(structure: Structure) -> etree._Element:
@@ -247,6 +291,16 @@ def _custodian(structure: Structure) -> etree._Element:
 def _legal_authenticator(context: Context) -> etree._Element:
     time = E.time(value=timestamp(context.identification.created))
     return E.legalAuthenticator(time, E.signatureCode(code="S"), assigned("assignedEntity", context))
+
+
+def _authenticator(context: Context, author: Author) -> etree._Element:
+    """Who validated results. Source: IHE PaLM TF-3, Laboratory Results Validator."""
+    return E.authenticator(
+        E.templateId(root=oids.TEMPLATE_LAB_VALIDATOR),
+        E.time(value=timestamp(context.identification.created)),
+        E.signatureCode(code="S"),
+        assigned("assignedEntity", replace(context, author=author)),
+    )
 
 
 def _medecin_traitant(doctor: Author) -> etree._Element:
@@ -270,9 +324,12 @@ def _documentation(context: Context, kind: Kind) -> etree._Element:
     act = coded("code", kind.act)
     if kind.act_system:
         act.set("codeSystemName", kind.act_system)
+    status = [etree.Element(f"{{{LAB}}}statusCode", code=kind.act_status)] if kind.act_status else []
     return E.documentationOf(
         E.serviceEvent(
+            *([_instance("id", context.act_id)] if context.act_id else []),
             act,
+            *status,
             _interval(context.start, context.stop),
             E.performer(
                 E.time(E.high(value=timestamp(context.stop or context.start))),

@@ -62,7 +62,7 @@ def laboratory_report(context: Context, chapters: Sequence[Chapter], sampled: da
     )
     numbers = count()
     sections = [_chapter(chapter, sampled, [next(numbers) for _ in chapter.results]) for chapter in chapters]
-    sections.append(_pdf_copy(copy, context.identification.oid))
+    sections.append(pdf_copy(copy, context.identification.oid))
     return clinical_document(context, kind, E.structuredBody(*map(E.component, sections)))
 
 
@@ -98,7 +98,7 @@ def _chapter(chapter: Chapter, sampled: datetime, numbers: Sequence[int]) -> etr
     )
 
 
-def _pdf_copy(copy: bytes, report_oid: str) -> etree._Element:
+def pdf_copy(copy: bytes, report_oid: str) -> etree._Element:
     """The section FR-Document-PDF-copie: the document as its author saw it."""
     kind = Code("55108-5", oids.LOINC, "Copie du document")
     value = coded("value", kind)

@@ -5,11 +5,13 @@ Source: HL7 FHIR R4, search.html 3.1.1.5 (sorting, paging, _include, _summary, _
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from pdsm import forms
 from pdsm.coding import OID_URI, scheme_of
 from pdsm.errors import ParameterError
 from pdsm.identifiers import read_unique_id
@@ -22,16 +24,17 @@ from registry.metadata import Code
 USUAL, MOST = 50, 200  # resources of a page
 CURSOR = "_cursor"
 PATIENT = frozenset({"patient.identifier", "subject.identifier", "patient:identifier", "subject:identifier"})
-FORMATS = frozenset(
-    {"json", "xml", "application/json", "application/fhir+json", "application/xml", "application/fhir+xml", "text/xml"}
-)
 SUMMARIES = frozenset({"true", "false", "count", "text", "data"})
-_REFERENCES = frozenset({"patient", "subject"})
+_PATIENT_REFERENCE = re.compile(r"((https?://[^\s,|]+/)?Patient/)?[A-Za-z0-9.-]{1,64}", re.ASCII)
+_REFERENCES = frozenset({"patient", "subject", "patient:Patient", "subject:Patient"})
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How one resource type is searched: its parameters, what it is sorted by, what it may include, its summary."""
+    """How one resource type is searched: its parameters, what it is sorted by, what it may include, its summary.
+
+    `of_patients` says whether its resources are about patients.
+    """
 
     name: str
     parameters: Table
@@ -39,6 +42,7 @@ class Kind:
     usual_sorting: Sorting
     includes: frozenset[str]
     summary: frozenset[str]  # the elements of _summary=true
+    of_patients: bool = True
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Asked:
     given: dict[str, list[str]] = field(default_factory=dict)
     conditions: list[tuple[str, Holds]] = field(default_factory=list)
     patients: list[str] = field(default_factory=list)  # as CX
+    references: list[str] = field(default_factory=list)  # to Patients, as they came
     sorting: Sorting = ()
     count: int = USUAL
     cursor: str = ""
@@ -110,12 +115,8 @@ def _take(asked: Asked, name: str, value: str) -> bool:
         return False
     if name.startswith("_") and plain not in ("_id", "_lastUpdated"):
         return _take_general(asked, name, value)
-    named = _patient_name(name)
-    if named in PATIENT:
-        asked.patients.append(_patient(name, value))
+    if asked.kind.of_patients and _take_patient(asked, name, value):
         return True
-    if plain in _REFERENCES:
-        raise ParameterError(name, "patient.identifier=system|value, which names the patient", "a reference")
     if name in asked.kind.parameters:
         plain, modifier = name, ""
     elif "." in name:
@@ -126,6 +127,19 @@ def _take(asked: Asked, name: str, value: str) -> bool:
     asked.conditions.append((plain, condition(name, modifier, value, parameter)))
     if not modifier:
         asked.given.setdefault(plain, []).append(value)
+    return True
+
+
+def _take_patient(asked: Asked, name: str, value: str) -> bool:
+    """Takes who a resource is about: by an identifier, or by a reference to a Patient."""
+    if _patient_name(name) in PATIENT:
+        asked.patients.append(_patient(name, value))
+        return True
+    if name.partition(":")[0] not in _REFERENCES:
+        return False
+    if name not in _REFERENCES or not _PATIENT_REFERENCE.fullmatch(value):
+        raise ParameterError(name, "one reference to a Patient, or patient.identifier=system|value", "another")
+    asked.references.append(value)
     return True
 
 
@@ -156,7 +170,7 @@ def _take_general(asked: Asked, name: str, value: str) -> bool:
         case "_sort":
             asked.sorting = tuple(_sorted_by(asked.kind, each) for each in value.split(","))
         case "_format":
-            if value.partition(";")[0] not in FORMATS:
+            if forms.named(value) is None:
                 raise ParameterError(name, "json or xml", "something else")
         case "_summary":
             if value not in SUMMARIES:

@@ -60,6 +60,8 @@ RELATIONS = {
     AssociationType.APND: "appends",
     AssociationType.SIGNS: "signs",
 }
+# The elements behind relatesTo. Source: HL7 FHIR R4, documentreference.html (order of elements).
+_BEHIND = frozenset({"description", "_description", "securityLabel", "content", "context"})
 _RELATION_TYPES = {"replaces": "RPLC", "transforms": "XFRM", "appends": "APND", "signs": "SIGNS"}
 
 
@@ -88,7 +90,7 @@ def write_document_reference(
     inside: list[Element] = []
     resource: Element = {"resourceType": "DocumentReference"}
     put(resource, "id", identifiers.fhir_id(entry.logical_id or entry.entry_uuid))
-    resource["meta"] = {"versionId": str(entry.version)} | ({"lastUpdated": updated} if updated else {})
+    resource["meta"] = {"versionId": str(entry.version)}
     outer = list(_extensions(entry))
     resource["contained"] = inside
     resource["extension"] = outer
@@ -109,7 +111,6 @@ def write_document_reference(
         resource["authenticator"] = _inside(inside, [person])
     for custodian in _custodians(entry.extra_slots):
         resource["custodian"] = _inside(inside, write_author(custodian, "custodian"))
-    resource["relatesTo"] = [_relation(each) for each in associations if _relates(each, entry)]
     _put_text(resource, "description", entry.comments)
     resource["securityLabel"] = [write_concept(each) for each in entry.confidentiality_codes]
     resource["content"] = [_content(entry, f"{base}/Binary/{resource.get('id', '')}")]
@@ -118,7 +119,19 @@ def write_document_reference(
         source = patients.write_source_patient(entry.source_patient_id, entry.source_patient_info)
         context["sourcePatientInfo"] = _inside(inside, [{"id": "source-patient", **source}])
     resource["context"] = context
-    return {name: value for name, value in resource.items() if value}
+    return related({name: value for name, value in resource.items() if value}, entry, associations, updated)
+
+
+def related(resource: Element, entry: DocumentEntry, associations: Iterable[Association], updated: str) -> Element:
+    """The DocumentReference of `entry`, which stays as it was, with its relations and when it was registered."""
+    if updated:
+        resource = {**resource, "meta": {**resource["meta"], "lastUpdated": updated}}
+    relations = [_relation(each) for each in associations if _relates(each, entry)]
+    if not relations:
+        return resource
+    before = {name: value for name, value in resource.items() if name not in _BEHIND}
+    behind = {name: value for name, value in resource.items() if name in _BEHIND}
+    return {**before, "relatesTo": relations, **behind}
 
 
 def _inside(inside: list[Element], resources: list[Element]) -> Element:

@@ -11,8 +11,10 @@ from typing import Any
 
 from audit.event import Call
 from audit.received import Received
-from dmp.audit_query import Found, Question
+from audit.syslog import SyslogMessage
+from dmp.audit_query import AuditEvent, Found, Question
 from dmp.ports import Clock
+from dmp.syslog_query import SyslogQuestion
 from identities.requester import Requester
 
 Environ = dict[str, Any]
@@ -20,14 +22,15 @@ Environ = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`auditor` is who reads the log, by an access token or the certificate of the connection; `sender` the subject of
-    a node that feeds it, by its certificate; whoever is neither is an UnknownNodeError. `keep` takes what nodes send;
-    None where nothing is taken. `key` signs cursors.
+    """`auditor` is who reads the log by a transaction: by an access token, or the certificate of the connection;
+    `sender` the subject of a node that feeds it, by its certificate; whoever is neither is an UnknownNodeError. `keep`
+    takes what nodes send; None where nothing is taken. `key` signs cursors.
     """
 
-    auditor: Callable[[Environ], Requester]
+    auditor: Callable[[Environ, str], Requester]
     sender: Callable[[Environ], str]
-    search: Callable[[Requester, Call, Question], Found]
+    search: Callable[[Requester, Call, Question], Found[AuditEvent]]
+    search_syslog: Callable[[Requester, Call, SyslogQuestion], Found[SyslogMessage]]
     keep: Callable[[Iterable[Received]], tuple[str, ...]] | None
     refused: Callable[[Call, str, Requester | None], None]
     failed: Callable[[Call, str, Requester | None], None]

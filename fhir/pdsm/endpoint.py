@@ -1,21 +1,19 @@
-"""The addresses of the FHIR door, below /fhir: AuditEvents read by auditors (ITI-81), and fed by nodes (ITI-20).
+"""The addresses of the FHIR door, below /fhir: AuditEvents read by auditors (ITI-81, ITI-82), fed by nodes (ITI-20).
 
 Source: HL7 FHIR R4, http.html; ITI TF-2 3.20 and 3.81 (RESTful ATNA); RFC 9110.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -23,35 +21,39 @@ from werkzeug.exceptions import (
     NotFound,
 )
 
-from audit.event import Call
 from audit.message_reading import MAX_BYTES
 from audit.received import Received
 from audit.selection import Selection
 from dmp.audit_query import Question
-from identities.requester import Requester
+from pdsm.auditing import auditor, recorded
 from pdsm.bearer import challenge
 from pdsm.cursor import read_cursor, write_cursor
 from pdsm.door import Door
-from pdsm.errors import ContentError, ParameterError, TokenError, UnknownNodeError
+from pdsm.errors import ContentError, TokenError
 from pdsm.http import (
     BASE,
-    FHIR_JSON,
     FORM,
     JSON_TYPES,
     MAX_FORM_BYTES,
     REQUEST_ID,
     body,
     call_of,
+    negotiated,
     parameters_of,
     url,
+    written,
 )
 from pdsm.iti20 import MAX_BUNDLE_BYTES, VERSION, Arrival, read_batch, read_event, write_batch
 from pdsm.iti81 import CURSOR, read_search, write_bundle
 from pdsm.outcome import Issue, operation_outcome, told
 from pdsm.patching_endpoint import Patching
+from pdsm.patient_endpoint import add_patient_routes
 from pdsm.providing_endpoint import Providing
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import add_routes
+from pdsm.subscription_endpoint import METHODS as METHODS_OF_SUBSCRIPTIONS
+from pdsm.subscription_endpoint import add_subscriptions
+from pdsm.syslog_endpoint import SYSLOG_SEARCH, SyslogEvents
 
 AUDIT_EVENT = f"{BASE}/AuditEvent"
 ITI_20, ITI_81 = "ITI-20", "ITI-81"
@@ -64,8 +66,10 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     """The routes, bound to the ports of `door`."""
     routes, audit = Blueprint("fhir", __name__), _AuditEvents(door)
 
+    allowed_at = {**_ALLOWED, **({"Subscription": METHODS_OF_SUBSCRIPTIONS} if sharing.subscriptions else {})}
+
     def nowhere(path: str = "") -> Response:
-        allowed = _ALLOWED.get(path.strip("/").partition("/")[0])
+        allowed = allowed_at.get(path.strip("/").partition("/")[0])
         raise MethodNotAllowed(allowed) if allowed else NotFound
 
     routes.before_request(_check_acceptable)
@@ -73,6 +77,7 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(f"{AUDIT_EVENT}/_search", "search_by_post", audit.search_by_post, methods=["POST"])
     routes.add_url_rule(f"{AUDIT_EVENT}/<event_id>", "read", audit.read, methods=["GET"])
     routes.add_url_rule(AUDIT_EVENT, "create", audit.create, methods=["POST"])
+    routes.add_url_rule(SYSLOG_SEARCH, "syslog_search", SyslogEvents(door).search, methods=["GET"])
     providing = Providing(sharing, audit.batch)
     routes.add_url_rule(BASE, "bundle", providing.bundle, methods=["POST"], strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "bundle_below", providing.bundle, methods=["POST"])
@@ -84,6 +89,9 @@ def blueprint(door: Door, sharing: Sharing) -> Blueprint:
     routes.add_url_rule(f"{one}/<resource_id>", "patch", patching.by_id, methods=["PATCH"])
     routes.add_url_rule(one, "patch_by_search", patching.by_search, methods=["PATCH"])
     add_routes(routes, sharing)
+    if sharing.subscriptions is not None:
+        add_subscriptions(routes, sharing, sharing.subscriptions)
+    add_patient_routes(routes, sharing)
     others = [each for each in METHODS if each != "POST"]
     routes.add_url_rule(BASE, "base", nowhere, methods=others, strict_slashes=False)
     routes.add_url_rule(f"{BASE}/", "base_below", nowhere, methods=others)
@@ -98,7 +106,9 @@ _ALLOWED = {
     "Binary": ["GET"],
     "DocumentReference": ["GET", "PATCH", "POST"],
     "List": ["GET"],
+    "Patient": ["GET", "POST"],
     "metadata": ["GET"],
+    "syslogsearch": ["GET"],
 }
 
 
@@ -119,10 +129,10 @@ class _AuditEvents:
         return self._search(b"&".join(filter(None, (query, form))), url().encode() + b"\n" + form)
 
     def _search(self, query: bytes, raw: bytes) -> Response:
-        requester, call = self._auditor()
+        requester, call = auditor(self._door, ITI_81)
         strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
         key = self._door.key
-        with self._recorded(call, requester):
+        with recorded(self._door, call, requester):
             asked = read_search(parameters_of(query), raw, strict=strict)
             after = read_cursor(CURSOR, asked.cursor, asked.used, key) if asked.cursor else None
         found = self._door.search(requester, call, replace(asked.question, after=after))
@@ -131,7 +141,7 @@ class _AuditEvents:
 
     def read(self, event_id: str) -> Response:
         """One AuditEvent by its identifier."""
-        requester, call = self._auditor()
+        requester, call = auditor(self._door, ITI_81)
         one = Question(Selection(ids=frozenset({event_id})), url().encode(), count=1)
         found = self._door.search(requester, call, one)
         if not found.events:
@@ -157,47 +167,26 @@ class _AuditEvents:
         keep([each for each in answers if isinstance(each, Received)])
         return _answer(write_batch(answers, request.host_url.rstrip("/") + AUDIT_EVENT))
 
-    def _auditor(self) -> tuple[Requester, Call]:
-        call = call_of(ITI_81)
-        with self._recorded(call):
-            requester = self._door.auditor(request.environ)
-        return requester, replace(call, client_certificate="" if requester.client_id else requester.id_nat)
-
     def _sender(self) -> tuple[Arrival, Callable[..., tuple[str, ...]]]:
         if self._door.keep is None:
             raise NotFound
-        with self._recorded(call_of(ITI_20)):
+        with recorded(self._door, call_of(ITI_20)):
             origin = self._door.sender(request.environ)
         return Arrival(origin, self._door.now()), self._door.keep
 
-    @contextmanager
-    def _recorded(self, call: Call, requester: Requester | None = None) -> Iterator[None]:
-        """What is done on a request before the hall is asked: whatever that raises is recorded, and raised again."""
-        try:
-            yield
-        except UnknownNodeError as error:
-            self._door.refused(replace(call, client_certificate=error.subject), str(error), None)
-            raise
-        except ParameterError as error:
-            self._door.refused(call, error.diagnostics(), requester)
-            raise
-        except Exception as failure:
-            self._door.failed(call, type(failure).__name__, requester)
-            raise
-
 
 def _check_acceptable() -> None:
-    """JSON is what this door writes, but for documents."""
-    if request.path.startswith(f"{BASE}/Binary/"):
-        return
-    accepted = request.accept_mimetypes
-    if accepted and not any(accepted[kind] for kind in (*JSON_TYPES, "application/fhir+json; fhirVersion=4.0")):
+    """JSON and XML are what this door writes, but for documents and syslog messages."""
+    form = negotiated()
+    if form:
+        g.form = form
+    elif request.path != SYSLOG_SEARCH and not request.path.startswith(f"{BASE}/Binary/"):
         raise NotAcceptable
 
 
 def _answer(resource: Mapping[str, Any], status: int = 200, **headers: str) -> Response:
-    body = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, headers, content_type=f"{FHIR_JSON}; charset=utf-8")
+    content, content_type = written(resource)
+    return Response(content, status, {"Vary": "Accept", **headers}, content_type=content_type)
 
 
 def _failed(error: Exception) -> Response:

@@ -28,6 +28,21 @@ class ContentError(UnexpectedError):
         self.faults, self.status = faults, status
 
 
+class FormError(UnexpectedError):
+    """A resource that cannot be told in the form that was asked for."""
+
+
+class UnknownIdentifierError(Exception):
+    """An identifier, or an authority, that is not known here: told as the guides print it.
+
+    `code` and `severity` are those of the issue. Source: PIXm 3.1, 2:3.83.4.2.2.2 to 4; PDQm 3.2, 2:3.78.4.1.3, case 4.
+    """
+
+    def __init__(self, status: int, code: str, diagnostics: str, severity: str = "error") -> None:
+        super().__init__(diagnostics)
+        self.status, self.code, self.severity = status, code, severity
+
+
 class UnauthorizedError(Exception):
     """Nobody who is known asks for documents. The message is technical, for the audit log."""
 

@@ -27,8 +27,21 @@ CLIENT_CREDENTIALS = "client_credentials"
 JWT = frozenset({"urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:access_token"})
 JWT |= {"urn:ietf:params:oauth:token-type:access-token"}  # so ITI TF-2 3.71.4.1.2.1 spells it
 # What a token may be asked for: the transactions of the FHIR door.
-_NUMBERS = ("57", "65", "66", "67", "68", "78", "81", "83", "105", "106", "119")
-SCOPES = tuple(f"ITI-{number}" for number in _NUMBERS)
+SCOPES = (
+    "ITI-57",
+    "ITI-65",
+    "ITI-66",
+    "ITI-67",
+    "ITI-68",
+    "ITI-78",
+    "ITI-81",
+    "ITI-83",
+    "ITI-105",
+    "ITI-106",
+    "ITI-110",
+    "ITI-113",
+    "ITI-119",
+)
 _SECRETS = frozenset({"client_assertion", "client_secret", "code", "code_verifier"})
 
 
@@ -54,12 +67,17 @@ def read_token_request(form: Form, audience: str) -> TokenRequest:
         raise OAuthError(code, f"grant_type {CLIENT_CREDENTIALS}", "another" if "grant_type" in form else "none")
     if form.get("requested_token_type", min(JWT)) not in JWT:
         raise OAuthError(INVALID_REQUEST, "a requested_token_type of JWT", "another")
+    return TokenRequest(read_scopes(form, audience))
+
+
+def read_scopes(form: Form, audience: str) -> tuple[str, ...]:
+    """The scopes that are asked for, of the resource server `audience`. Raises OAuthError."""
     if form.get("resource", audience).rstrip("/") != audience:
         raise OAuthError(INVALID_TARGET, f"the resource {audience}", "another")
     scopes = tuple(dict.fromkeys(form.get("scope", "").split(" ")))
     if not set(scopes) <= set(SCOPES):
         raise OAuthError(INVALID_SCOPE, f"scopes among {' '.join(SCOPES)}", "others or none")
-    return TokenRequest(scopes)
+    return scopes
 
 
 def subject_of(extensions: Mapping[str, Any], client: str) -> str:

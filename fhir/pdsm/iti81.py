@@ -15,16 +15,15 @@ from audit.event import Outcome
 from audit.markup import printable
 from audit.message_reading import OID_URI
 from audit.selection import Selection
-from dmp.audit_query import Found, Question
+from dmp.audit_query import AuditEvent, Found, Question
 from identities.requester import PatientId
-from pdsm import search
+from pdsm import forms, search
 from pdsm.errors import ParameterError
 from pdsm.outcome import Issue, operation_outcome
 from pdsm.search import Resource, Test, Token, any_of, elements, plain, read_period, read_token, values_of
 
 COUNT, MOST = 50, 200
 CURSOR = "_cursor"
-FORMATS = frozenset({"json", "application/json", "application/fhir+json"})
 OUTCOME_SYSTEM = "http://terminology.hl7.org/CodeSystem/audit-event-outcome"
 ACTIONS = "http://hl7.org/fhir/audit-event-action"
 _OUTCOMES = {str(outcome.value): outcome.value for outcome in Outcome}
@@ -188,8 +187,8 @@ class _Reading:
                     raise ParameterError(name, "date or -date", "something else")
                 self.selection = replace(self.selection, newest_first=value == "-date")
             case "_format":
-                if value not in FORMATS:
-                    raise ParameterError(name, "json", "something else")
+                if forms.named(value) is None:
+                    raise ParameterError(name, "json or xml", "something else")
             case "_id":
                 ids = frozenset(plain(each) for each in values_of(value))
                 if not all(_ID.fullmatch(each) for each in ids):
@@ -222,7 +221,7 @@ def _patient(each: Token) -> PatientId:
     return PatientId(each.code or "", system.removeprefix(OID_URI) if system.startswith(OID_URI) else "")
 
 
-def write_bundle(found: Found, asked: Asked, address: str, cursor: str) -> dict[str, Any]:
+def write_bundle(found: Found[AuditEvent], asked: Asked, address: str, cursor: str) -> dict[str, Any]:
     """The searchset that answers: the search as it was understood, and where the next page begins ('': nowhere)."""
     links = [{"relation": "self", "url": _url(address, asked.used)}]
     if cursor:

@@ -17,7 +17,7 @@ from typing import Any
 from audit.selection import Period
 from pdsm.errors import ParameterError
 from pdsm.original import Element
-from pdsm.search import contained, elements, exact, read_period, reference, string, token, values_of
+from pdsm.search import Test, contained, elements, exact, read_period, reference, string, token, values_of
 from pdsm.times import read
 from registry.metadata import dtm_floor
 
@@ -36,10 +36,11 @@ class Type(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One search parameter: its type, and the elements that it looks at."""
+    """One search parameter: its type, the elements that it looks at, and how, where that is not as of its type."""
 
     type: Type
     paths: tuple[str, ...]
+    test: Callable[[str], Test] | None = None
 
 
 _MODIFIERS = {
@@ -62,7 +63,8 @@ def condition(name: str, modifier: str, value: str, parameter: Parameter) -> Hol
         periods = [read_period(name, each) for each in values_of(value)]
         return lambda resource: any(_during(each, one) for each in _found(resource, parameter) for one in periods)
     negative = parameter.type is Type.TOKEN and modifier == "not"
-    test = _MODIFIERS[parameter.type].get("" if negative else modifier)
+    usual = _MODIFIERS[parameter.type].get("" if negative else modifier)
+    test = parameter.test if parameter.test and (negative or not modifier) else usual
     if test is None:
         raise ParameterError(name, "a modifier of its type", "another")
     tests = [test(each) for each in values_of(value)]

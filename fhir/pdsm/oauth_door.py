@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit.event import AuditObject, Call
 from dmp.ports import Clock
@@ -15,6 +15,9 @@ from identities.requester import Authentication, Requester
 from pdsm.bearer import Token
 from pdsm.issuing import SigningKey
 from schemas.errors import UnexpectedError
+
+if TYPE_CHECKING:
+    from pdsm.authorization_code import Code, CodeKey
 
 INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST = "invalid_client", "invalid_grant", "invalid_request"
 INVALID_SCOPE, INVALID_TARGET = "invalid_scope", "invalid_target"
@@ -47,13 +50,27 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Apps:
+    """Apps that ask in a browser for whoever holds a card. `known` are the addresses of each, by its client_id.
+
+    `holder` is whose card the connection shows, or raises UnauthorizedError; `key` seals codes; `first` is whether a
+    code has not served yet.
+    """
+
+    known: Mapping[str, frozenset[str]]
+    holder: Callable[[Environ], Requester]
+    key: CodeKey
+    first: Callable[[Code], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class OAuthDoor:
     """`issuer` is the name of this server in its tokens, and the base of its addresses.
 
     `client` says who asks, or raises OAuthError; `requester` whom a token stands for, or raises TokenError.
     `record` records a request that is granted, or raises AuthenticationRefused for whom the directory does not let in;
     `refused` one that is not; `failed` one that cannot be, by this server's own fault. `verified` reads a token of this
-    server, or raises TokenError.
+    server, or raises TokenError. `apps` is None where the operator knows none.
     """
 
     issuer: str
@@ -66,6 +83,7 @@ class OAuthDoor:
     failed: Callable[[Call, str, Requester | None], None]
     verified: Callable[[str], Token]
     now: Clock
+    apps: Apps | None = None
 
 
 def check_speaks_for(client: Client, requester: Requester) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,15 +20,20 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from audit.errors import AuditUnavailable
 from audit.event import AuditObject, Call, ObjectKind
 from dmp.errors import AuthenticationRefused, ServiceUnavailable
-from pdsm.errors import TokenError
+from identities.requester import Requester
+from pdsm.authorization_code import ACCESS_DENIED, AUTHORIZATION_CODE, new_code, read_app
+from pdsm.bearer import Token
+from pdsm.errors import TokenError, UnauthorizedError
 from pdsm.issuing import new_token
 from pdsm.iti71 import read_form, read_token_request, subject_of, told, write_error, write_token
-from pdsm.iti103 import INTROSPECT, JWKS, METADATA, SMART, TOKEN, metadata, smart_configuration
+from pdsm.iti103 import AUTHORIZE, INTROSPECT, JWKS, METADATA, SMART, TOKEN, metadata, smart_configuration
 from pdsm.oauth_door import (
     INVALID_CLIENT,
     INVALID_GRANT,
     INVALID_REQUEST,
     UNAUTHORIZED,
+    UNSUPPORTED_GRANT,
+    Apps,
     Client,
     Form,
     OAuthDoor,
@@ -48,15 +53,18 @@ _log = logging.getLogger("dmp.oauth")
 def oauth_blueprint(door: OAuthDoor) -> Blueprint:
     """The routes, bound to the ports of `door`."""
     routes, server = Blueprint("oauth", __name__), _Server(door)
+    apps = door.apps is not None
     known = (
         (JWKS, door.key.published),
-        (METADATA, metadata(door.issuer)),
-        (SMART, smart_configuration(door.issuer)),
-        (f"/fhir{SMART}", smart_configuration(door.issuer)),
+        (METADATA, metadata(door.issuer, apps=apps)),
+        (SMART, smart_configuration(door.issuer, apps=apps)),
+        (f"/fhir{SMART}", smart_configuration(door.issuer, apps=apps)),
     )
     for path, document in known:
         routes.add_url_rule(path, path.strip("/").replace("/", "_").replace(".", ""), _shown(document))
     routes.add_url_rule(TOKEN, "token", server.token, methods=["POST"])
+    if door.apps is not None:
+        routes.add_url_rule(AUTHORIZE, "authorize", _bound(server.authorize, door.apps), methods=["GET"])
     routes.add_url_rule(INTROSPECT, "introspect", server.introspect, methods=["POST"])
     routes.register_error_handler(OAuthError, _refused)
     routes.register_error_handler(TokenError, _no_grant)
@@ -64,6 +72,10 @@ def oauth_blueprint(door: OAuthDoor) -> Blueprint:
     for trouble in (AuditUnavailable, ServiceUnavailable, RegistryError):
         routes.register_error_handler(trouble, _unavailable)
     return routes
+
+
+def _bound(serve: Callable[[Apps], Response], apps: Apps) -> Callable[[], Response]:
+    return lambda: serve(apps)
 
 
 def _shown(document: Mapping[str, Any]) -> Any:
@@ -76,30 +88,78 @@ class _Server:
     def __init__(self, door: OAuthDoor) -> None:
         self._door = door
 
-    def token(self) -> Response:
-        """ITI-71."""
+    def authorize(self, apps: Apps) -> Response:
+        """ITI-71 in a browser: whoever holds a card sends a code to an app that the operator knows."""
         door, call = self._door, _call(ITI_71)
-        form, client = self._asked(call)
+        with self._recorded(call):
+            form = _pairs(request.query_string)
+            app = read_app(form, apps.known)
+        try:
+            with self._recorded(call):
+                holder = apps.holder(request.environ)
+                code = new_code(form, app, door.audience, holder, door.now())
+            call = replace(call, client_certificate=holder.certificate_subject)
+            door.record(call, holder, AuditObject(ObjectKind.QUERY, code.id, content=told(form)))
+        except OAuthError as error:
+            said = {"error": error.code, "error_description": error.diagnostics()}
+            return _sent(app.answer(door.issuer, **said))
+        except (UnauthorizedError, AuthenticationRefused):
+            return _sent(app.answer(door.issuer, error=ACCESS_DENIED))
+        return _sent(app.answer(door.issuer, code=apps.key.seal(code)))
+
+    def token(self) -> Response:
+        """ITI-71: of a client by itself, or of an app that brings a code."""
+        call = _call(ITI_71)
+        with self._recorded(call):
+            form = _form()
+        by_code = self._door.apps is not None and form.get("grant_type") == AUTHORIZATION_CODE
+        return self._of_code(form, call, self._door.apps) if by_code else self._of_client(form, call)
+
+    def _of_client(self, form: Form, call: Call) -> Response:
+        door = self._door
+        with self._recorded(call):
+            client = door.client(request.environ, form)
         call = replace(call, client_certificate=client.subject)
         with self._recorded(call):
             asked = read_token_request(form, door.audience)
-            token = new_token(
-                issuer=door.issuer,
-                audience=door.audience,
-                client=client.id,
-                subject=subject_of(client.extensions, client.id),
-                scopes=asked.scopes,
-                extensions=client.extensions,
-                certificate=client.certificate,
-                now=door.now(),
-            )
+            token = self._token(client.id, client.extensions, asked.scopes, client.certificate)
             requester = door.requester(token)
             check_speaks_for(client, requester)
+        return self._given(form, call, token, requester)
+
+    def _of_code(self, form: Form, call: Call, apps: Apps | None) -> Response:
+        door = self._door
+        with self._recorded(call):
+            if apps is None:
+                raise OAuthError(UNSUPPORTED_GRANT, "a grant_type of this server", "another")
+            code = apps.key.open(form, door.now())
+            if not apps.first(code):
+                raise OAuthError(INVALID_GRANT, "a new code", "one that was used")
+            token = self._token(code.client, code.extensions, code.scopes, None)
+            requester = door.requester(token)
+        return self._given(form, call, token, requester)
+
+    def _token(
+        self, client: str, extensions: Mapping[str, Any], scopes: Sequence[str], certificate: bytes | None
+    ) -> Token:
+        return new_token(
+            issuer=self._door.issuer,
+            audience=self._door.audience,
+            client=client,
+            subject=subject_of(extensions, client),
+            scopes=scopes,
+            extensions=extensions,
+            certificate=certificate,
+            now=self._door.now(),
+        )
+
+    def _given(self, form: Form, call: Call, token: Token, requester: Requester) -> Response:
+        """A token, once it is recorded."""
         try:
-            door.record(call, requester, AuditObject(ObjectKind.QUERY, token.id, content=told(form)))
+            self._door.record(call, requester, AuditObject(ObjectKind.QUERY, token.id, content=told(form)))
         except AuthenticationRefused:
             raise OAuthError(UNAUTHORIZED, "a user and a structure that the directory lets in", "others") from None
-        return _answer(write_token(token, door.key.sign(token)))
+        return _answer(write_token(token, self._door.key.sign(token)))
 
     def introspect(self) -> Response:
         """ITI-102: of a token that is not of this server, or no longer holds, nothing is told but that."""
@@ -131,7 +191,7 @@ class _Server:
         except OAuthError as error:
             self._door.refused(call, error.diagnostics(), None)
             raise
-        except TokenError as error:
+        except UnauthorizedError as error:
             self._door.refused(call, str(error), None)
             raise
         except Exception as failure:
@@ -145,11 +205,28 @@ def _form() -> Form:
     request.max_content_length = MAX_FORM_BYTES
     try:
         text = request.get_data(cache=False).decode("ascii")
-        return read_form(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+        return _read(text)
     except (ValueError, OSError, ParseException, RequestEntityTooLarge):
         raise OAuthError(
             INVALID_REQUEST, f"a form in percent-encoded UTF-8, of at most {MAX_FORM_BYTES} bytes", "another"
         ) from None
+
+
+def _pairs(query: bytes) -> Form:
+    try:
+        return _read(query.decode("ascii"))
+    except ValueError:
+        raise OAuthError(INVALID_REQUEST, "a query in percent-encoded UTF-8", "another") from None
+
+
+def _read(text: str) -> Form:
+    """Raises ValueError, OAuthError."""
+    return read_form(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+
+
+def _sent(address: str) -> Response:
+    """A browser sent on."""
+    return Response(status=303, headers={"Location": address, "Cache-Control": "no-store"})
 
 
 def _call(transaction: str) -> Call:

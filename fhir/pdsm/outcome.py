@@ -13,10 +13,19 @@ from werkzeug.exceptions import HTTPException
 
 from audit.errors import AuditUnavailable
 from dmp.errors import AccessRefused, ServiceUnavailable
-from pdsm.errors import ContentError, ParameterError, TokenError, UnauthorizedError, UnknownNodeError
+from pdsm.errors import (
+    ContentError,
+    FormError,
+    ParameterError,
+    TokenError,
+    UnauthorizedError,
+    UnknownIdentifierError,
+    UnknownNodeError,
+)
 from registry.errors import ErrorCode, Finding, RegistryError, Severity
 from repository.errors import ContentTooLarge, RepositoryUnavailable
 from schemas.strict_json import JsonError
+from schemas.xml import XmlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ _BY_CODE = {
     ErrorCode.XDSRegistryBusy: (503, "transient"),
     ErrorCode.XDSRepositoryOutOfResources: (503, "transient"),
     ErrorCode.XDSTooManyResults: (400, "too-costly"),
+    ErrorCode.XDSStoredQueryMissingParam: (400, "required"),
     ErrorCode.XDSDuplicateUniqueIdInRegistry: (409, "duplicate"),
     ErrorCode.XDSNonIdenticalHash: (409, "conflict"),
     ErrorCode.XDSMetadataVersionError: (409, "conflict"),
@@ -91,12 +101,16 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
     match error:
         case ParameterError():
             return 400, (Issue("invalid", error.diagnostics()),)
-        case JsonError():
+        case FormError():
+            return 406, (Issue("not-supported", error.diagnostics()),)
+        case JsonError() | XmlError():
             return 400, (Issue("structure", error.diagnostics()),)
         case ContentError():
             faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
             code = _BY_STATUS.get(error.status, "business-rule")
             return error.status, faults or (Issue(code, error.diagnostics()),)
+        case UnknownIdentifierError():
+            return error.status, (Issue(error.code, str(error), severity=error.severity),)
         case TokenError():
             return 401, (Issue("login", NOT_BELIEVED),)
         case UnknownNodeError():

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dmp.fiches import Fiches
 from dmp.modification import Standing
 from pdsm import iti67
 from pdsm.asked import Asked
 from pdsm.changes import changed
-from pdsm.document_reference import write_document_reference
 from pdsm.errors import ContentError
 from pdsm.http import matches
 from pdsm.identifiers import urn
 from pdsm.original import Element
-from pdsm.sharing import Request, about, as_seen, query_of, read
+from pdsm.sharing import Request, about, as_seen, name_patient, query_of, read, resources_of
 from pdsm.sharing_door import Sharing
 from registry.metadata import Association, DocumentEntry
 
@@ -43,9 +43,10 @@ def of_id(door: Sharing, request: Request, resource_id: str) -> Found:
 
 def of_search(door: Sharing, request: Request, asked: Asked) -> Found:
     """The documents that a search finds, and who asks."""
+    name_patient(door, request, asked)
     query, asking = query_of(door, request, asked)
     every = door.standing(asking.requester, asking.call, query)
-    return asking, [each for each in every if asked.holds(as_seen(_told(each, request.base)))]
+    return asking, [each for each in every if asked.holds(as_seen(_told(door, each, request.base)))]
 
 
 def patch(door: Sharing, asking: Request, standing: Standing, wanted: str, content: Any) -> Patched:
@@ -53,7 +54,7 @@ def patch(door: Sharing, asking: Request, standing: Standing, wanted: str, conte
 
     Raises ContentError, AccessRefused, RegistryError.
     """
-    entry, before = standing.entry, _told(standing, asking.base)
+    entry, before = standing.entry, _told(door, standing, asking.base)
     if wanted and not matches(wanted, f'W/"{entry.version}"'):
         raise ContentError("If-Match: the version that stands", "another", status=412)
     try:
@@ -70,12 +71,16 @@ def patch(door: Sharing, asking: Request, standing: Standing, wanted: str, conte
     after = door.modify(asking.requester, asking.call, standing, codes, status)
     moved = [_moved(each, entry, after) for each in standing.associations]
     now = door.now() if after.entry_uuid != entry.entry_uuid else standing.received
-    return Patched(_told(Standing(after, tuple(moved), now), asking.base), standing.told)
+    changed_ = replace(standing, entry=after, associations=tuple(moved), received=now)
+    return Patched(_told(door, changed_, asking.base), standing.told)
 
 
-def _told(standing: Standing, base: str) -> Element:
-    updated = f"{standing.received:%Y-%m-%dT%H:%M:%SZ}" if standing.received else ""
-    return write_document_reference(standing.entry, base, standing.associations, updated)
+def _told(door: Sharing, standing: Standing, base: str) -> Element:
+    """A document as it is told to readers."""
+    entry = standing.entry
+    received = {entry.entry_uuid: standing.received} if standing.received else {}
+    fiches = Fiches((entry,), standing.associations, received, dossier=standing.dossier)
+    return resources_of(door, fiches, base)[0]
 
 
 def _moved(item: Association, before: DocumentEntry, after: DocumentEntry) -> Association:

@@ -33,7 +33,7 @@ from pdsm.submission_list import members_of, write_submission_set
 from registry.errors import Finding
 from registry.metadata import DocumentEntry
 from repository.errors import RepositoryError
-from schemas.strict_json import JsonError
+from schemas.errors import UnexpectedError
 
 
 class Providing:
@@ -143,12 +143,12 @@ class Providing:
         try:
             try:
                 arrived = read_arriving(coming, self._door.stage, staged)
-            except (ContentError, JsonError) as error:
-                self._door.refused(*self._whose(transaction, error.diagnostics()))
-                drain(coming)
-                raise
             except RepositoryError as failure:
                 self._door.failed(*self._whose(transaction, type(failure).__name__))
+                drain(coming)
+                raise
+            except UnexpectedError as error:
+                self._door.refused(*self._whose(transaction, error.diagnostics()))
                 drain(coming)
                 raise
             yield arrived

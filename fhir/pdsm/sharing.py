@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from audit.event import Call
@@ -18,7 +19,8 @@ from identities.requester import Requester
 from pdsm import iti66, iti67
 from pdsm.asked import CURSOR, Asked, shortened, write_searchset
 from pdsm.cursor import read_mark, write_mark
-from pdsm.document_reference import IS_ARCHIVED, write_document_reference
+from pdsm.document_reference import IS_ARCHIVED, related, write_document_reference
+from pdsm.errors import ParameterError
 from pdsm.identifiers import urn
 from pdsm.matching import behind, in_order, sort_key
 from pdsm.original import Element, value_of
@@ -29,6 +31,7 @@ from registry.existing import Named
 from registry.metadata import DocumentEntry, Folder, SubmissionSet
 from registry.stored_query import EVERY_VERSION, GetDocuments, ReturnType, StoredQuery
 
+KEPT = 500  # DocumentReferences, of some 10 kB each, that a process has at hand
 _RELATED = frozenset({"relatesto", "relation", "item"})  # parameters of what associations say
 
 
@@ -42,14 +45,22 @@ class Request:
     raw: bytes
 
 
-def resources_of(fiches: Fiches, base: str) -> list[Element]:
+def resources_of(door: Sharing, fiches: Fiches, base: str) -> list[Element]:
     """What was found, as resources."""
-    return [_resource(each, fiches, base) for each in fiches.items]
+    return [_told(door, each, fiches, base) for each in fiches.items]
+
+
+def _told(door: Sharing, item: Item, fiches: Fiches, base: str) -> Element:
+    """A resource whose subject is a Patient of this door, too."""
+    resource = _resource(item, fiches, base)
+    if (reference := door.patients.ids.reference(fiches.dossier)) and "subject" in resource:
+        resource["subject"] = {"reference": reference, **resource["subject"]}
+    return resource
 
 
 def _resource(item: Item, fiches: Fiches, base: str) -> Element:
     if isinstance(item, DocumentEntry):
-        return write_document_reference(item, base, fiches.associations, _instant(fiches.received, item))
+        return related(_written(item, base), item, fiches.associations, _instant(fiches.received, item))
     members = members_of(item, fiches.associations, fiches.folders)
     if isinstance(item, Folder):
         return write_folder(item, members)
@@ -57,6 +68,12 @@ def _resource(item: Item, fiches: Fiches, base: str) -> Element:
     if updated := _instant(fiches.received, item):
         resource["meta"] = {**resource["meta"], "lastUpdated": updated}
     return resource
+
+
+@lru_cache(maxsize=KEPT)
+def _written(entry: DocumentEntry, base: str) -> Element:
+    """The DocumentReference of an entry by itself, made once; nobody changes it."""
+    return write_document_reference(entry, base)
 
 
 def _instant(received: Mapping[str, datetime], item: Item) -> str:
@@ -92,7 +109,7 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
         if refused.finding != ACCESS_REFUSED:
             raise
         return None
-    return next(iter(resources_of(fiches, request.base)), None)
+    return next(iter(resources_of(door, fiches, request.base)), None)
 
 
 def versions(door: Sharing, request: Request, resource_id: str) -> list[Element]:
@@ -116,7 +133,7 @@ def versions(door: Sharing, request: Request, resource_id: str) -> list[Element]
         if refused.finding != ACCESS_REFUSED:
             raise
         return []
-    return resources_of(fiches, request.base)
+    return resources_of(door, fiches, request.base)
 
 
 def write_history(told: Sequence[Element], base: str, resource_id: str) -> Element:
@@ -151,20 +168,26 @@ def about(door: Sharing, request: Request, named: Named | None) -> Request:
 def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
     """The searchset that answers. Raises ParameterError, AccessRefused, RegistryError."""
     mark = read_mark(CURSOR, asked.cursor, asked.used, door.key) if asked.cursor else ()
+    name_patient(door, request, asked)
     query, request = query_of(door, request, asked)
     answer = _Page(asked, mark, request.base)
-    fiches = door.find(
-        request.requester,
-        request.call,
-        query,
-        request.raw,
-        answer.choose,
-        members=bool(asked.includes),
-        relations=not _RELATED.isdisjoint(name for name, _ in asked.conditions),
-    )
-    told = {each["id"]: each for each in resources_of(fiches, request.base)}
+    try:
+        fiches = door.find(
+            request.requester,
+            request.call,
+            query,
+            request.raw,
+            answer.choose,
+            members=bool(asked.includes),
+            relations=not _RELATED.isdisjoint(name for name, _ in asked.conditions),
+        )
+    except AccessRefused as refused:
+        if asked.patients or refused.finding != ACCESS_REFUSED:
+            raise
+        fiches = Fiches()  # whose it is that an id names, if anybody's, is not told
+    told = {each["id"]: each for each in resources_of(door, fiches, request.base)}
     page = [told[each] for each in answer.ids if each in told]
-    included = [_resource(each, fiches, request.base) for each in fiches.members] if asked.includes else []
+    included = [_told(door, each, fiches, request.base) for each in fiches.members] if asked.includes else []
     cursor = write_mark(sort_key(page[-1], asked.sorting), asked.used, door.key) if answer.more and page else ""
     return write_searchset(
         asked,
@@ -174,6 +197,17 @@ def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
         f"{request.base}/{asked.kind.name}",
         cursor,
     )
+
+
+def name_patient(door: Sharing, request: Request, asked: Asked) -> None:
+    """Whom a reference to a Patient of this door means; one to none means somebody whom nobody knows."""
+    if not asked.references:
+        return
+    if asked.patients or len(set(asked.references)) > 1:
+        raise ParameterError("patient", "the patient, once", "several")
+    (reference,) = set(asked.references)
+    patient_id = reference.removeprefix(f"{request.base}/").removeprefix("Patient/")
+    asked.patients = [str(door.patients.patient_of(request.call, door.patients.ids.read(patient_id)))]
 
 
 def query_of(door: Sharing, request: Request, asked: Asked) -> tuple[StoredQuery, Request]:

@@ -16,6 +16,8 @@ from dmp.ports import Clock, Staged
 from dmp.requests import Lot, Opened
 from identities.requester import Requester
 from pdsm.door import Environ
+from pdsm.patient_door import PatientPorts
+from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
 from registry.existing import Named
 from registry.metadata import AvailabilityStatus, Code, DocumentEntry
@@ -44,6 +46,7 @@ class Sharing:
     asks to the patient of it. `standing` and `modify` are TD3.3 (`dmp.modification`). `repository_unique_id` is where
     documents go, and the source of submission sets that this server makes. `key` signs cursors; `tokens` says whether
     anybody's access tokens are believed; `extra_components` whether identifiers may say more than IHE has them say.
+    `subscriptions` is None where the operator lets no notification leave.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -52,6 +55,7 @@ class Sharing:
     about: Callable[[Call, Requester, Named | None], Requester]
     find: Find
     open: Callable[[Requester, Call, str], Opened | Finding]
+    patients: PatientPorts
     provide: Callable[[Requester, Call, Lot], tuple[Finding, ...]]
     standing: Callable[[Requester, Call, StoredQuery], tuple[Standing, ...]]
     modify: Callable[[Requester, Call, Standing, tuple[Code, ...], AvailabilityStatus], DocumentEntry]
@@ -64,3 +68,4 @@ class Sharing:
     key: bytes
     tokens: bool
     extra_components: bool
+    subscriptions: Subscribing | None = None

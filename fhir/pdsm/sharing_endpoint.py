@@ -6,13 +6,12 @@ Source: MHD 4.2, 2:3.66 to 2:3.68; HL7 FHIR R4, http.html; RFC 9110 (conditional
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import NotFound
 
 from audit.event import Call
@@ -22,7 +21,7 @@ from pdsm.asked import Kind, read_asked
 from pdsm.capability import capability_statement
 from pdsm.document_reference import IS_ARCHIVED
 from pdsm.errors import ParameterError, UnauthorizedError
-from pdsm.http import BASE, FHIR_JSON, FORM, MAX_FORM_BYTES, body, call_of, matches, parameters_of, url
+from pdsm.http import BASE, FORM, MAX_FORM_BYTES, asked_by_name, body, call_of, matches, parameters_of, url, written
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
 from pdsm.original import Element, extensions
@@ -32,6 +31,7 @@ from schemas.base64_stream import encode, encoded_length
 
 _KINDS = {kind.name: (kind, transaction) for kind, transaction in ((DOCUMENT_REFERENCE, "ITI-67"), (LIST, "ITI-66"))}
 _SMALLEST_ZIPPED = 1024  # bytes
+_PLACE = "AAAA"  # where a document goes, the last of its Binary
 
 
 def add_routes(routes: Blueprint, door: Sharing) -> None:
@@ -84,7 +84,7 @@ class _Reading:
         raw = url().encode() + (b"\n" + form if form else b"")
         try:
             given = parameters_of(b"&".join(filter(None, (request.query_string, form))))
-            asked = read_asked(kind, given, strict=_strict())
+            asked = read_asked(kind, given, strict=strict())
             asking = Request(requester, call, address(), raw)
             return answer(search(self._door, asking, asked))
         except ParameterError as error:
@@ -129,7 +129,8 @@ class _Reading:
         opened = open_document(self._door, Request(requester, call, address(), b""), resource_id)
         if opened is None:
             raise NotFound
-        if request.accept_mimetypes.best == FHIR_JSON:
+        if form := asked_by_name():
+            g.form = form
             return _binary(resource_id, opened)
         response = Response(opened.chunks, content_type=opened.mime_type)
         response.headers["Content-Length"] = str(opened.size)
@@ -138,7 +139,12 @@ class _Reading:
 
     def metadata(self) -> Response:
         """What this door does, told to anybody."""
-        return answer(capability_statement(address(), self._door.now(), tokens=self._door.tokens))
+        return answer(_capability(self._door))
+
+
+def _capability(door: Sharing) -> dict[str, Any]:
+    subscriptions = door.subscriptions is not None
+    return capability_statement(address(), door.now(), tokens=door.tokens, subscriptions=subscriptions)
 
 
 def _as_registered(resource: Element) -> bool:
@@ -147,10 +153,11 @@ def _as_registered(resource: Element) -> bool:
 
 
 def _binary(resource_id: str, opened: Opened) -> Response:
-    """A document as a Binary resource, encoded as it leaves."""
-    resource = {"resourceType": "Binary", "id": resource_id, "contentType": opened.mime_type, "data": ""}
-    head, tail = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()[:-2], b'"}'
-    response = Response(chain([head], encode(opened.chunks), [tail]), content_type=f"{FHIR_JSON}; charset=utf-8")
+    """A document as a Binary resource in the form that was asked for, encoded as it leaves."""
+    resource = {"resourceType": "Binary", "id": resource_id, "contentType": opened.mime_type, "data": _PLACE}
+    content, content_type = written(resource)
+    head, _, tail = content.rpartition(_PLACE.encode())
+    response = Response(chain([head], encode(opened.chunks), [tail]), content_type=content_type)
     response.headers["Content-Length"] = str(len(head) + encoded_length(opened.size) + len(tail))
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
@@ -161,14 +168,15 @@ def address() -> str:
     return request.host_url.rstrip("/") + BASE
 
 
-def _strict() -> bool:
+def strict() -> bool:
+    """Whether the client wants to hear of what is not understood."""
     return "handling=strict" in request.headers.get("Prefer", "").replace(" ", "").lower()
 
 
 def answer(resource: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A resource in JSON, compressed for who takes that."""
-    content = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
-    response = Response(content, status, dict(headers or {}), content_type=f"{FHIR_JSON}; charset=utf-8")
+    """A resource in the form that was asked for, compressed for who takes that."""
+    content, content_type = written(resource)
+    response = Response(content, status, dict(headers or {}), content_type=content_type)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     if len(content) >= _SMALLEST_ZIPPED and request.accept_encodings["gzip"]:
         response.set_data(gzip.compress(content, compresslevel=5, mtime=0))

@@ -25,6 +25,7 @@ MODELS = (
     "Practitioner",
     "PractitionerRole",
     "RelatedPerson",
+    "Subscription",
 )
 # Elements of these resources, and of Extension, that are numbers or booleans.
 _NO_TEXTS = frozenset(

@@ -55,6 +55,10 @@ def _conditions(query: PatientQuery) -> Iterable[sa.ColumnElement[bool]]:
     if query.sexes:
         yield DOSSIERS.c.sex.in_(query.sexes)
     yield from map(_named, query.identifiers)
+    if query.one_of:
+        yield sa.or_(*map(_named, query.one_of))
+    for each in query.all_of:
+        yield from _conditions(each)
 
 
 def _has(kind: str, patterns: Patterns) -> sa.ColumnElement[bool]:
@@ -85,9 +89,10 @@ def _born(asked: Between) -> sa.ColumnElement[bool]:
 
 
 def _named(identifier: PatientId) -> sa.ColumnElement[bool]:
+    """Whether the patient has that identifier; one without authority may be of any."""
     names = sa.select(IDENTIFIERS.c.dossier).where(
-        IDENTIFIERS.c.value == identifier.value,
-        IDENTIFIERS.c.authority == identifier.authority,
-        sa.not_(IDENTIFIERS.c.subsumed),
+        IDENTIFIERS.c.value == identifier.value, sa.not_(IDENTIFIERS.c.subsumed)
     )
+    if identifier.authority:
+        names = names.where(IDENTIFIERS.c.authority == identifier.authority)
     return DOSSIERS.c.key.in_(names)

@@ -179,3 +179,42 @@ MEMBERSHIPS = sa.Table(
     sa.Column("ended", Instant),  # when the directory learnt that it is over, which it stays until listed again
     sa.Column("origin", sa.String(16), nullable=False),
 )
+SUBSCRIPTIONS = sa.Table(
+    "subscriptions",
+    METADATA,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False, index=True),  # identities.subscription.owner_key
+    sa.Column("requester", sa.Text, nullable=False),  # who is decided about, as JSON
+    sa.Column("patient", sa.Text, nullable=False, index=True),  # a CX; '' for every patient
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("criteria", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("payload", sa.String(16), nullable=False),
+    sa.Column("base", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("end", Instant),
+    sa.Column("heartbeat", sa.Integer, nullable=False),  # seconds
+    sa.Column("beat", Instant),
+    sa.Column("events", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("rest", sa.Text, nullable=False),
+)
+EVENTS = sa.Table(
+    "subscription_events",
+    METADATA,
+    sa.Column("subscription", sa.String(36), sa.ForeignKey("subscriptions.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("instant", Instant, nullable=False),
+    sa.Column("uuid", sa.String(45), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("created", sa.Boolean, nullable=False),
+)
+CHANGES = sa.Table(
+    "subscription_changes",  # what nobody was told of yet: registry.changes
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("instant", Instant, nullable=False),
+    sa.Column("uuid", sa.String(45), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("change", sa.String(16), nullable=False),
+)

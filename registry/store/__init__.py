@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from registry.activity import Activity
+from registry.changes import Changed, changes_of, changes_of_update
 from registry.existing import Named
 from registry.lifecycle import DocumentVersion, Effects, Existing
 from registry.metadata import DocumentEntry, Submission
@@ -38,6 +39,12 @@ class RegistryStore:
 
     def __init__(self, connection: sa.Connection, most: Most = MOST) -> None:
         self._connection, self._most = connection, most
+        self._changes = list[Changed]()
+
+    @property
+    def changes(self) -> Sequence[Changed]:
+        """What was saved since, in this order."""
+        return self._changes
 
     def existing(self, submission: Submission, patient: str, versions: Mapping[str, DocumentVersion]) -> Existing:
         """What `submission` touches of the registry; `patient` is the dossier it goes to, `versions` by entry id."""
@@ -49,6 +56,7 @@ class RegistryStore:
         Raises RegistryError when another submission came first; the transaction must then be rolled back.
         """
         Writer(self._connection, patient).save(effects, custody, received)
+        self._changes += changes_of(effects)
 
     def versions(self, submission: Submission, patient: str) -> Versions:
         """What the metadata update `submission` touches; `patient` is the dossier of its submission set.
@@ -62,6 +70,7 @@ class RegistryStore:
     ) -> None:
         """Writes `effects`, as `save`; those who stood behind the previous version of an entry stand behind the new."""
         UpdateWriter(self._connection, patient).save(effects, custody, received)
+        self._changes += changes_of_update(effects)
 
     def find(self, query: StoredQuery, scope: Scope) -> tuple[Told, ...]:
         """What `query` finds within `scope`: objects, or references where it asks for these.

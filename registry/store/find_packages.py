@@ -13,9 +13,8 @@ import sqlalchemy as sa
 
 from registry.scope import Scope
 from registry.store.find_documents import code_key, limit_values
-from registry.store.seeing import package_clause
+from registry.store.seeing import folder_time, package_clause, package_columns
 from registry.store.tables import FOLDER, FOLDER_CODE, SUBMISSION_SET
-from registry.store.told import columns
 from registry.store.visibility import ScopeShape, scope_shape, scope_values
 from registry.stored_query import FindSubmissionSets, FolderCriteria, TimeRange
 
@@ -71,27 +70,28 @@ def _submission_sets(shape: ScopeShape, filters: tuple[str, ...], whole: bool) -
 
 @lru_cache(maxsize=256)
 def _folders(shape: ScopeShape, filters: tuple[str, ...], whole: bool, latest: bool) -> sa.Select[Any]:
-    conditions = _times(FOLDER.c.last_update_time, filters)
+    time = folder_time(shape)
+    conditions = _times(time, filters)
     for name in filters:
         if name.startswith("codes_"):
             held = sa.select(FOLDER_CODE.c.folder).where(FOLDER_CODE.c.code.in_(_many(name)))
             conditions.append(sa.exists(held.where(FOLDER_CODE.c.folder == FOLDER.c.id).correlate(FOLDER)))
     if latest:
         conditions.append(FOLDER.c.latest)
-    return _statement(shape, FOLDER, conditions, FOLDER.c.last_update_time, whole)
+    return _statement(shape, FOLDER, conditions, time, whole)
 
 
 def _statement(
     shape: ScopeShape,
     table: sa.Table,
     conditions: Sequence[sa.ColumnElement[bool]],
-    time: sa.Column[str],
+    time: sa.ColumnElement[str],
     whole: bool,
 ) -> sa.Select[Any]:
     """The rows of `table` that `conditions` and the Scope let through, oldest first."""
     statuses = table.c.availability_status.in_(_many("statuses", table.c.availability_status.type))
     return (
-        sa.select(*columns(table, whole))
+        sa.select(*package_columns(shape, table, whole))
         .where(statuses, *conditions, package_clause(shape, table))
         .order_by(time, table.c.id)
         .limit(sa.bindparam("limit", type_=sa.Integer))
@@ -102,7 +102,7 @@ def _many(name: str, type_: Any = sa.Text) -> sa.BindParameter[Any]:
     return sa.bindparam(name, expanding=True, type_=type_)
 
 
-def _times(column: sa.Column[str], filters: tuple[str, ...]) -> list[sa.ColumnElement[bool]]:
+def _times(column: sa.ColumnElement[str], filters: tuple[str, ...]) -> list[sa.ColumnElement[bool]]:
     """From <= time < To. Source: ITI TF-2 3.18.4.1.2.3.3."""
     conditions = []
     if "start" in filters:

@@ -26,8 +26,24 @@ _DEPTH = 2  # a submission set holds associations; these stand between objects
 
 def package_clause(shape: ScopeShape, package: sa.Table) -> sa.ColumnElement[bool]:
     """Which rows of `package`, the table of SubmissionSets or that of Folders, a Scope of that shape lets be seen."""
-    member = (
-        sa.select(sa.literal(1))
+    member = _members(package, sa.literal(1))
+    seen: sa.ColumnElement[bool] = sa.exists(member.where(scope_clause(shape)))
+    if shape.reach is Reach.ALL:
+        seen = sa.or_(seen, sa.not_(sa.exists(member)))
+    return sa.and_(package.c.patient == PATIENT, seen)
+
+
+def folder_time(shape: ScopeShape) -> sa.ColumnElement[str]:
+    """When a folder last changed, as a Scope of that shape lets it be seen: what is hidden in it changed nothing."""
+    came = _members(FOLDER, sa.func.max(ASSOCIATION.c.received)).where(scope_clause(shape))
+    hides = sa.exists(_members(FOLDER, sa.literal(1)).where(sa.not_(scope_clause(shape))))
+    return sa.case((hides, came.scalar_subquery()), else_=FOLDER.c.last_update_time)
+
+
+def _members(package: sa.Table, told: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """`told` of the documents of each row of `package`."""
+    return (
+        sa.select(told)
         .select_from(ASSOCIATION)
         .join(ENTRY, sa.and_(ENTRY.c.patient == ASSOCIATION.c.patient, ENTRY.c.entry_uuid == ASSOCIATION.c.target))
         .where(
@@ -37,10 +53,12 @@ def package_clause(shape: ScopeShape, package: sa.Table) -> sa.ColumnElement[boo
         )
         .correlate(package)
     )
-    seen: sa.ColumnElement[bool] = sa.exists(member.where(scope_clause(shape)))
-    if shape.reach is Reach.ALL:
-        seen = sa.or_(seen, sa.not_(sa.exists(member)))
-    return sa.and_(package.c.patient == PATIENT, seen)
+
+
+def package_columns(shape: ScopeShape, package: sa.Table, whole: bool) -> tuple[sa.ColumnElement[Any], ...]:
+    """What is read of a row of `package` to tell it."""
+    time = (folder_time(shape).label("last_update_time"),) if whole and package is FOLDER else ()
+    return (*columns(package, whole), *time)
 
 
 class Sight:
@@ -131,7 +149,8 @@ def _entries(shape: ScopeShape, column: str, whole: bool, latest: bool) -> sa.Se
 
 @lru_cache(maxsize=512)
 def _packages(shape: ScopeShape, table: sa.Table, column: str, whole: bool, latest: bool) -> sa.Select[Any]:
-    statement = sa.select(*columns(table, whole)).where(among(table.c[column]), package_clause(shape, table))
+    seen = package_clause(shape, table)
+    statement = sa.select(*package_columns(shape, table, whole)).where(among(table.c[column]), seen)
     return statement.where(table.c.latest) if latest else statement
 
 

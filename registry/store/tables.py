@@ -235,6 +235,7 @@ ASSOCIATION = sa.Table(
     sa.Column("availability_status", _STATUS, nullable=False, default=AvailabilityStatus.APPROVED),
     _uuid("source"),
     _uuid("target"),
+    _received(),
     _text("body"),
     sa.Index(None, "patient", "source"),
     sa.Index(None, "target", "patient"),  # a SubmissionSet of another patient may hold the target

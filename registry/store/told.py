@@ -33,13 +33,13 @@ _REFERENCE = {
 _WHOLE = {
     ENTRY: (ENTRY.c.body, ENTRY.c.availability_status),
     SUBMISSION_SET: (SUBMISSION_SET.c.body, SUBMISSION_SET.c.availability_status),
-    FOLDER: (FOLDER.c.body, FOLDER.c.availability_status, FOLDER.c.last_update_time),
+    FOLDER: (FOLDER.c.body, FOLDER.c.availability_status),
     ASSOCIATION: (ASSOCIATION.c.body, ASSOCIATION.c.availability_status),
 }
 
 
 def columns(table: sa.Table, whole: bool) -> tuple[sa.ColumnElement[Any], ...]:
-    """What is read of a row of `table` to tell it."""
+    """What is read of a row of `table` to tell it, but for when a folder changed: that depends on who asks."""
     return (*_REFERENCE[table], *_WHOLE[table]) if whole else _REFERENCE[table]
 
 

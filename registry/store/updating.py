@@ -140,7 +140,7 @@ class UpdateWriter:
             else:
                 self._writer.save_folder(version.item)
         self._writer.save_set(effects.submission_set, received)
-        self._writer.save_associations(effects.associations)
+        self._writer.save_associations(effects.associations, received)
         self._writer.deprecate(effects.replaced)
         for status in effects.statuses:
             self._change(status)

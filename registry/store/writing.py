@@ -76,12 +76,12 @@ class Writer:
         self.save_set(effects.submission.submission_set, received)
         for folder in effects.submission.folders:
             self.save_folder(folder)
-        self.save_associations(effects.submission.associations)
+        self.save_associations(effects.submission.associations, received)
         self.deprecate(effects.deprecated)
         self.update_folders(effects.updated_folders, effects.last_update_time)
 
-    def save_associations(self, associations: Sequence[Association]) -> None:
-        self.insert(ASSOCIATION, [self._association(item) for item in associations], _UUID_TAKEN)
+    def save_associations(self, associations: Sequence[Association], received: datetime) -> None:
+        self.insert(ASSOCIATION, [self._association(item, received) for item in associations], _UUID_TAKEN)
 
     def update_folders(self, uuids: Sequence[str], time: str) -> None:
         """Gives these folders the lastUpdateTime `time`. Raises RegistryError when one of them is gone."""
@@ -200,7 +200,7 @@ class Writer:
             "body": to_json(folder),
         }
 
-    def _association(self, item: Association) -> dict[str, Any]:
+    def _association(self, item: Association, received: datetime) -> dict[str, Any]:
         return {
             "patient": self._patient,
             "entry_uuid": item.entry_uuid,
@@ -208,6 +208,7 @@ class Writer:
             "availability_status": item.availability_status,
             "source": item.source,
             "target": item.target,
+            "received": _second(received),
             "body": to_json(item),
         }
 

@@ -220,8 +220,9 @@ def _pdf(context: Context, type_code: Code, title: str, act: Code, paragraphs: l
 def _heading(context: Context) -> list[str]:
     """Where, about whom, when: what stands above the text of every printed page."""
     traits, structure = context.patient.traits, context.structure
+    place = f" - {structure.address.postal_code} {structure.address.city}" if structure.address else ""
     return [
-        f"{structure.name} - {structure.address.postal_code} {structure.address.city}",
+        f"{structure.name}{place}",
         f"Patient : {traits.birth_family} {traits.birth_given}, né(e) le {traits.born:%d/%m/%Y}",
         f"Le {context.identification.created:%d/%m/%Y}",
     ]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conformance.pki import Pki
+from conformance.pki import KeyMaker, Pki, rsa_key
 from dmp.gestion import Consents, close_dossier, open_dossier, record_consents
 from dmp.representation import add_representative, record_situation
 from identities.demographics import Telecom
@@ -40,11 +40,11 @@ def start_over(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def write_people(folder: Path, done: Step) -> Pki:
+def write_people(folder: Path, done: Step, key_maker: KeyMaker = rsa_key) -> Pki:
     """people.json, patients.json and everybody's certificates, from the PKI it returns; `done` after each person."""
     _write_json(folder / MARK, [person.line() for person in PEOPLE])
     _write_json(folder / "patients.json", [patient.line() for patient in PATIENTS])
-    pki = Pki.create(folder)
+    pki = Pki.create(folder, key_maker=key_maker)
     done()
     for person in PEOPLE:
         if person.kind == "structure":
@@ -68,6 +68,7 @@ def write_home(folder: Path, https: Address, http: Address, mllp: Address | None
         "https": str(https),
         "http": str(http),
         **({"mllp": str(mllp)} if mllp else {}),
+        "reports_of_results": True,
         "ca": "../ca.pem",
         "crl": "../crl.pem",
         "server_certificate": "../server.pem",

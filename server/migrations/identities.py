@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
 
 def create_identities() -> None:
     op.create_table(
@@ -92,6 +94,48 @@ def create_identities() -> None:
         sa.Column("authentication", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(["dossier"], ["dossiers.key"]),
         sa.PrimaryKeyConstraint("dossier", "party", "holder"),
+    )
+    op.create_table(
+        "subscriptions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("requester", sa.Text(), nullable=False),
+        sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("criteria", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("payload", sa.String(length=16), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("heartbeat", sa.Integer(), nullable=False),
+        sa.Column("beat", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("rest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_subscriptions_owner"), "subscriptions", ["owner"])
+    op.create_index(op.f("ix_subscriptions_patient"), "subscriptions", ["patient"])
+    op.create_table(
+        "subscription_events",
+        sa.Column("subscription", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("instant", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("uuid", sa.String(length=45), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("created", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["subscription"], ["subscriptions.id"]),
+        sa.PrimaryKeyConstraint("subscription", "number"),
+    )
+    op.create_table(
+        "subscription_changes",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("instant", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("uuid", sa.String(length=45), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("change", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "account_sessions",

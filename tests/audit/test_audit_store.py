@@ -304,7 +304,7 @@ def test_the_format_of_a_record_is_fixed(database: sa.Engine) -> None:
         *("899900063480", "EXEMPLE Zoé", "10", "SM26", "10B0000001", "DIRECTE", "normal", "", "", "192.0.2.7"),
         *("matrice", "matrice_habilitation", "2023-10-26", "podologue × 34112-3"),
         *("La profession de podologue ne donne pas accès à ce type de document.",),
-        *('["1.2.250.1.213.1.1.9^LETTER-1"]', "[]"),
+        *('["1.2.250.1.213.1.1.9^LETTER-1"]', "[]", "", ""),
     )
     record = "\x1f".join(columns).encode() + b"\x1e<AuditMessage/>"
     assert head == Frontier(1, (hashlib.sha256(b"\x00" + record).digest(),))

@@ -15,6 +15,7 @@ from cda.builders.medical_summary import MedicalSummary, medical_summary
 from cda.builders.statements import Act, Allergy, Problem, Treatment
 from registry.metadata import Code
 from schemas import oids, xml
+from tests.cda import result_vectors
 from tests.cda.cda_vectors import context
 from tests.cda.official_rules import PROFILES, faults
 from tests.cda.rendered import shown
@@ -81,6 +82,7 @@ BUILT = {
     "summary": (medical_summary(DOCTOR, SUMMARY), "CI-SIS_VSM_1.4_2022.01.sch"),
     "summary_in_short": (medical_summary(DOCTOR, MedicalSummary()), "CI-SIS_VSM_1.4_2022.01.sch"),
     "report": (laboratory_report(context(52), CHAPTERS, context(52).start, PDF_A), "CI-SIS_BIO-CR-BIO_2024.01.sch"),
+    "results": (result_vectors.written(), "CI-SIS_BIO-CR-BIO_2024.01.sch"),
 }
 
 
@@ -125,6 +127,9 @@ def test_what_was_given_is_read_on_the_page() -> None:
     summary = shown(BUILT["summary"][0]).text
     for said in ("Diabète", "Pollen", "Appendicectomie", "amiante", "hémibloc", "1 comprimé par jour"):
         assert said in summary
+    results = shown(BUILT["results"][0]).text
+    for said in ("139.0 mmol/l", "1:128", "E. coli", "en cours", "résultat impossible", "Laboratoire partenaire"):
+        assert said in results
     report = shown(BUILT["report"][0])
     assert "▲ haut" in report.text and "▼ bas" in report.text and report.count("object") == 1
 

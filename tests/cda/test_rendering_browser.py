@@ -5,13 +5,11 @@ Needs Chromium on the machine; where there is none these tests are left out, and
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cda.rendering.page import render
 from tests.cda.cda_vectors import FOLDER
@@ -19,6 +17,7 @@ from tests.cda.rendered import file, section, structured
 from tests.cda.test_rendering import PDF
 from tests.cda.test_rendering_laboratory import report, result
 from tests.cda.test_rendering_narrative import PNG
+from tests.chromium import chromium, faults
 
 OUR_OWN = ("file:", "data:", "chrome:", "chrome-extension:", "about:")
 HOSTILE = (
@@ -31,15 +30,8 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=program, headless=False, args=["--headless=new", "--no-sandbox"]
-        )
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
@@ -61,18 +53,10 @@ def _open(page: Page, folder: Path, content: bytes) -> None:
     page.goto(path.as_uri())
 
 
-def _faults(page: Page) -> list[str]:
-    """What axe finds serious or critical."""
-    found = Axe().run(page, options={"iframes": False}).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.parametrize("name", ["discharge_letter_v2", "lab_report"])
 def test_a_vector_is_accessible(page: Page, tmp_path: Path, name: str) -> None:
     _open(page, tmp_path, render([(FOLDER / f"{name}.xml").read_bytes()]))
-    assert _faults(page) == []
+    assert faults(page) == []
 
 
 def test_a_course_of_results_is_accessible(page: Page, tmp_path: Path) -> None:
@@ -81,14 +65,14 @@ def test_a_course_of_results_is_accessible(page: Page, tmp_path: Path) -> None:
         for value, day, flag in (("140", "20240102", "N"), ("120", "20240301", "LL"))
     ]
     _open(page, tmp_path, render([reports[0]], [[reports[1]]]))
-    assert _faults(page) == []
+    assert faults(page) == []
     assert page.locator("svg.trace .point").count() == 2
 
 
 @pytest.mark.reference
 def test_an_example_is_accessible(page: Page, tmp_path: Path, reference: Path) -> None:
     _open(page, tmp_path, render([(reference / "fr" / "cda" / "examples" / "LDL-SES_2022.01.xml").read_bytes()]))
-    assert _faults(page) == []
+    assert faults(page) == []
     assert page.locator("main").bounding_box()["width"] > 600  # type: ignore[index]
 
 
@@ -97,7 +81,7 @@ def test_an_example_is_accessible(page: Page, tmp_path: Path, reference: Path) -
 def test_every_example_is_accessible(page: Page, tmp_path: Path, reference: Path) -> None:
     for path in sorted((reference / "fr" / "cda" / "examples").glob("*.xml")):
         _open(page, tmp_path, render([path.read_bytes()]))
-        assert _faults(page) == [], path.name
+        assert faults(page) == [], path.name
 
 
 def test_a_pdf_is_in_the_viewer_of_the_browser(page: Page, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from identities.dossier import Traits
 from identities.professional import Professional
 from identities.representation import Representative
 from identities.requester import Authentication, PatientId, Requester
+from identities.subscription import Message, Subscription
 from schemas import oids
 from server.demo.seed import write_home
 from server.home_key import home_key
@@ -59,6 +60,7 @@ class Post:
     mails: bool = True
     texts: bool = True
     told: list[tuple[str, str]] = field(default_factory=list)
+    hooked: list[tuple[str, Message, int]] = field(default_factory=list)  # of subscriptions, by their endpoint
 
     def send(self, address: str, message: bytes) -> None:
         raise AssertionError("expected mail or SMS")
@@ -68,6 +70,9 @@ class Post:
 
     def sms(self, number: str, text: str) -> None:
         self.told.append((number, text))
+
+    def hook(self, subscription: Subscription, message: Message, event: int = 0) -> None:
+        self.hooked.append((subscription.endpoint, message, event))
 
     @property
     def code(self) -> str:

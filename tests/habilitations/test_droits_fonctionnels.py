@@ -118,6 +118,6 @@ def test_cells_known_by_heart(action: Action, column: str, text: str) -> None:
 
 def test_the_table_says_where_it_comes_from() -> None:
     official = {"CPS_CPE_ES": "PDT-INF-526 v1.8 (2024-09-25)", "AIR": "PDT-INF-606 v1.3"}
-    assert DROITS.versions == official | {"IHE": "maison-3", "PATIENT": "maison-3", "GESTION": "maison-1"}
+    assert DROITS.versions == official | {"IHE": "maison-4", "PATIENT": "maison-4", "GESTION": "maison-2"}
     assert DROITS.starred == {Action.TD3_3C, Action.TD3_3D_ARCHIVER, Action.TD3_3D_DESARCHIVER}
     assert {cell.note for cell in DROITS.cells.values()} == {None, *Note}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ BARE, CLOSED, BLOCKED = Statement(DOSSIER), Statement(DOSSIER, open=False), Stat
 PATIENT, _ = in_column("PATIENT", "patient:normal")
 REPRESENTANT, REPRESENTED = in_column("PATIENT", "representant_legal:normal")
 AUDITEUR, _ = in_column("PATIENT", "auditeur:normal")
-VD = [action for action in Action if action.value.startswith("VD/")]
+VD = [action for action in Action if action.value.startswith("VD/") and action is not Action.VD_RECUEIL]
 MANAGED = [action for action in Action if action.demand is Demand.MANAGED]
 KNOWN = [action for action in Action if action.demand is Demand.KNOWN]
 
@@ -71,8 +72,8 @@ def test_an_auditor_reads_what_was_done_and_nothing_else(action: Action) -> None
 
 def test_nobody_but_an_auditor_reads_the_audit_log() -> None:
     """About a patient or about none, of whom there is a dossier or not."""
-    for statement in (None, BARE, CLOSED):
-        decision = decide(TABLES, AUDITEUR, Action.ITI_81, statement, now=NOW)
+    for action, statement in itertools.product((Action.ITI_81, Action.ITI_82), (None, BARE, CLOSED)):
+        decision = decide(TABLES, AUDITEUR, action, statement, now=NOW)
         assert (decision.granted, decision.scope) == (True, None), "it opens no document"
     for sheet, heading in (
         ("PATIENT", "patient:normal"),
@@ -82,7 +83,8 @@ def test_nobody_but_an_auditor_reads_the_audit_log() -> None:
         *((each, "medecin_traitant_DMP:normal") for each in SHEETS),
     ):
         requester, statement = in_column(sheet, heading)
-        assert rule(requester, Action.ITI_81, statement) == "droit_fonctionnel"
+        for action in (Action.ITI_81, Action.ITI_82):
+            assert rule(requester, action, statement) == "droit_fonctionnel"
 
 
 @pytest.mark.parametrize("action", MANAGED, ids=ident)
@@ -126,6 +128,16 @@ def test_the_medecin_traitant_blocks_and_others_do_not(sheet: str) -> None:
         for action in (Action.VD_BLOQUER, Action.VD_MEDECIN_TRAITANT):
             assert (rule(requester, action, statement) == "") is may
         assert rule(requester, Action.VD_AUTORISER, statement) == "droit_fonctionnel"
+
+
+def test_nobody_but_an_establishment_collects_and_a_blocked_one_too() -> None:
+    assert rule(ETABLISSEMENT, Action.VD_RECUEIL, BARE) == ""
+    assert rule(ETABLISSEMENT, Action.VD_RECUEIL, BLOCKED) == "", "an opposition that it was told"
+    assert rule(ETABLISSEMENT, Action.VD_RECUEIL, CLOSED) == "dossier_ferme"
+    assert rule(ETABLISSEMENT, Action.VD_RECUEIL, None) == "dossier_inconnu"
+    assert rule(replace(ETABLISSEMENT, structure_id=""), Action.VD_RECUEIL, BARE) == "structure_absente"
+    for requester in (MEDECIN, INFIRMIER, SECRETAIRE, PATIENT, REPRESENTANT, AUDITEUR):
+        assert rule(requester, Action.VD_RECUEIL, AUTHORISED) in ("droit_fonctionnel", "representation_terminee")
 
 
 def test_emergency_access_is_set_by_professionals_who_are_authorised() -> None:

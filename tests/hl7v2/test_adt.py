@@ -21,7 +21,7 @@ LOCAL = "77^^^CHU^AN"
 
 def test_a_patient_is_fed_with_traits_and_identifiers() -> None:
     message = read_er7(adt("A28", [LOCAL, IPP, INS], control_id="7"))
-    said = read_feed(message, read_header(message.msh))
+    said = read_feed(message, read_header(message.msh), {})
     assert said.identifiers == (PatientId("0001", "1.2.250.1.999.1"), PatientId("279035121518989", oids.INS_NIR_TEST))
     traits = said.traits
     assert (traits.birth_family, traits.birth_given, traits.birth_date) == ("ZIMMER", "MAJA", date(1979, 3, 28))
@@ -31,17 +31,17 @@ def test_a_patient_is_fed_with_traits_and_identifiers() -> None:
 @pytest.mark.parametrize("reliability", ["PROV", "VIDE", "DOUT", "", "PROV~FICT"])
 def test_an_ins_that_is_not_qualified_does_not_count(reliability: str) -> None:
     message = read_er7(adt("A31", [IPP, INS], reliability=reliability))
-    assert read_feed(message, read_header(message.msh)).identifiers == (PatientId("0001", "1.2.250.1.999.1"),)
+    assert read_feed(message, read_header(message.msh), {}).identifiers == (PatientId("0001", "1.2.250.1.999.1"),)
     message = read_er7(adt("A31", [INS], reliability=reliability))
     with pytest.raises(Hl7Error) as caught:
-        read_feed(message, read_header(message.msh))
+        read_feed(message, read_header(message.msh), {})
     assert [each.condition.code for each in caught.value.faults] == ["204"]
 
 
 def test_a_merge_names_who_stays_and_who_goes() -> None:
     gone = "0002^^^CHU&1.2.250.1.999.1&ISO^PI"
     message = read_er7(adt("A40", [INS, gone, IPP], gone=gone, structure="ADT_A39"))
-    said, subsumed = read_merge(message, read_header(message.msh))
+    said, subsumed = read_merge(message, read_header(message.msh), {})
     assert subsumed == PatientId("0002", "1.2.250.1.999.1")
     assert said.identifiers[0] == PatientId("0001", "1.2.250.1.999.1")
     assert subsumed not in said.identifiers
@@ -51,4 +51,35 @@ def test_a_merge_names_who_stays_and_who_goes() -> None:
 def test_a_day_that_is_none_is_told(born: str) -> None:
     message = read_er7(adt("A28", [IPP]).replace(b"19790328", born.encode()))
     with pytest.raises(Hl7Error):
-        read_feed(message, read_header(message.msh))
+        read_feed(message, read_header(message.msh), {})
+
+
+@pytest.mark.parametrize(
+    ("cx", "code"),
+    [
+        (f"{'7' * 257}^^^&1.2.3&ISO", "102"),
+        ("7^^^&1.02.3&ISO", "102"),
+        ("7^^^&1.2.x&ISO", "102"),
+        ("~".join(f"{number}^^^&1.2.3&ISO" for number in range(1001)), "198"),
+        ("7^^^NOWHERE", "101"),
+    ],
+)
+def test_identifiers_that_are_none_are_told(cx: str, code: str) -> None:
+    message = read_er7(adt("A28", [cx]))
+    with pytest.raises(Hl7Error) as caught:
+        read_feed(message, read_header(message.msh), {})
+    assert [each.condition.code for each in caught.value.faults] == [code]
+
+
+@pytest.mark.parametrize("charset", ["", "ASCII", "8859/1", "8859/15", "UNICODE UTF-8"])
+def test_names_are_of_the_character_set_that_msh_18_says(charset: str) -> None:
+    codec, name = {"8859/1": ("latin-1", "LEFÈVRE"), "8859/15": ("iso8859-15", "CŒUR")}.get(
+        charset, ("utf-8", "ÉLODIE")
+    )
+    data = adt("A28", [IPP], family=name).decode().replace("UNICODE UTF-8", charset).encode(codec)
+    if charset in ("", "ASCII"):
+        with pytest.raises(Hl7Error):
+            read_er7(data)
+        return
+    message = read_er7(data)
+    assert read_feed(message, read_header(message.msh), {}).traits.birth_family == name

@@ -12,22 +12,27 @@ from typing import Any
 import pytest
 
 from audit.event import Call
+from dmp.patient_search import Aliases, Match, Matches
 from dmp.requests import Lot
 from hl7v2.answering import answer
 from hl7v2.door import Door, Receipt
 from hl7v2.mllp import Frames
 from hl7v2.sender import Known
+from hl7v2.services import kind_of
 from identities.professional import Professional
-from identities.requester import Requester
+from identities.requester import PatientId, Requester
 from registry.errors import ErrorCode, Finding, RegistryError
 from repository.files import LocalFiles
+from schemas import oids
 from server.demo.people import HOPITAL, PATIENTS
 from tests.hl7_damage import framed, mutated
-from tests.mllp import message, read_ack, written
+from tests.hl7_queries import pdq, pix
+from tests.mllp import adt, message, new_oid, read_ack, written
 
 SEED, SMALL, LARGE = 20261129, 1500, 100_000
 KNOWN = Known(HOPITAL, "CN=Hôpital")
 CALL = Call("", "1")
+AUTHORITY = "1.3.6.1.4.1.21367.2005.13.20.1000"
 
 
 @dataclass
@@ -47,6 +52,16 @@ class Hall:
         self.lots.append((requester, call, lot))
         return ()
 
+    def collect(self, *_: Any) -> None:
+        return None
+
+    def find(self, *given: Any, **_: Any) -> Matches:
+        match = Match((PatientId("1", AUTHORITY),), PATIENTS[0].traits, active=True, degree=100)
+        return Matches((match,), 2, 1, given[-1].raw)
+
+    def done(self, *_: Any, **__: Any) -> tuple[Finding, ...]:
+        return ()
+
     def never(self, *_: Any, **__: Any) -> tuple[Finding, ...]:
         raise RegistryError([Finding(ErrorCode.UnresolvedReferenceException, "no such document")])
 
@@ -62,8 +77,14 @@ class Hall:
             provide=self.provide,
             replace=self.never,
             delete=self.never,
-            feed=self.never,
-            merge=self.never,
+            feed=self.done,
+            merge=self.done,
+            collect=self.collect,
+            identifiers_of=lambda *_: Aliases((PatientId("1", AUTHORITY),), PATIENTS[0].traits),
+            find=self.find,
+            proceed=self.never,
+            cancel=self.never,
+            namespaces={},
             stage=self.files.stage,
             refused=lambda _call, reason, _requester: self.refusals.append(reason),
             failed=lambda _call, reason, _requester: self.refusals.append(f"ours: {reason}"),
@@ -89,6 +110,20 @@ def test_a_document_reaches_the_hall_with_who_sends_it(hall: Hall) -> None:
     (author,) = lot.submission.submission_set.authors
     assert author.person.startswith(f"{requester.id_nat}^BENALI^Nadia")
     assert hall.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (message([written()]), "ORU^R01"),
+        (b"MSH$*~\\&$A$B$C$D$1$$ADT*A28*ADT_A05$1$P$2.5\r", "ADT^A28"),
+        (b"MSH|^~\\&|A|B|C|D|1||SIU^S12|1|P|2.5\r", ""),
+        (b"MSH|^~\\&|A", ""),
+        (b"none", ""),
+    ],
+)
+def test_messages_are_counted_by_kinds_that_are_served(data: bytes, kind: str) -> None:
+    assert kind_of(data) == kind
 
 
 def test_what_the_hall_cannot_do_now_may_come_again(hall: Hall) -> None:
@@ -130,8 +165,18 @@ def test_old_versions_have_their_errors_where_they_look(hall: Hall) -> None:
 def check_damaged(hall: Hall, count: int) -> None:
     """Every damaged message has one answer, or the sender is cut off, and nothing unforeseen happens."""
     chance = random.Random(SEED)
-    good = message([written()])
+    goods = [
+        message([written()]),
+        message([written()], kind="MDM", document_id=new_oid()),
+        adt("A28", [f"1^^^&{AUTHORITY}&ISO"], structure="ADT_A05"),
+        adt("A40", [f"1^^^&{AUTHORITY}&ISO"], structure="ADT_A39", gone=f"2^^^&{AUTHORITY}&ISO"),
+        adt("A01", [f"279035121518989^^^&{oids.INS_NIR_TEST}&ISO^INS"])
+        + b"ZFA|ACTIF|20260301|||||||IO|20260301|IC|2026\r",
+        pix(f"1^^^&{AUTHORITY}&ISO", f"^^^&{AUTHORITY}.1&ISO"),
+        pdq("@PID.5.1.1^DURAND~@PID.7^1979~@PID.11.3^LILLE", f"^^^&{AUTHORITY}&ISO", "RCP|I|2^RD"),
+    ]
     for number in range(count):
+        good = goods[number % len(goods)]
         whole, _ = Frames(10**6).feed(framed(chance, mutated(chance, good.replace(b"HOPITAL", b"H%d" % number))))
         for data in whole:
             told = hall.send(data)

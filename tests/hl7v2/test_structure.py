@@ -14,6 +14,7 @@ from hl7apy.parser import parse_message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hl7v2.adt import STRUCTURES
 from hl7v2.er7 import read_er7
 from hl7v2.errors import Hl7Error
 from hl7v2.message import VERSIONS, check_structure, structure_of
@@ -83,6 +84,8 @@ def test_the_order_of_segments_is_judged_as_hl7apy_judges_it(segments: list[str]
 def test_every_version_has_the_structures_that_are_served(version: str) -> None:
     for structure in ("ADT_A01", "ORU_R01", "ACK"):
         assert structure_of(structure, version) is not None or version == "2.3.1"
+    for structure in set(STRUCTURES.values()):
+        assert structure_of(structure, version) is not None
 
 
 def test_groups_repeat_and_nest() -> None:

@@ -299,7 +299,7 @@ def test_signed_properties_are_required(verify: Verify, actors: Actors) -> None:
         (rb"<ds:SignatureValue>....", b"<ds:SignatureValue>AAAA", "that does not verify"),
         (rb"xmldsig-more#rsa-sha256", b"xmldsig-more#hmac-sha256", "got hmac-sha256"),
         (rb'CanonicalizationMethod Algorithm="[^"]*', b'CanonicalizationMethod Algorithm="urn:x', "canonicalization"),
-        (rb"AA==", b"AB==", "expected the signed Manifest, got one that was altered"),
+        (rb">AA==<", b">AB==<", "expected the signed Manifest, got one that was altered"),
         (rb'<ds:Object><ds:Manifest Id="IHE', b'<ds:Object><a Id="IHEManifest"/><ds:Manifest Id="IHE', "one element"),
         (rb'Id="IHEManifest"', b'Id="Other"', "one element in KeyInfo or an Object"),
         (rb"<ds:X509Data>", b"<ds:KeyName>a</ds:KeyName><ds:X509Data>", "in KeyInfo, got something else"),

@@ -69,11 +69,13 @@ def question(lps: Lps, patient: Patient, request: bytes) -> bytes:
     return start + request + end
 
 
-def package(lps: Lps, name: str, patient: Patient, *, inline: bool = False) -> tuple[str, bytes]:
+def package(
+    lps: Lps, name: str, patient: Patient, *, inline: bool = False, kind: str = "consultation_report"
+) -> tuple[str, bytes]:
     """Content-Type and bytes of a genuine ITI-41 of one document."""
     index = [each.ins for each in PATIENTS].index(patient.ins)
     with tempfile.TemporaryDirectory() as folder:
-        paper = Paper("consultation_report", name, name, index, 1)
+        paper = Paper(kind, name, name, index, 1)
         file = write(paper, Path(folder), next(_numbers), datetime.now(UTC))
         document = read_document(file, patient, lps._values)
         code = content_type(document.encounter_code, lps._values, None)
@@ -86,8 +88,8 @@ def package(lps: Lps, name: str, patient: Patient, *, inline: bool = False) -> t
 class Provide:
     """A genuine ITI-41 as a tree, its document as base64 inside, to be spoiled before it is sent."""
 
-    def __init__(self, lps: Lps, name: str, patient: Patient) -> None:
-        _, body = package(lps, name, patient, inline=True)
+    def __init__(self, lps: Lps, name: str, patient: Patient, kind: str = "consultation_report") -> None:
+        _, body = package(lps, name, patient, inline=True, kind=kind)
         self.root = xml.parse(body[body.index(b"\r\n\r\n") + 4 : body.rindex(b"\r\n--")])
         self._lps = lps
         self.objects = self._one("RegistryObjectList")

@@ -12,13 +12,16 @@ from urllib.parse import urlencode
 
 from cryptography import x509
 
+from schemas import oids
 from server.settings import load
 from tests.browser import Browser
+from tests.ports import free_port
 from tests.village import Village
 
 AUDITOR, SENDER, STRANGER = "auditeur", "noeud", "inconnu"
 BY_TOKEN = "1990000018/automate"  # the hospital's machine, as it asks for a token by itself
-AUDIT_EVENT = "/fhir/AuditEvent"
+AUDIT_EVENT, SYSLOG_SEARCH = "/fhir/AuditEvent", "/fhir/syslogsearch"
+APP, CALLBACK = "an-app", "https://app.example/callback"  # that asks for tokens in a browser
 FHIR_JSON = "application/fhir+json"
 
 
@@ -90,7 +93,9 @@ def open_to_nodes(village: Village, *, feed: bool = True) -> None:
         "audit_auditors": [subject(village, AUDITOR)],
         "audit_senders": [fingerprint],
         "audit_feed": feed,
+        "audit_syslog_tls": f"127.0.0.1:{free_port()}",
         "oauth_auditors": [f"https://{village.settings.https} {BY_TOKEN}"],
+        "oauth_apps": [f"{APP} {CALLBACK}", f"{APP} {CALLBACK}/other", f"another-app {CALLBACK}/another"],
     }
     with (village.settings.home / "settings.toml").open("a", encoding="utf-8") as file:
         file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
@@ -101,3 +106,17 @@ def subject(village: Village, name: str) -> str:
     """The subject of somebody's TLS certificate, as RFC 4514 writes it."""
     pem = (village.folder / "pki" / name / "auth.pem").read_bytes()
     return x509.load_pem_x509_certificates(pem)[0].subject.rfc4514_string()
+
+
+def opened_by_fhir(village: Village, ins: str, unique_id: str, name: str = "medecin-traitant") -> bytes:
+    """The bytes of a document that somebody's card finds by ITI-67 and opens by ITI-68."""
+    asked = {
+        "patient.identifier": f"urn:oid:{oids.INS_NIR_TEST}|{ins}",
+        "identifier": f"urn:ietf:rfc:3986|urn:oid:{unique_id}",
+    }
+    (found,) = ask(village, name, f"/fhir/DocumentReference?{urlencode(asked)}").events
+    (content,) = found["content"]
+    path = "/" + content["attachment"]["url"].split("/", 3)[3]
+    opened = ask(village, name, path, headers={"Accept": "*/*"})
+    assert opened.status == 200, opened.content
+    return opened.content

@@ -12,6 +12,7 @@ from acces_direct import LAETITIA, SUZANNE, Provide, events, page
 
 from portal.french import PARIS
 from tests.browser import Browser, Page
+from tests.chromium import faults_of
 from tests.village import Village
 
 ELSEWHERE = "Ce document n'existe pas, ou ne vous est pas ouvert."
@@ -86,6 +87,17 @@ def test_the_course_of_results_over_reports(village: Village, provide: Provide) 
     assert shown.status == 200 and "Tableau des résultats" in shown.text
     opened = [each.message.decode() for each in seen if each.action == "TD3.2"]
     assert all(any(report in each for each in opened) for report in reports)
+
+
+def test_what_documents_say_is_accessible(village: Village, provide: Provide) -> None:
+    """In a real browser: a synthesis with lines, and a course of results."""
+    for kind in ("vaccination_note", "lab_report", "lab_report"):
+        provide(kind, LAETITIA, by="medecin-traitant")
+    browser = Browser.of(village, "medecin-traitant")
+    shown = [browser.get(f"/AccesDirect/{name}/{LAETITIA}") for name in ("Synthese", "Biologie")]
+    assert "Vaccin tétanique adsorbé" in shown[0].text and "Tableau des résultats" in shown[1].text
+    style = browser.get(next(each for each in re.findall('href="([^"]*)"', shown[0].source) if each.endswith(".css")))
+    assert faults_of((each.source for each in shown), style.source) == []
 
 
 def test_lists_are_filtered(village: Village, provide: Provide) -> None:

@@ -227,10 +227,11 @@ def test_a_cursor_belongs_to_its_search(village: Village) -> None:
     [
         *((each, 200) for each in ("*/*", FHIR_JSON, "application/json", "application/fhir+json; fhirVersion=4.0")),
         *((each, 200) for each in ("application/fhir+json, */*; q=0.1", "application/fhir+xml;q=0.5,application/*")),
-        *((each, 406) for each in ("application/fhir+xml", "text/html")),
+        *((each, 200) for each in ("application/fhir+xml", "text/xml")),
+        *((each, 406) for each in ("text/html", "application/fhir+xml; fhirVersion=5.0")),
     ],
 )
-def test_json_is_what_is_written(village: Village, accept: str, status: int) -> None:
+def test_json_and_xml_are_what_is_written(village: Village, accept: str, status: int) -> None:
     path = f"{AUDIT_EVENT}?date=ge2020&_count=1"
     assert ask(village, AUDITOR, path, headers={"Accept": accept}).status == status
 

@@ -181,7 +181,7 @@ def test_by_post_with_less_of_each_and_compressed(node: Node, cabinet: str) -> N
     "query",
     [
         "patient.identifier=x",
-        "patient=Patient/1",
+        "patient=Group/1",
         "status=current",
         "patient.identifier=urn:oid:1.2.3|4&date=yesterday",
         "patient.identifier=urn:oid:1.2.3|4&_sort=nothing",
@@ -261,12 +261,19 @@ def test_the_capability_statement_is_true(node: Node, cabinet: str) -> None:
             value = {"date": "2020", "reference": "DocumentReference/x"}.get(parameter["type"], "x")
             if parameter["name"] == "patient.identifier":
                 continue
+            by_reference = parameter["name"] in ("patient", "subject")
+            patient_ = [("patient.identifier", patient_of(cabinet))] if path != "Patient" and not by_reference else []
             more = [("code", "folder")] if path == "List" and parameter["name"] != "code" else []
             value = "folder" if parameter["name"] == "code" else value
-            query = [("patient.identifier", patient_of(cabinet)), (parameter["name"], value), *more]
+            value = "Patient/x" if by_reference else value
+            query = [*patient_, (parameter["name"], value), *more]
             reply = ask(node, f"{path}?{urlencode(query)}", Prefer="handling=strict")
             assert reply.status == 200, (parameter, reply.content)
             assert parameter["name"] in reply.resource["link"][0]["url"]
+        for operation in resource.get("operation", []):
+            answers = [ask(node, f"{path}/${operation['name']}", each).status for each in ("GET", "POST", "PUT")]
+            assert answers[2] == 405
+            assert {400, 415} & {*answers[:2]}, "it is there, and was told nothing"
 
 
 def test_each_request_leaves_one_event(node: Node, patient: str) -> None:

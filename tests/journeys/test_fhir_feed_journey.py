@@ -12,6 +12,8 @@ from audit_nodes import AUDIT_EVENT, AUDITOR, FHIR_JSON, SENDER, STRANGER, ask, 
 from fhir.resources.R4B.bundle import Bundle
 
 from audit.event import Outcome
+from pdsm.xml_reading import read_xml
+from pdsm.xml_writing import write_xml
 from schemas import oids
 from tests.browser import Browser
 from tests.village import Village
@@ -60,6 +62,18 @@ def test_what_other_nodes_report_is_no_part_of_a_history(open_village: Village) 
     assert "somebody-else" not in shown.source
 
 
+def test_an_event_in_xml_is_the_same_event(open_village: Village) -> None:
+    answer = post(open_village, write_xml(EVENT), kind="application/fhir+xml")
+    assert answer.status == 201
+    (record,) = open_village.audit(1)
+    headers = {"Accept": "application/fhir+xml"}
+    told = ask(open_village, AUDITOR, f"{AUDIT_EVENT}/{record.id}", headers=headers)
+    assert read_xml(told.content, max_bytes=10**6) == {**EVENT, "id": record.id}
+    before = count(open_village)
+    refused = post(open_village, b"<AuditEvent/>", kind="application/fhir+xml")
+    assert (refused.status, count(open_village)) == (400, before)
+
+
 @pytest.mark.parametrize("path", ["/fhir", "/fhir/"])
 def test_a_batch_comes_in_whole_but_for_what_is_unsound(open_village: Village, path: str, reference: Path) -> None:
     resources = [json.loads(each.read_text("utf-8")) for each in (reference / "fhir" / "balp" / "examples").glob("A*")]
@@ -84,7 +98,7 @@ def test_a_batch_comes_in_whole_but_for_what_is_unsound(open_village: Village, p
     [
         (b"", FHIR_JSON, 400, "structure"),
         (b"<AuditEvent/>", FHIR_JSON, 400, "structure"),
-        (b"<AuditEvent/>", "application/fhir+xml", 415, "not-supported"),
+        (b"AuditEvent", "text/turtle", 415, "not-supported"),
         (b'{"resourceType": "Patient"}', "application/json", 400, "structure"),
         (b'{"resourceType": "AuditEvent"}', "application/json", 400, "structure"),
         (BODY.replace(b'"id"', b'"action"'), FHIR_JSON, 400, "structure"),

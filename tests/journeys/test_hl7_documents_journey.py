@@ -19,10 +19,12 @@ from conformance.lps.metadata import Entry
 from conformance.lps.query import STATUSES, Filters
 from server.cli import build
 from server.demo.people import PATIENTS
+from tests.journeys.audit_nodes import opened_by_fhir
 from tests.mllp import message, new_oid, read_ack, sending, written
 from tests.village import Village
 
 PATIENT = PATIENTS[0]
+RPLC = "urn:ihe:iti:2007:AssociationType:RPLC"
 
 
 def found(village: Village, *unique_ids: str) -> dict[str, Entry]:
@@ -30,6 +32,17 @@ def found(village: Village, *unique_ids: str) -> dict[str, Entry]:
     filters = Filters(statuses=tuple(STATUSES.values()))
     listed = village.lps("medecin-traitant").find(village.patient(PATIENT.ins), filters)
     return {entry.unique_id: entry for entry in listed if entry.unique_id in unique_ids}
+
+
+def related(village: Village, *unique_ids: str) -> list[tuple[str, str, str, str]]:
+    """Every association of those documents: its type, which of them it joins, or a lot, and its status in the lot."""
+    entries, patient = found(village, *unique_ids), village.patient(PATIENT.ins)
+    numbers = {entries[each].entry_uuid: str(number) for number, each in enumerate(unique_ids)}
+    told = village.lps("medecin-traitant").associations(list(numbers), patient).associations
+    return sorted(
+        (each.type, numbers.get(each.source, "lot"), numbers.get(each.target, ""), each.submission_set_status)
+        for each in told
+    )
 
 
 def status_of(entry: Entry) -> str:
@@ -54,6 +67,7 @@ def test_a_document_is_sent_and_found_byte_by_byte(hospital: Village, tmp_path: 
     reader = hospital.lps("medecin-traitant")
     reader.open(oid, tmp_path / "opened", hospital.patient(PATIENT.ins))
     assert (tmp_path / "opened").read_bytes() == document
+    assert opened_by_fhir(hospital, PATIENT.ins, oid) == document
 
 
 def test_two_renditions_are_one_submission_set(hospital: Village) -> None:
@@ -104,6 +118,7 @@ def test_a_chain_of_messages_leaves_what_a_chain_of_transactions_leaves(
         assert sender.send(sent).accepted
         seen = found(hospital, first, second)
         assert [status_of(seen[each]) for each in (first, second)] == ["deprecated", "approved"]
+        assert (RPLC, "1", "0", "") in related(hospital, first, second)
         assert sender.send(message([document], status="D", kind=kind, document_id=second)).accepted
         (event,) = hospital.audit(1)
         assert (event.transaction, event.action, event.outcome) == ("ITI-57", "TD3.3c", Outcome.SUCCESS)
@@ -114,6 +129,7 @@ def test_a_chain_of_messages_leaves_what_a_chain_of_transactions_leaves(
     lps.provide(files[:1], patient)
     lps.provide(files[1:], patient, replace=others[0])
     lps.delete(others[1], patient)
+    assert related(hospital, first, second) == related(hospital, *others)
     by_messages, by_transactions = found(hospital, first, second), found(hospital, *others)
     assert [status_of(by_messages[each]) for each in (first, second)] == ["deprecated", "deleted"]
     for one, other in zip((first, second), others, strict=True):

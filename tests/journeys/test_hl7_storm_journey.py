@@ -19,9 +19,11 @@ from pathlib import Path
 import pytest
 
 from conformance.lps.query import Filters
+from schemas import oids
 from server.demo.people import PATIENTS
 from tests.hl7_damage import framed, mutated
-from tests.mllp import Sender, message, new_oid, open_to_hl7, read_ack, sending, written
+from tests.hl7_queries import pdq, pix
+from tests.mllp import Sender, adt, message, new_oid, open_to_hl7, read_ack, sending, written
 from tests.village import Village
 
 SEED = 20261129
@@ -35,13 +37,20 @@ PATIENT = PATIENTS[9]
 def storm(village: Village, count: int) -> int:
     """Sends `count` damaged messages; how many had an answer. Every other one ends its connection, at once."""
     chance, answered = random.Random(SEED), 0
-    good = message([written(patient=PATIENT)], patient=PATIENT)
+    ins = f"{PATIENT.ins}^^^INS&{oids.INS_NIR_TEST}&ISO^INS"
+    goods = [
+        message([written(patient=PATIENT)], patient=PATIENT),
+        adt("A01", [ins]) + b"ZFA|ACTIF|20260301|||||||NA||IC|20260301\r",
+        pix(ins),
+        pdq("@PID.5.1.1^DURAND"),
+    ]
     sender: Sender | None = None
     address = village.settings.mllp
     assert address is not None
     for number in range(count):
         sender = sender or Sender(village.folder, address.port)
         sender.socket.settimeout(30)
+        good = goods[number % len(goods)]
         data = framed(chance, mutated(chance, good.replace(b"HOPITAL", b"H%d" % number)))
         try:
             sender.write(data + b"\x0bMSH|^~\\&|probe\x1c\r")  # what answers the probe has done with what came before

@@ -9,25 +9,21 @@ Source: docs/habilitations.md; ITI TF-2 3.18.4.1.2.3.7 (queries); ITI TF-3 Table
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
-from lxml import etree
 
 from conformance.lps.client import Lps
-from conformance.lps.metadata import Visibility
 from conformance.lps.people import Patient
 from conformance.lps.query import STATUSES, Parameter, write_query
 from conformance.lps.soap import RIM, envelope
-from conformance.lps.submission import ENTRY_CODES, SET_UNIQUE_ID
 from conformance.lps.vihf import Access
 from schemas import xml
 from server.demo.people import PATIENTS
 from tests.connectathon import LCM, RMD, XDS, document, document_requests, submission, submit_objects
 from tests.journeys import queries
-from tests.journeys.attacks import HAS_MEMBER, RELATION, SIMPLE, Provide, add_slot, ask, post
+from tests.journeys.attacks import HAS_MEMBER, RELATION, SIMPLE, Provide, ask, post
+from tests.journeys.hidden import into_folder, provide_pair
 from tests.journeys.queries import listed
 from tests.village import Village
 
@@ -40,57 +36,6 @@ SNAPSHOT = "urn:ihe:iti:2010:AssociationType:IsSnapshotOf"
 KINDS = listed(HAS_MEMBER, *(RELATION + kind for kind in ("RPLC", "APND", "XFRM", "XFRM_RPLC", "signs")), SNAPSHOT)
 ANY = listed(*STATUSES.values())
 _VARYING = re.compile(rb"uuid-[0-9a-f-]{36}|<wsa:RelatesTo>[^<]*</wsa:RelatesTo>")
-
-Named = tuple[str, str]  # entryUUID and uniqueId, '' where there is none
-
-
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """What the author hid: two documents, the second the addendum of the first, in one folder."""
-
-    documents: tuple[Named, Named]
-    folder: Named
-    sets: tuple[Named, Named]
-    associations: tuple[str, str]
-
-    @property
-    def named(self) -> tuple[Named, ...]:
-        """One of each kind."""
-        return self.documents[0], self.folder, self.sets[0], (self.associations[1], "")
-
-
-def mask(entry: etree._Element) -> None:
-    """Adds MASQUE_PS to the confidentiality codes."""
-    (code,) = Visibility(mask=True).codes()
-    before = next(each for each in entry if each.tag == f"{{{RIM}}}ExternalIdentifier")
-    scheme = {"classificationScheme": ENTRY_CODES["confidentiality_codes"], "nodeRepresentation": code.code}
-    element = etree.Element(f"{{{RIM}}}Classification", id=uuid.uuid4().urn, classifiedObject=str(entry.get("id")))
-    element.attrib.update(scheme)
-    add_slot(element, "codingScheme", code.scheme)
-    etree.SubElement(etree.SubElement(element, f"{{{RIM}}}Name"), f"{{{RIM}}}LocalizedString", value=code.display)
-    before.addprevious(element)
-
-
-def unique_id(package: etree._Element, scheme: str = SET_UNIQUE_ID) -> str:
-    return next(str(each.get("value")) for each in package if each.get("identificationScheme") == scheme)
-
-
-def hide(lps: Lps, patient: Patient) -> Hidden:
-    first, second = Provide(lps, AUTHOR, patient), Provide(lps, AUTHOR, patient)
-    mask(first.entry)
-    mask(second.entry)
-    folder = first.add_folder(patient)
-    assert first.send().succeeded
-    addendum = second.associate(RELATION + "APND", second.entry_uuid, first.entry_uuid)
-    membership = second.associate(HAS_MEMBER, str(folder.get("id")), second.entry_uuid)
-    second.associate(HAS_MEMBER, second.set_uuid, str(membership.get("id")))
-    assert second.send().succeeded
-    return Hidden(
-        documents=((first.entry_uuid, first.unique_id), (second.entry_uuid, second.unique_id)),
-        folder=(str(folder.get("id")), unique_id(folder, "urn:uuid:75df8f67-9973-4fbe-a900-df66cefecc5a")),
-        sets=tuple((each.set_uuid, unique_id(each.submission_set)) for each in (first, second)),  # type: ignore[arg-type]
-        associations=(str(addendum.get("id")), str(membership.get("id"))),
-    )
 
 
 def by_id(entry_uuid: str, other: str) -> Iterator[tuple[str, list[Parameter]]]:
@@ -146,7 +91,7 @@ def test_what_is_hidden_changes_no_answer(village: Village, patient: Patient) ->
     """Neither what a dossier has, nor what an id stands for: objects, references, counts and errors are the same."""
     readers = {name: village.lps(name) for name in BLIND}
     before = {name: told(lps, patient, by_patient(patient)) for name, lps in readers.items()}
-    hidden = hide(village.lps(AUTHOR), patient)
+    hidden = provide_pair(village.lps(AUTHOR), AUTHOR, patient)
     for name, lps in readers.items():
         assert told(lps, patient, by_patient(patient)) == before[name], name
         nothing = {other: told(lps, patient, by_id(NOBODY[0], other), *NOBODY) for other in ("", NOBODY[1])}
@@ -156,11 +101,6 @@ def test_what_is_hidden_changes_no_answer(village: Village, patient: Patient) ->
     for entry_uuid, other in hidden.named:
         asked = told(village.lps(AUTHOR), patient, by_id(entry_uuid, other), entry_uuid, other)
         assert asked != nothing[NOBODY[1] if other else ""], "its author is told"
-
-
-def into_folder(message: Provide, folder: str) -> None:
-    held = message.associate(HAS_MEMBER, folder, message.entry_uuid)
-    message.associate(HAS_MEMBER, message.set_uuid, str(held.get("id")))
 
 
 NAMING: dict[str, Callable[[Provide, str], object]] = {
@@ -182,7 +122,7 @@ def test_naming_what_is_hidden_is_naming_nothing(village: Village, patient: Pati
     """
     lps, author = village.lps(name), village.lps(AUTHOR)
     nothing = {how: refusal(lps, name, patient, spoil, NOBODY[0]) for how, spoil in NAMING.items()}
-    for hidden in (hide(author, patient), hide(author, village.patient(PATIENTS[1].ins))):
+    for hidden in (provide_pair(author, AUTHOR, each) for each in (patient, village.patient(PATIENTS[1].ins))):
         for entry_uuid, _ in hidden.named:
             for how, spoil in NAMING.items():
                 assert refusal(lps, name, patient, spoil, entry_uuid) == nothing[how], how
@@ -204,7 +144,7 @@ def test_the_french_domain_has_no_transaction_that_goes_round_the_rules(
     village: Village, patient: Patient, name: str
 ) -> None:
     """Removal and updates of metadata are refused to everybody, and say the same of what is there and what is not."""
-    lps, hidden = village.lps(name), hide(village.lps(AUTHOR), patient)
+    lps, hidden = village.lps(name), provide_pair(village.lps(AUTHOR), AUTHOR, patient)
     answers: dict[str, set[bytes]] = {}
     for entry_uuid, other in (hidden.documents[0], NOBODY):
         remove = (
@@ -233,7 +173,7 @@ def addressed(lps: Lps, patient: Patient, action: str, body: str) -> bytes:
 @pytest.mark.parametrize("name", ["medecin-traitant", "hopital"])
 def test_the_french_domain_takes_metadata_by_iti_41_alone(village: Village, patient: Patient, name: str) -> None:
     """A registration, an on-demand document, ITI-92, a question about several patients: nobody has these rights."""
-    lps, (entry_uuid, other) = village.lps(name), hide(village.lps(AUTHOR), patient).documents[0]
+    lps, (entry_uuid, other) = village.lps(name), provide_pair(village.lps(AUTHOR), AUTHOR, patient).documents[0]
     update = document(patient.cx, unique_id=other, logical_id=entry_uuid)
     body = submit_objects(submission(update))
     several = write_query(

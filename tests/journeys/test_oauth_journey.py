@@ -42,7 +42,7 @@ def test_what_the_server_says_of_itself_is_there(village: Village) -> None:
     """ITI-103, and SMART's own address below the FHIR base: no credentials, and every address in it answers."""
     told = ask(village, None, "/.well-known/oauth-authorization-server").resource
     assert told["issuer"] == issuer(village)
-    assert told["grant_types_supported"] == ["client_credentials"]
+    assert told["grant_types_supported"] == ["client_credentials", "authorization_code"]
     for path in ("/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration"):
         assert ask(village, None, path).resource["token_endpoint"] == told["token_endpoint"]
     keys = ask(village, None, told["jwks_uri"].removeprefix(issuer(village)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from patients import Someone, posted, provide
 
 from conformance.lps.metadata import Visibility
 from server.demo.people import PATIENTS
+from tests.chromium import faults_of
 from tests.mailbox import Mailbox
 from tests.village import Village
 
@@ -44,6 +46,23 @@ def listed(someone: Someone, query: str = "") -> list[str]:
         if each.startswith(beginning)
     ]
     return [each for each in found if each != "ajout"]
+
+
+def test_a_synthesis_of_ones_own_dossier(suzanne: Someone, tmp_path: Path) -> None:
+    """Each line leads to what says it, masked or not, but for what must be announced; in a real browser, too."""
+    village, hide = suzanne.village, Visibility(hide_from_patient=True)
+    note = provide(village, tmp_path, SUZANNE, 7900, kind="vaccination_note", visibility=Visibility(mask=True))
+    hidden = provide(village, tmp_path, SUZANNE, 7901, kind="lab_report", visibility=hide)
+    home = suzanne.ask()
+    assert home.leading("/patient/synthese")
+    shown = suzanne.ask("/synthese")
+    assert shown.status == 200 and "Vaccin tétanique adsorbé" in shown.text
+    assert suzanne.ask(shown.leading(f"/patient/documents/{note}/lecture").removeprefix("/patient")).status == 200
+    assert hidden not in shown.source and "Derniers résultats" not in shown.text
+    last = next(each for each in village.audit(5) if each.action == "TD3.2" and note in each.documents)
+    assert (last.transaction, last.authentication) == ("TD3.2", "PATIENT")
+    style = suzanne.browser.get(next(each for each in re.findall('href="([^"]*)"', shown.source) if ".css" in each))
+    assert faults_of([shown.source], style.source) == []
 
 
 def test_the_patient_sees_what_is_masked_and_not_what_must_be_announced(suzanne: Someone, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pdsm.door import Door
 from pdsm.endpoint import AUDIT_EVENT, blueprint
 from pdsm.http import BASE, REQUEST_ID
 from pdsm.sharing_door import Sharing
+from pdsm.syslog_endpoint import SYSLOG_SEARCH
 
 JSON = {"Content-Type": "application/fhir+json"}
 
@@ -26,6 +27,7 @@ def _broken(*_: Any) -> Any:
     [
         ("GET", f"{AUDIT_EVENT}?date=ge2020", "ITI-81"),
         ("GET", f"{AUDIT_EVENT}/1", "ITI-81"),
+        ("GET", f"{SYSLOG_SEARCH}?date=ge2020", "ITI-82"),
         ("POST", AUDIT_EVENT, "ITI-20"),
         ("POST", BASE, "ITI-65"),
         ("POST", f"{BASE}/DocumentReference", "ITI-105"),
@@ -38,6 +40,10 @@ def _broken(*_: Any) -> Any:
         ("GET", f"{BASE}/DocumentReference/1", "ITI-67"),
         ("GET", f"{BASE}/List/1", "ITI-66"),
         ("GET", f"{BASE}/Binary/1", "ITI-68"),
+        ("GET", f"{BASE}/Patient?family=x", "ITI-78"),
+        ("GET", f"{BASE}/Patient/1", "ITI-78"),
+        ("GET", f"{BASE}/Patient/$ihe-pix", "ITI-83"),
+        ("POST", f"{BASE}/Patient/$match", "ITI-119"),
     ],
 )
 def test_it_is_recorded_and_nothing_of_it_is_told(method: str, path: str, transaction: str) -> None:

@@ -267,7 +267,7 @@ def test_a_page_has_a_size(count: str | None, kept: int) -> None:
         ([DATE, ("_count", "-1")], "_count"),
         ([DATE, ("_count", "9" * 5000)], "_count"),
         ([DATE, ("_sort", "patient")], "_sort"),
-        ([DATE, ("_format", "xml")], "_format"),
+        ([DATE, ("_format", "ttl")], "_format"),
         ([DATE, ("_id", "a/b")], "_id"),
         ([DATE, ("type", "")], "type"),
         ([DATE, ("type", "110112,")], "type"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from registry.metadata import Association, AssociationType, DocumentEntry, Folder, ObjectType, SubmissionSet, dtm_floor
@@ -42,6 +42,7 @@ class World:
     dossiers: dict[str, str] = field(default_factory=dict)
     custody: dict[str, Custody] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)  # not the latest version
+    received: str = "20260301120030"  # when all of it was registered
 
     def put(self, dossier: str, item: Object) -> None:
         self.objects[item.entry_uuid], self.dossiers[item.entry_uuid] = item, dossier
@@ -57,7 +58,7 @@ class Oracle:
         self.associations = [item for item in own if isinstance(item, Association)]
         self.entries = [item for item in own if isinstance(item, DocumentEntry) and self.sees(item.entry_uuid)]
         self.sets = [item for item in own if isinstance(item, SubmissionSet) and self.sees(item.entry_uuid)]
-        self.folders = [item for item in own if isinstance(item, Folder) and self.sees(item.entry_uuid)]
+        self.folders = [self._dated(item) for item in own if isinstance(item, Folder) and self.sees(item.entry_uuid)]
 
     def sees(self, uuid: str) -> bool:
         item = self.there.get(uuid)
@@ -68,9 +69,17 @@ class Oracle:
             return all(self.scope.permits(each, self.world.custody[each.entry_uuid]) for each in versions)
         if isinstance(item, Association):
             return self.sees(item.source) and self.sees(item.target)
-        members = [each.target for each in self.associations if each.type is HAS_MEMBER and each.source == uuid]
-        documents = [each for each in members if isinstance(self.there.get(each), DocumentEntry)]
+        documents = self._documents(uuid)
         return any(map(self.sees, documents)) or (not documents and self.scope.reach is Reach.ALL)
+
+    def _documents(self, package: str) -> list[str]:
+        members = [each.target for each in self.associations if each.type is HAS_MEMBER and each.source == package]
+        return [each for each in members if isinstance(self.there.get(each), DocumentEntry)]
+
+    def _dated(self, folder: Folder) -> Folder:
+        """A folder that holds what is hidden last changed when the last of what is not came into it."""
+        hides = not all(map(self.sees, self._documents(folder.entry_uuid)))
+        return replace(folder, last_update_time=self.world.received) if hides else folder
 
     def _newest(self, item: DocumentEntry) -> list[DocumentEntry]:
         """What is not superseded of the logical object."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -42,6 +44,7 @@ def _registry() -> None:
         sa.Column("availability_status", sa.String(16), nullable=False),
         sa.Column("source", sa.LargeBinary(16), nullable=False),
         sa.Column("target", sa.LargeBinary(16), nullable=False),
+        sa.Column("received", sa.String(length=14), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_association")),
         sa.UniqueConstraint("entry_uuid", name=op.f("uq_registry_association_entry_uuid")),
@@ -308,6 +311,8 @@ def _audit() -> None:
         sa.Column("explanation", sa.Text(), nullable=False),
         sa.Column("documents", sa.Text(), nullable=False),
         sa.Column("submission_sets", sa.Text(), nullable=False),
+        sa.Column("syslog", sa.Text(), nullable=False),
+        sa.Column("stamped", sa.String(length=27), nullable=False),
         sa.Column("message", sa.LargeBinary(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
@@ -321,6 +326,8 @@ def _audit() -> None:
     )
     op.create_index("audit_event_requester", "audit_event", ["requester_id", "dossier", "instant"])
     op.create_index("audit_event_instant", "audit_event", ["instant", "sequence"])
+    some: dict[str, Any] = {f"{dialect}_where": sa.text("syslog != ''") for dialect in ("sqlite", "postgresql")}
+    op.create_index("audit_event_stamped", "audit_event", ["stamped", "sequence"], **some)
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),

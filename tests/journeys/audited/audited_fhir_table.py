@@ -20,6 +20,7 @@ from audited_event import (
     Row,
     Thing,
     dcm,
+    dmp,
     ihe,
 )
 from audited_parts import (
@@ -30,17 +31,19 @@ from audited_parts import (
     GIVEN_TO_CARD,
     LOOPBACK,
     NODE_AUTHENTICATION,
+    QUERY,
     THIS_MACHINE,
     patient,
     query,
     reported,
 )
-from audited_people import NORMAL
+from audited_people import NORMAL, by_card
 
 from schemas import oids
 from server.demo.people import inhabitant
 
-RETRIEVE = ihe("ITI-81", "Retrieve ATNA Audit Event")
+RETRIEVE, SYSLOG = ihe("ITI-81", "Retrieve ATNA Audit Event"), ihe("ITI-82", "Retrieve Syslog Event")
+DEMOGRAPHICS = ihe("ITI-78", "Mobile Patient Demographics Query")
 AUDITOR = Person(
     user="{certificate}",
     name="{certificate}",
@@ -91,6 +94,29 @@ USER = by_token(
 )
 
 
+PRACTITIONER = inhabitant("medecin")
+CARD_HOLDER = Person(
+    PRACTITIONER.id_nat,
+    f"<{PRACTITIONER.id_nat}@{{issuer}}>",
+    f"{PRACTITIONER.family} {PRACTITIONER.given}",
+    tuple(
+        (code, system, code)
+        for code, system in (
+            (PRACTITIONER.profession, oids.PROFESSION),
+            (PRACTITIONER.specialty, oids.SPECIALITE_MEDECIN),
+        )
+    ),
+    (
+        ("Authentification_mode", "DIRECTE"),
+        ("Mode_Acces", "normal"),
+        ("Identifiant_Structure", PRACTITIONER.structure_id),
+        ("Client_OAuth", "an-app"),
+    ),
+    NORMAL,
+    "{token}",
+)
+
+
 def _in_air(claim: tuple[str, str]) -> tuple[str, str]:
     return (claim[0], "INDIRECTE_RENFORCEE") if claim[0] == "Authentification_mode" else claim
 
@@ -129,8 +155,23 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-81, nobody known": (nobody("ITI-81", "expected a client certificate or an access token, got neither"),),
     "ITI-81 by a token": (Row(AUDIT_LOG_USED, "R", (RETRIEVE,), GIVEN, (ASKED_FOR,), BY_TOKEN, rule=OWN_RIGHT),),
     "ITI-81, another token": (nobody("ITI-81", "token scope: expected ITI-81, got another"),),
+    "ITI-82": (
+        replace(
+            read(query(SYSLOG, "{endpoint}", "{url}"), rule=(*OWN_RIGHT[:2], "ITI-82 × auditeur:normal")),
+            types=(SYSLOG,),
+        ),
+    ),
+    "ITI-82, wrong": (replace(read(outcome=4, rule=("message", "", "")), types=(SYSLOG,)),),
+    "ITI-82, nobody known": (nobody("ITI-82", "expected a client certificate or an access token, got neither"),),
     "ITI-71 of a machine": (authorised(GET_TOKEN, query(GET_TOKEN, "{token}", REQUEST), who=MACHINE),),
     "ITI-71 for a user": (authorised(GET_TOKEN, query(GET_TOKEN, "{token}", ASSERTED), who=USER),),
+    "ITI-71 in a browser": (authorised(GET_TOKEN, query(GET_TOKEN, "{code}", "{asked}"), who=by_card("medecin")),),
+    "ITI-71 by a code": (
+        replace(
+            authorised(GET_TOKEN, query(GET_TOKEN, "{token}", "{asked}"), who=CARD_HOLDER),
+            parties=(replace(APPLICATION[0], user="127.0.0.1"), APPLICATION[1]),
+        ),
+    ),
     "ITI-71, not of the directory": (
         authorised(
             GET_TOKEN,
@@ -145,6 +186,29 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-102": (authorised(INTROSPECT, query(INTROSPECT, "{token}", ""), who=MACHINE),),
     "ITI-102, of no token": (
         nobody("ITI-102", "token: expected a signed JWT of at most 16384 bytes, got something else", ASKED_WITH_CARD),
+    ),
+    "ITI-78, TD0.2 by a card": (
+        Row(
+            QUERY,
+            "E",
+            (DEMOGRAPHICS, dmp("TD0.2")),
+            ASKED_WITH_CARD,
+            (patient(), query(DEMOGRAPHICS, "{endpoint}", "{url}")),
+            by_card("medecin"),
+            rule=("droit_fonctionnel", "droits_fonctionnels/CPS_CPE_ES", "TD0.2 × medecin_non_MT:normal"),
+        ),
+    ),
+    "ITI-78, TD0.5 by a card": (
+        Row(
+            QUERY,
+            "E",
+            (DEMOGRAPHICS, dmp("TD0.5")),
+            ASKED_WITH_CARD,
+            (query(DEMOGRAPHICS, "{endpoint}", "{url}"),),
+            by_card("medecin"),
+            outcome=4,
+            rule=("droit_fonctionnel", "droits_fonctionnels/CPS_CPE_ES", "TD0.5 × medecin_non_MT:normal"),
+        ),
     ),
     "ITI-20, nobody known": (nobody("ITI-20"),),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from audited_ihe_stage import Stage, case
@@ -10,6 +11,7 @@ from cryptography import x509
 from lxml import etree
 
 from schemas.xml import parse
+from tests.hl7_queries import ask, pdq, pix
 from tests.hl7v3 import HL7, PATIENTS_PATH, by_name, cx, name, new_authority
 from tests.mllp import Sender, adt
 
@@ -30,6 +32,12 @@ def _told(stage: Stage, sent: bytes, patient: str, **more: str) -> Names:
         "certificate": subject.rfc4514_string(),
         **more,
     }
+
+
+def _asked(stage: Stage, sent: bytes, patient: str = "", **more: str) -> Names:
+    """What names a query of HL7 v2, once it is answered. Source: ITI TF-2 3.9.5.1 (the complete query message)."""
+    tag = re.findall(r"\r(?:QPD\|[^|]*|QID)\|([^|]*)", sent.decode())[0]
+    return _told(stage, sent, patient, query_id=f"{tag}|CLINIC|CONSUMER", query=sent.decode(), **more)
 
 
 def _new() -> str:
@@ -145,6 +153,54 @@ def _two_of(stage: Stage, family: str) -> list[tuple[str, str]]:
     for each in pair:
         assert stage.patients.add([each], name(family, "Maja")).acknowledged == "CA"
     return pair
+
+
+@case("ITI-9")
+def _(stage: Stage) -> Names:
+    patient, alias = _new(), _new()
+    _told(stage, adt("A04", [patient, alias]), patient)
+    stage.watch()
+    return _asked(stage, pix(patient), patient, alias=alias)
+
+
+@case("ITI-9, unknown")
+def _(stage: Stage) -> Names:
+    known = _new()
+    _told(stage, adt("A04", [known]), known)
+    stage.watch()
+    unknown = f"nobody^{known.partition('^')[2]}"
+    return _asked(stage, pix(unknown), unknown)
+
+
+@case("ITI-9, not understood")
+def _(stage: Stage) -> Names:
+    return _asked(stage, pix(""))
+
+
+@case("ITI-21")
+def _(stage: Stage) -> Names:
+    family, patient = f"Z{uuid.uuid4().hex}", _new()
+    _told(stage, adt("A04", [patient], family=family), patient)
+    stage.watch()
+    return _asked(stage, pdq(f"@PID.5.1.1^{family}"), found=patient)
+
+
+@case("ITI-21, continued")
+def _(stage: Stage) -> Names:
+    family, tag, pair = f"Z{uuid.uuid4().hex}", uuid.uuid4().hex, [_new(), _new()]
+    for each in pair:
+        _told(stage, adt("A04", [each], family=family), each)
+    with Sender(stage.node.home, stage.mllp, "hospital") as sender:
+        first = ask(sender, pdq(f"@PID.5.1.1^{family}", "", "RCP|I|1^RD", tag=tag))
+    stage.watch()
+    rest = pdq(f"@PID.5.1.1^{family}", "", "RCP|I|1^RD", f"DSC|{first.pointer}|I", tag=tag)
+    return _asked(stage, rest, found=next(each for each in pair if each[:12] != first.patients[0][0][0]))
+
+
+@case("ITI-21, cancelled")
+def _(stage: Stage) -> Names:
+    sent = f"MSH|^~\\&|CONSUMER|CLINIC|MANAGER|HIE|20260301||QCN^J01^QCN_J01|{uuid.uuid4().urn}|P|2.5\rQID|T|X\r"
+    return _asked(stage, sent.encode())
 
 
 @case("ITI-47")

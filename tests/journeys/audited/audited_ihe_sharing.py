@@ -19,6 +19,7 @@ from cda.metadata import patient_id, unique_id
 from registry.metadata import DocumentEntry
 from server.demo.paper import Paper, write
 from tests.connectathon import document, new_patient
+from tests.hl7v3 import cx, new_authority
 from tests.journeys.sharing_client import ask, patient_of, post
 from tests.journeys.test_document_providing_journey import bundle_of, described
 
@@ -139,3 +140,57 @@ def _(stage: Stage) -> Names:
     stage.watch()
     assert ask(stage.node, path).content == b"hello"
     return {"patient": entry.patient_id, "document": entry.unique_id, "endpoint": stage.there(path)}
+
+
+# --- Patients ---------------------------------------------------------------------------------------------------------
+
+
+def _fed(stage: Stage) -> tuple[tuple[str, str], tuple[str, str]]:
+    """A patient of two identifiers."""
+    other = ("other", new_authority())
+    known = stage.fed(other)
+    stage.watch()
+    return known, other
+
+
+def _one(stage: Stage, patient: tuple[str, str]) -> Names:
+    asked = f"/fhir/Patient?{urlencode({'identifier': patient_of(cx(patient))})}"
+    (found,) = ask(stage.node, asked).matches
+    return {
+        "found": cx(patient),
+        "id": found["id"],
+        "endpoint": stage.there("/fhir/Patient"),
+        "query": stage.there(asked),
+    }
+
+
+@case("ITI-78")
+def _(stage: Stage) -> Names:
+    return _one(stage, _fed(stage)[0])
+
+
+@case("ITI-78 of one patient")
+def _(stage: Stage) -> Names:
+    names = _one(stage, _fed(stage)[0])
+    path = f"/fhir/Patient/{names['id']}"
+    stage.watch()
+    assert ask(stage.node, path).status == 200
+    return {**names, "endpoint": stage.there(path), "query": stage.there(path)}
+
+
+@case("ITI-119")
+def _(stage: Stage) -> Names:
+    known, path = _fed(stage)[0], "/fhir/Patient/$match"
+    identifier = {"system": f"urn:oid:{known[1]}", "value": known[0]}
+    sought = {"resourceType": "Patient", "identifier": [identifier]}
+    assert len(post(stage.node, path, sought).matches) == 1
+    at = stage.there(path)
+    return {"found": cx(known), "endpoint": at, "query": f"{at}\n{json.dumps(sought)}"}
+
+
+@case("ITI-83")
+def _(stage: Stage) -> Names:
+    (known, other), path = _fed(stage), "/fhir/Patient/$ihe-pix"
+    asked = f"{path}?{urlencode({'sourceIdentifier': patient_of(cx(known))})}"
+    assert ask(stage.node, asked).status == 200
+    return {"patient": cx(known), "alias": cx(other), "endpoint": stage.there(path), "query": stage.there(asked)}

@@ -60,7 +60,16 @@ class Consumer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/pix"
+        return f"{self._base}/pix"
+
+    @property
+    def hook(self) -> str:
+        """The endpoint of subscriptions."""
+        return f"{self._base}/hook"
+
+    @property
+    def _base(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
 
     def wait(self) -> bytes:
         """The next notice."""
@@ -123,6 +132,7 @@ def staged(folder: Path) -> Iterator[Stage]:
     pki = Pki.create(folder / "home", key_maker=reused(ec_key))
     sts, hospital = pki.structure("sts", "10B0011797", "STS"), pki.structure("hospital", "10B0022222", "Hospital")
     more = {"https": f"127.0.0.1:{port}", "mllp": f"127.0.0.1:{mllp}", "pix_consumers": f"{consumer.url} 1.2.3.4.5"}
+    more["subscription_endpoints"] = consumer.hook
     with connectathon(folder, **more) as node:
         sender = Sender(node.port, node.home, node.settings)
         with log_of(node.settings, reference_folder()) as log:

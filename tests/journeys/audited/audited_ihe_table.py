@@ -1,7 +1,8 @@
 """What each transaction leaves in the audit log of an IHE affinity domain, by hand from the standards.
 
-Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.44.5.1.2, 3.45.5.1.2, 3.46.5.1.1,
-3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1, 3.86.5.1.
+Source: ITI TF-2 3.18.5.1.2, 3.41.5.1.2, 3.42.6.1.2, 3.43.6.1.2, 3.8.5.1, 3.9.5.1, 3.21.5.1, 3.44.5.1.2, 3.45.5.1.2,
+3.46.5.1.1, 3.47.5.1.2, 3.51.5.1.2, 3.61.5.1.2, 3.40.4.2; XDS Metadata Update 3.57.5.1, 3.92.5.1; RMD 3.62.5.1,
+3.86.5.1; PDQm 3.2, 2:3.78.5.1 and 2:3.119.5.1; PIXm 3.1, 2:3.83.5.1.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from audited_parts import (
     removed,
     reported,
     submission_set,
+    subscription,
 )
 
 PROVIDE, REGISTER = ihe("ITI-41", "Provide and Register Document Set-b"), ihe("ITI-42", "Register Document Set-b")
@@ -39,7 +41,12 @@ BUNDLE, PUBLISH = ihe("ITI-65", "Provide Document Bundle"), ihe("ITI-105", "Simp
 GENERATE = ihe("ITI-106", "Generate Metadata")
 FIND_LISTS, FIND_REFERENCES = ihe("ITI-66", "Find Document Lists"), ihe("ITI-67", "Find Document References")
 RETRIEVE_ONE = ihe("ITI-68", "Retrieve Document")
+SUBSCRIBE, NOTIFY = ihe("ITI-110", "Resource Subscription"), ihe("ITI-112", "Resource Notify")
+SUBSCRIPTIONS = ihe("ITI-113", "Resource Subscription Search")
+PDQM, MATCH = ihe("ITI-78", "Mobile Patient Demographics Query"), ihe("ITI-119", "Patient Demographics Match")
+PIXM = ihe("ITI-83", "Mobile Patient Identifier Cross-reference Query")
 PIX, PDQ = ihe("ITI-45", "PIX Query"), ihe("ITI-47", "Patient Demographics Query")
+PIX_2, PDQ_2 = ihe("ITI-9", "PIX Query"), ihe("ITI-21", "Patient Demographics Query")
 
 
 def by_node(action: str) -> tuple[str, str, str]:
@@ -85,6 +92,7 @@ def record(kind: Code, action: str, *things: object, **more: object) -> Row:
     return Row(PATIENT_RECORD, action, (kind,), SUBMITTED, things, wire=True, **said)  # type: ignore[arg-type]
 
 
+BY_MSH_10 = {"message": "{message}", "named": "MSH-10"}
 NO_EVN = "100: expected EVN, got another segment or the end"
 
 
@@ -93,6 +101,13 @@ def fed(action: str, *things: object, **more: object) -> Row:
     said = {"rule": by_node("ITI-44"), **more}
     types = (MESSAGE_FEED, dmp("ITI-44"))
     return Row(PATIENT_RECORD, action, types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
+
+
+def asked_by_hl7_v2(kind: Code, action: str, *things: object, **more: object) -> Row:
+    """By HL7 v2: the node is known by its certificate."""
+    said = {"rule": by_node(action), **more}
+    types = (kind, dmp(action))
+    return Row(QUERY, "E", types, ASKED_WITH_CARD, things, wire=True, **said)  # type: ignore[arg-type]
 
 
 def retrieved(*things: object, **more: object) -> Row:
@@ -118,6 +133,11 @@ def by_fhir(
 ) -> Row:
     """Of the FHIR door, where a node on this machine is known by its address."""
     return Row(event, action, (kind, dmp(right)), parties, things, rule=by_node(right))  # type: ignore[arg-type]
+
+
+def by_owner(event: Code, action: str, kind: Code) -> Row:
+    """Of what somebody does with a subscription of theirs."""
+    return Row(event, action, (kind,), ASKED, (subscription(),))
 
 
 ROWS: dict[str, tuple[Row, ...]] = {
@@ -151,6 +171,42 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-57 by PATCH, of something else": (
         Row(IMPORT, "U", (UPDATE,), ASKED, outcome=4, rule=NOT_UNDERSTOOD, told=ELSE_PATCHED),
     ),
+    "ITI-110": (by_fhir(PATIENT_RECORD, "C", SUBSCRIBE, "TD3.1", patient(), subscription()),),
+    "ITI-110, unsubscribed": (
+        by_owner(QUERY, "E", SUBSCRIPTIONS),
+        by_owner(PATIENT_RECORD, "U", SUBSCRIBE),
+    ),
+    "ITI-110, wrong": (
+        Row(
+            PATIENT_RECORD,
+            "C",
+            (SUBSCRIBE,),
+            ASKED,
+            outcome=4,
+            rule=NOT_UNDERSTOOD,
+            told="expected Subscription.status: requested, got another, or none",
+        ),
+    ),
+    "ITI-112": (
+        submitted(PROVIDE, "TD2.1"),
+        Row(
+            PATIENT_RECORD,
+            "C",
+            (NOTIFY,),
+            TOLD,
+            (patient(), subscription(), document()),
+            rule=by_node("TD3.1"),
+        ),
+    ),
+    "ITI-113": (by_owner(QUERY, "E", SUBSCRIPTIONS),),
+    "ITI-113, $events": (
+        by_owner(QUERY, "E", SUBSCRIPTIONS),
+        by_fhir(QUERY, "E", SUBSCRIPTIONS, "TD3.1", patient(), subscription()),
+    ),
+    "ITI-78": (by_fhir(QUERY, "E", PDQM, "ITI-47", query(PDQM, "{endpoint}"), patient("{found}")),),
+    "ITI-78 of one patient": (by_fhir(QUERY, "E", PDQM, "ITI-47", query(PDQM, "{endpoint}"), patient("{found}")),),
+    "ITI-119": (by_fhir(QUERY, "E", MATCH, "ITI-47", query(MATCH, "{endpoint}"), patient("{found}")),),
+    "ITI-83": (by_fhir(QUERY, "E", PIXM, "ITI-45", patient(), query(PIXM, "{endpoint}"), patient("{alias}")),),
     "ITI-42": (submitted(REGISTER, "ITI-42", things=ELSEWHERE),),
     "ITI-42, wrong": (
         submitted(REGISTER, "ITI-42", things=(patient(), submission_set()), **wrong("XDSRegistryMetadataError")),
@@ -205,13 +261,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-86, wrong": (
         record(REMOVE_DOCUMENTS, "D", document("{absent}", erased=True), **wrong("XDSRemoveDocumentsError")),
     ),
-    "ITI-8, added": (fed("C", patient(message="{message}")),),
-    "ITI-8, revised": (fed("U", patient(message="{message}")),),
+    "ITI-8, added": (fed("C", patient(message="{message}", kind="MSH-10")),),
+    "ITI-8, revised": (fed("U", patient(message="{message}", kind="MSH-10")),),
     "ITI-8, merged": (
-        fed("U", patient(message="{message}")),
-        fed("D", patient("{subsumed}", message="{message}")),
+        fed("U", patient(message="{message}", kind="MSH-10")),
+        fed("D", patient("{subsumed}", message="{message}", kind="MSH-10")),
     ),
-    "ITI-8, wrong": (fed("U", patient(message="{message}"), **wrong("XDSUnknownPatientId")),),
+    "ITI-8, wrong": (fed("U", patient(message="{message}", kind="MSH-10"), **wrong("XDSUnknownPatientId")),),
     "ITI-8, not understood": (
         Row(
             PATIENT_RECORD,
@@ -244,6 +300,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "ITI-45, unknown": (
         asked(PIX, "ITI-45", patient(), query(PIX, message="{message}"), **wrong("XDSUnknownPatientId")),
     ),
+    "ITI-9": (asked_by_hl7_v2(PIX_2, "ITI-45", patient(), query(PIX_2, **BY_MSH_10), patient("{alias}")),),
+    "ITI-9, unknown": (
+        asked_by_hl7_v2(PIX_2, "ITI-45", patient(), query(PIX_2, **BY_MSH_10), **wrong("XDSUnknownPatientId")),
+    ),
+    "ITI-9, not understood": (
+        misunderstood(QUERY, "E", PIX_2, "198: expected one identifier, got 0", ASKED_WITH_CARD),
+    ),
+    "ITI-21": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, **BY_MSH_10), patient("{found}")),),
+    "ITI-21, continued": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, **BY_MSH_10), patient("{found}")),),
+    "ITI-21, cancelled": (asked_by_hl7_v2(PDQ_2, "ITI-47", query(PDQ_2, text="", **BY_MSH_10)),),
     "ITI-47": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, continued": (asked(PDQ, "ITI-47", query(PDQ, message="{message}"), patient("{found}")),),
     "ITI-47, cancelled": (asked(PDQ, "ITI-47", query(PDQ, message="{message}")),),

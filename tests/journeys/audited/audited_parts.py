@@ -5,7 +5,7 @@ Source: DICOM PS3.15 A.5.1 and A.5.3, PS3.16 CID 400 to 402; ITI TF-2, audit con
 
 from __future__ import annotations
 
-from audited_event import HOST, PROCESS, Code, Party, Thing, dcm
+from audited_event import HOST, PROCESS, Code, Party, Thing, dcm, dmp
 
 QUERY, IMPORT, EXPORT = dcm("110112", "Query"), dcm("110107", "Import"), dcm("110106", "Export")
 PATIENT_RECORD, APPLICATION_ACTIVITY = dcm("110110", "Patient Record"), dcm("110100", "Application Activity")
@@ -64,14 +64,19 @@ def reported(parties: tuple[Party, ...]) -> tuple[Party, ...]:
     )
 
 
-def patient(identifier: str = "{patient}", message: str = "") -> Thing:
-    """Source: ITI TF-2 3.18.5.1.2; of a feed with the message that told it, 3.44.5.1.2."""
-    return Thing(("1", "1"), PATIENT_NUMBER, identifier, details=(("II", message),) if message else ())
+def patient(identifier: str = "{patient}", message: str = "", kind: str = "II") -> Thing:
+    """Source: ITI TF-2 3.18.5.1.2; of a feed with the message that told it, 3.44.5.1.2, 3.8.5.1 (MSH-10)."""
+    return Thing(("1", "1"), PATIENT_NUMBER, identifier, details=((kind, message),) if message else ())
 
 
 def submission_set(identifier: str = "{set}") -> Thing:
     """Source: ITI TF-2 3.41.5.1.2, 3.42.6.1.2."""
     return Thing(("2", "20"), SUBMISSION_SET, identifier)
+
+
+def subscription() -> Thing:
+    """Source: IHE DSUBm 1.0, audit profiles of ITI-110 and ITI-112 (object-role 20, Job)."""
+    return Thing(("2", "20"), dmp("subscription", "Subscription"), "{subscription}")
 
 
 def document(
@@ -95,11 +100,12 @@ def query(
     *,
     home: str = "",
     message: str = "",
+    named: str = "II",
 ) -> Thing:
-    """Source: ITI TF-2 3.18.5.1.2, 3.45.5.1.2, 3.47.5.1.2."""
+    """Source: ITI TF-2 3.18.5.1.2, 3.45.5.1.2, 3.47.5.1.2; by HL7 v2 3.9.5.1, 3.21.5.1 (MSH-10)."""
     details = [("QueryEncoding", "UTF-8")] if text else []
     details += [("urn:ihe:iti:xca:2010:homeCommunityId", home)] if home else []
-    details += [("II", message)] if message else []
+    details += [(named, message)] if message else []
     return Thing(("2", "24"), kind, identifier, query=text, details=tuple(details))
 
 

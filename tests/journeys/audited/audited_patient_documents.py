@@ -26,6 +26,11 @@ def _(audited: Audited) -> Names:
     return ask_page(audited, "/documents")
 
 
+@CASES("synthese")
+def _(audited: Audited) -> Names:
+    return ask_page(audited, "/synthese")
+
+
 def _theirs(audited: Audited) -> tuple[Someone, str]:
     """Somebody, and a document of their médecin traitant."""
     somebody, someone = connected(audited)

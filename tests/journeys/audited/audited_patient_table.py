@@ -157,6 +157,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "informations/mot-de-passe, wrong": (secrets("mot-de-passe", patient(), outcome=4, rule=("mot_de_passe", "", "")),),
     "deconnexion": (proving(dmp(""), kind=LOGOUT),),
     "accueil": (FOUND,),
+    "synthese": (given(EXPORT, OPENING, "TD3.2", patient()),),
     "documents": (FOUND,),
     "documents/one": (asked(SEARCH, "TD3.1", patient(), query(SEARCH)),),
     "documents/one/fichier": (given(EXPORT, OPENING, "TD3.2", patient(), document()),),

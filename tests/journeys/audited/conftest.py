@@ -11,6 +11,7 @@ from audited_village import Audited
 from tests.conftest import reference_folder
 from tests.journeys.audit_nodes import open_to_nodes
 from tests.journeys.patients import posted
+from tests.mllp import open_to_hl7
 from tests.village import Village
 
 
@@ -18,6 +19,7 @@ from tests.village import Village
 def audited(new_village: Callable[[], Village], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     village = new_village()
     open_to_nodes(village)
+    open_to_hl7(village)
     with posted(village) as box:
         village.start()
         with log_of(village.settings, reference_folder()) as log:

@@ -6,6 +6,7 @@ from itertools import chain
 
 import audited_dmp_table
 import audited_fhir_table
+import audited_hl7_table
 import audited_ihe_table
 import audited_operator_table
 import audited_pages_table
@@ -20,6 +21,7 @@ TABLES = (
     audited_ihe_table,
     audited_dmp_table,
     audited_fhir_table,
+    audited_hl7_table,
     audited_pages_table,
     audited_patient_table,
     audited_operator_table,

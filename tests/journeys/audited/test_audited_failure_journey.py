@@ -25,6 +25,7 @@ from audited_dmp_table import ROWS as DMP_ROWS
 from audited_event import SECURITY_ALERT, USER_AUTHENTICATION, Row
 from audited_failure import INSIDE, Pages, Rooms, check_failure, hearing, perform, successes
 from audited_fhir_table import ROWS as FHIR_ROWS
+from audited_hl7_table import ROWS as HL7_ROWS
 from audited_ihe_stage import CASES as IHE_CASES
 from audited_ihe_stage import Stage, staged
 from audited_ihe_table import ROWS as IHE_ROWS
@@ -34,6 +35,7 @@ from audited_patient_table import ROWS as PATIENT_ROWS
 from audited_stage import Log
 from audited_village import Audited
 from test_audited_fhir_journey import CASES as FHIR_CASES
+from test_audited_hl7_journey import CASES as HL7_CASES
 from test_audited_pages_journey import CASES as PAGE_CASES
 
 from tests.mllp import Sender
@@ -45,6 +47,7 @@ PERFORMED = (  # fill the cases
 )
 # Tables that somebody is known by: they stay, so that it is the hall that fails.
 BELIEVED = ("assertion_uses",)
+RECEIVED = ("hl7_receipts",)
 IN_OFFICE = ("structures", "professionals", "professional_exercices", "professional_structures")
 DOSSIERS = ("dossiers", "dossier_identifiers")
 CONNECTED = (*DOSSIERS, "representatives", "accounts", "account_sessions")
@@ -125,7 +128,7 @@ def _of_village(
 
 
 BY_FHIR = dict.fromkeys(("ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105", "ITI-106"), _outcome)
-BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.startswith("ITI-8,")}
+BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.partition(",")[0] in ("ITI-8", "ITI-9", "ITI-21")}
 
 
 @pytest.mark.parametrize(
@@ -138,13 +141,31 @@ def test_a_transaction_of_an_ihe_domain(stage: Stage, title: str) -> None:
 
 
 @pytest.mark.parametrize("title", successes(BY_HL7_V2))
-@pytest.mark.parametrize("spared", [("hl7_receipts",), ()])
+@pytest.mark.parametrize("spared", [RECEIVED, ()])
 def test_a_message_of_hl7_v2(stage: Stage, title: str, spared: tuple[str, ...]) -> None:
     """In the hall, and before it: whether the message came before cannot be known. Source: HL7 table 0008 (AR)."""
-    journal = stage.node.home.parent / "server.log"
+    folder, rooms = stage.node.home.parent, Rooms.of(stage.node.settings)
+    _message_fails(stage.log, folder, rooms, spared, lambda: IHE_CASES[title](stage), IHE_ROWS[title])
+
+
+@pytest.mark.parametrize("title", successes(HL7_ROWS))
+def test_a_message_of_hl7_v2_to_a_dmp(audited: Audited, title: str) -> None:
+    rooms, folder = Rooms.of(audited.village.settings), audited.village.folder
+    _message_fails(audited.log, folder, rooms, RECEIVED, lambda: HL7_CASES[title](audited), HL7_ROWS[title])
+
+
+def _message_fails(
+    log: Log,
+    folder: Path,
+    rooms: Rooms,
+    spared: Collection[str],
+    case: Callable[[], object],
+    rows: tuple[Row, ...],
+) -> None:
+    journal = folder / "server.log"
     before = journal.stat().st_size
-    perform(stage.log, Rooms.of(stage.node.settings), spared, lambda: IHE_CASES[title](stage))
-    event, answer = check_failure(stage.log, IHE_ROWS[title]), Sender.heard[-1]
+    perform(log, rooms, spared, case)
+    event, answer = check_failure(log, rows), Sender.heard[-1]
     assert b"\rMSA|AR|" in answer and b"|207^" in answer, answer
     assert not [each for each in INSIDE if each in answer], answer
     written = journal.read_bytes()[before:].decode()

@@ -11,7 +11,8 @@ from audited_village import Audited, Cases
 
 from schemas import oids
 from schemas.xml import parse
-from tests.journeys.audit_nodes import AUDIT_EVENT, AUDITOR, ask, post
+from tests.journeys.audit_nodes import APP, AUDIT_EVENT, AUDITOR, CALLBACK, SYSLOG_SEARCH, ask, post
+from tests.journeys.test_authorization_code_journey import AUTHORIZE, App
 from tests.oauth_clients import INTROSPECT, TOKEN, OAuthClient, claims_of, issuer, user
 
 CASES = Cases()
@@ -63,6 +64,41 @@ def _(audited: Audited) -> Names:
 def _(audited: Audited) -> Names:
     assert ask(audited.village, None, f"{AUDIT_EVENT}?date=ge2020").status == 401
     return {"endpoint": audited.at(AUDIT_EVENT)}
+
+
+@CASES("ITI-82")
+def _(audited: Audited) -> Names:
+    return _read(audited, SYSLOG_SEARCH, "date=ge2020&_count=1")
+
+
+@CASES("ITI-82, wrong")
+def _(audited: Audited) -> Names:
+    return _read(audited, SYSLOG_SEARCH, "date=ge2020&colour=red", 400)
+
+
+@CASES("ITI-82, nobody known")
+def _(audited: Audited) -> Names:
+    assert ask(audited.village, None, f"{SYSLOG_SEARCH}?date=ge2020").status == 401
+    return {"endpoint": audited.at(SYSLOG_SEARCH)}
+
+
+def _patients(audited: Audited, status: int, **asked: str) -> Names:
+    path = f"/fhir/Patient?{urlencode(asked)}"
+    audited.watch()
+    assert ask(audited.village, "medecin", path).status == status
+    return {"certificate": audited.card("medecin"), "endpoint": audited.at("/fhir/Patient"), "url": audited.at(path)}
+
+
+@CASES("ITI-78, TD0.2 by a card")
+def _(audited: Audited) -> Names:
+    somebody = audited.somebody()
+    found = _patients(audited, 200, identifier=f"urn:oid:{oids.INS_NIR_TEST}|{somebody.patient.ins}")
+    return {**found, "patient": str(somebody.identifier)}
+
+
+@CASES("ITI-78, TD0.5 by a card")
+def _(audited: Audited) -> Names:
+    return _patients(audited, 403, family="ESSAI")
 
 
 @CASES("ITI-20, nobody known")
@@ -122,16 +158,50 @@ def _(audited: Audited) -> Names:
     return _given(audited, answer.resource["access_token"])
 
 
+@CASES("ITI-71 in a browser")
+def _(audited: Audited) -> Names:
+    app = App(audited.village)
+    answer = app.authorize("medecin")
+    assert answer.status == 303
+    return {
+        "certificate": audited.card("medecin"),
+        "endpoint": audited.at(AUTHORIZE),
+        "code": _object_of(audited),
+        "asked": urlencode(app.asked()),
+        "subject of medecin": audited.card("medecin"),
+    }
+
+
+@CASES("ITI-71 by a code")
+def _(audited: Audited) -> Names:
+    app = App(audited.village)
+    code = app.code("medecin")
+    audited.watch()
+    answer = app.token(code)
+    assert answer.status == 200
+    return {
+        "endpoint": audited.at(TOKEN),
+        "issuer": issuer(audited.village),
+        "token": claims_of(answer.resource["access_token"])["jti"],
+        "asked": urlencode({"grant_type": "authorization_code", "redirect_uri": CALLBACK, "client_id": APP}),
+    }
+
+
 @CASES("ITI-71, not of the directory")
 def _(audited: Audited) -> Names:
     client = _hospital(audited)
     answer = client.ask(**client.asserted(extensions=user("medecin-hospitalier", "INDIRECTE_RENFORCEE")))
     assert answer.resource["error"] == "unauthorized_client"
+    names = {"certificate": audited.card("hopital"), "endpoint": audited.at(TOKEN), "issuer": issuer(audited.village)}
+    return {**names, "token": _object_of(audited)}
+
+
+def _object_of(audited: Audited) -> str:
+    """What the one new event says was asked for: the name of a token, or of a code, that nobody else is told."""
     (event,) = audited.log.new()
     held = parse(event.message).find("ParticipantObjectIdentification[@ParticipantObjectTypeCodeRole='24']")
     assert held is not None
-    names = {"certificate": audited.card("hopital"), "endpoint": audited.at(TOKEN), "issuer": issuer(audited.village)}
-    return {**names, "token": held.get("ParticipantObjectID", "")}
+    return held.get("ParticipantObjectID", "")
 
 
 @CASES("ITI-71, nobody known")

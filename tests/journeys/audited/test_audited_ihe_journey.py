@@ -9,6 +9,7 @@ import audited_ihe_patients
 import audited_ihe_queries
 import audited_ihe_sharing
 import audited_ihe_submissions
+import audited_ihe_subscriptions
 import pytest
 from audited_ihe_stage import CASES, Stage, staged
 from audited_ihe_table import ROWS
@@ -19,6 +20,7 @@ PERFORMED = (  # fill CASES
     audited_ihe_documents,
     audited_ihe_patients,
     audited_ihe_sharing,
+    audited_ihe_subscriptions,
 )
 
 
