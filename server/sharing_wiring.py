@@ -16,7 +16,7 @@ from pdsm.door import Environ
 from pdsm.errors import UnauthorizedError
 from pdsm.sharing_door import Sharing
 from registry.errors import Finding
-from schemas.domain import Profile
+from schemas.domain import Profile, Profiles
 from server.bearer_wiring import TokenHolders
 from server.house import House, now
 from server.peer import PeerError, peer
@@ -55,6 +55,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         max_body_bytes=house.settings.max_body_bytes,
         key=key,
         tokens=bool(holders.bearers.issuers),
+        strict_profiles=domain.profiles is Profiles.STRICT,
     )
 
 
