@@ -24,9 +24,11 @@ from pdsm.http import JSON_TYPES, body, call_of
 from pdsm.identifiers import fhir_id
 from pdsm.iti65 import Provided, Registered, decoded, read_bundle, read_published, write_response
 from pdsm.original import Element
-from pdsm.outcome import findings_told, operation_outcome
+from pdsm.outcome import DONE, Issue, findings_told, operation_outcome
+from pdsm.profiles import Departure
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
+from pdsm.structure import MAX_FAULTS
 from registry.errors import Finding
 from schemas import strict_json
 from schemas.errors import UnexpectedError
@@ -62,7 +64,7 @@ class Providing:
             return self._batch(content)
         requester, call = known(self._door, "ITI-65")
         provided, warnings = self._provide(requester, call, lambda: read_bundle(found, self._registered(call)))
-        return answer(write_response(provided, _outcome(warnings)))
+        return answer(write_response(provided, _outcome(warnings, provided.departures)))
 
     def publish(self) -> Response:
         """ITI-105: one document, created."""
@@ -86,7 +88,8 @@ class Providing:
         if "return=minimal" in prefer:
             return Response(status=201, headers=headers)
         if "return=operationoutcome" in prefer:
-            return answer(_outcome(warnings) or operation_outcome(()), 201, headers)
+            told = _outcome(warnings, provided.departures) or operation_outcome([DONE])
+            return answer(told, 201, headers)
         return answer(self._created(provided), 201, headers)
 
     def _created(self, provided: Provided) -> Element:
@@ -109,6 +112,7 @@ class Providing:
         staged: dict[str, Staged] = {}
         try:
             provided = read()
+            self._check_profile(provided.departures)
             for entry_id, data in provided.documents.items():
                 staged[entry_id] = self._door.stage()
                 staged[entry_id].write(decoded(data))
@@ -124,6 +128,12 @@ class Providing:
             return provided, self._door.provide(requester, call, Lot(provided.submission, staged))
         finally:
             _discard(staged)
+
+    def _check_profile(self, departures: Sequence[Departure]) -> None:
+        """Where the domain is strict of profiles, nothing departs from one. Raises ContentError."""
+        if departures and self._door.strict_profiles:
+            faults = tuple((each.path, str(each)) for each in departures[:MAX_FAULTS])
+            raise ContentError("what the profile asks for", "departures from it", faults, status=422)
 
     def _registered(self, call: Call) -> Registered:
         def registered(uuids: Sequence[str]) -> Mapping[str, str]:
@@ -141,5 +151,7 @@ def _discard(staged: Mapping[str, Staged]) -> None:
         each.discard()
 
 
-def _outcome(warnings: Sequence[Finding]) -> dict[str, Any] | None:
-    return operation_outcome(findings_told(warnings)[1]) if warnings else None
+def _outcome(warnings: Sequence[Finding], departures: Sequence[Departure]) -> dict[str, Any] | None:
+    issues = [*findings_told(warnings)[1]]
+    issues += [Issue("business-rule", str(each), each.path, severity="warning") for each in departures[:MAX_FAULTS]]
+    return operation_outcome(issues) if issues else None

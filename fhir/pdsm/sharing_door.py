@@ -42,8 +42,9 @@ class Find(Protocol):
 class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
     asks to the patient of it. `repository_unique_id` is where documents go, and the source of submission sets that this
-    server makes. `key` signs cursors; `tokens` says whether anybody's access tokens are believed.
-    `subscriptions` is None where the operator lets no notification leave.
+    server makes. `key` signs cursors; `tokens` says whether anybody's access tokens are believed, `strict_profiles`
+    whether what departs from its profile is refused. `subscriptions` is None where the operator lets no notification
+    leave.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -62,4 +63,5 @@ class Sharing:
     max_body_bytes: int
     key: bytes
     tokens: bool
+    strict_profiles: bool
     subscriptions: Subscribing | None = None
