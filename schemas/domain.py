@@ -49,6 +49,13 @@ class SubmissionSignature(Enum):
     IGNORED = "ignored"
 
 
+class Profiles(Enum):
+    """What happens to a resource of FHIR that departs from the profile of MHD or PDSm that it claims."""
+
+    LENIENT = "lenient"  # it is taken, and told so
+    STRICT = "strict"  # it is refused
+
+
 class Replay(Enum):
     """Whether one assertion serves several requests."""
 
@@ -129,6 +136,7 @@ class Domain:
     same_unique_id: SameUniqueId
     cda_agreement: bool
     metadata: MetadataRules
+    profiles: Profiles
     queries: QueryLimits
     submission_signature: SubmissionSignature
     assertion: AssertionProfile
@@ -170,6 +178,7 @@ def _domain(data: dict[str, Any]) -> Domain:
         same_unique_id=SameUniqueId(documents["same_unique_id"]),
         cda_agreement=documents["cda_agreement"],
         metadata=_metadata(data["metadata"]),
+        profiles=Profiles(data["fhir"]["profiles"]),
         queries=_queries(data["queries"]),
         submission_signature=SubmissionSignature(documents["submission_signature"]),
         assertion=AssertionProfile(

@@ -65,6 +65,7 @@ _SECTIONS: Mapping[str, Keys] = {
         "references_across": FLAG,
         "max_confidentiality_codes": _count(0),
     },
+    "fhir": {"profiles": TEXT},
     "queries": {"most_objects": _count(1), "most_references": _count(1)},
     "assertion": {
         "profile": TEXT,

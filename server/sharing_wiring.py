@@ -27,7 +27,7 @@ from pdsm.patient_id import PatientIds
 from pdsm.sharing_door import Sharing
 from pdsm.subscription_door import Subscribing
 from registry.errors import Finding
-from schemas.domain import Profile
+from schemas.domain import Profile, Profiles
 from server.bearer_wiring import TokenHolders
 from server.house import House, now
 from server.peer import PeerError, peer
@@ -74,6 +74,7 @@ def sharing(house: House, key: bytes) -> Sharing:
         key=key,
         tokens=bool(holders.bearers.issuers),
         extra_components=domain.metadata.extra_components,
+        strict_profiles=domain.profiles is Profiles.STRICT,
         subscriptions=_subscribing(house) if house.settings.subscription_endpoints else None,
     )
 

@@ -397,7 +397,8 @@ def _version(resource: Element) -> int:
 
 def _read_relation(relation: Element) -> Relation:
     kept = value_of(relation, ASSOCIATION_TYPE, "valueUri")
-    of_code = AssociationType[_RELATION_TYPES[relation["code"]]] if relation["code"] in _RELATION_TYPES else None
+    code = relation.get("code", "")  # one may be absent for a reason
+    of_code = AssociationType[_RELATION_TYPES[code]] if code in _RELATION_TYPES else None
     found = next((each for each, code in RELATIONS.items() if each.value == kept), of_code)
     if found is None or "reference" not in relation.get("target", {}):
         raise ContentError("relatesTo: replaces, transforms, signs or appends, and a reference", "something else")

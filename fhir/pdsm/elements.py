@@ -1,5 +1,7 @@
 """The elements of each type of FHIR R4 in the order of its definition: what the form in XML is read and written by.
 
+And the codes that each may have, where FHIR itself says so.
+
 The models of fhir.resources are the table. They load when somebody first asks for XML.
 
 Source: HL7 FHIR R4, the definition of each type, and xml.html 2.6.1 (order, attributes).
@@ -39,12 +41,16 @@ _NUMBERS = {bool: Content.BOOLEAN, int: Content.INTEGER, Decimal: Content.DECIMA
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One element of a type: what it holds, of which type that is, whether it repeats or is an attribute in XML."""
+    """One element of a type: what it holds, of which type that is, whether it repeats or is an attribute in XML.
+
+    `codes` are those of a required binding to codes of FHIR itself, none where there is no such binding.
+    """
 
     content: Content
     type: str = ""  # of Content.ELEMENTS
     many: bool = False
     attribute: bool = False
+    codes: frozenset[str] = frozenset()
 
 
 Definitions = Mapping[str, Definition]
@@ -79,11 +85,16 @@ def elements(kind: str) -> Definitions:
 def _elements(model: Any, attributes: Mapping[str, bool]) -> dict[str, Definition]:
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     return {
-        name: _definition(fields[name].annotation, attributes.get(name, False)) for name in model.elements_sequence()
+        name: _definition(fields[name].annotation, attributes.get(name, False), _codes(fields[name]))
+        for name in model.elements_sequence()
     }
 
 
-def _definition(annotation: Any, attribute: bool) -> Definition:
+def _codes(field: Any) -> frozenset[str]:
+    return frozenset((field.json_schema_extra or {}).get("enum_values", ()))
+
+
+def _definition(annotation: Any, attribute: bool, codes: frozenset[str]) -> Definition:
     """What the annotation of a field says: an optional, perhaps a list, of a type."""
     many = False
     while (origin := typing.get_origin(annotation)) in _WRAPPERS:
@@ -94,4 +105,4 @@ def _definition(annotation: Any, attribute: bool) -> Definition:
         return Definition(Content.RESOURCE, many=many)
     if model:
         return Definition(Content.ELEMENTS, model, many)
-    return Definition(_NUMBERS.get(annotation, Content.TEXT), many=many, attribute=attribute)
+    return Definition(_NUMBERS.get(annotation, Content.TEXT), many=many, attribute=attribute, codes=codes)

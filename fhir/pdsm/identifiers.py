@@ -90,6 +90,8 @@ def write_cx(cx: str) -> Element:
         identifier["system"] = f"{OID_URI}{authority[1]}"
     elif _OID.fullmatch(parts[0]) and not parts[3]:
         return faithful(identifier | {"system": URI_SYSTEM, "value": f"{OID_URI}{parts[0]}"}, cx, _cx)
+    elif parts[0].startswith("urn:") and not parts[3]:
+        identifier["system"] = URI_SYSTEM
     if value := unescape(parts[0]).strip():
         identifier["value"] = value
     return faithful(identifier, cx, _cx)

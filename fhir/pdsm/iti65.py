@@ -20,6 +20,7 @@ from pdsm.document_reference import Described, read_document_reference
 from pdsm.errors import ContentError
 from pdsm.identifiers import fhir_id, urn
 from pdsm.original import Element
+from pdsm.profiles import MHD, Departure, departures_of_bundle, departures_of_published, is_complete, profiles
 from pdsm.submission_list import FOLDER, SUBMISSION_SET, kind_of, read_list
 from registry.existing import is_uuid
 from registry.metadata import (
@@ -36,7 +37,7 @@ from schemas import oids
 
 MAX_ENTRIES = 1000
 REFERENCE = "Reference"  # SubmissionSetStatus of what is there already. Source: ITI TF-3 4.2.2.2.2
-_MINIMAL = ("IHE.MHD.Minimal.", "IHE.MHD.SimplifiedPublish.")  # profiles of metadata that may be limited
+_MINIMAL = f"{MHD}IHE.MHD.Minimal.ProvideBundle"  # of metadata that may be limited
 _VERBS = {"DocumentReference": {"POST"}, "List": {"POST", "PUT"}, "Binary": {"POST"}, "Parameters": {"PATCH"}}
 
 Registered = Callable[[Sequence[str]], Mapping[str, str]]
@@ -53,6 +54,7 @@ class Provided:
     submission: Submission
     documents: dict[str, str]
     answers: list[tuple[str, str]] = field(default_factory=list)
+    departures: tuple[Departure, ...] = ()  # from the profile that was claimed
 
 
 @dataclass(slots=True)
@@ -70,12 +72,15 @@ def read_bundle(bundle: Any, registered: Registered) -> Provided:
     """The submission of a transaction Bundle. Raises ContentError."""
     entries = list(_entries(bundle))
     reader = _Reader(entries, registered)
-    return reader.provided(_is_minimal(bundle))
+    provided = reader.provided(_is_minimal(bundle))
+    provided.departures = departures_of_bundle(bundle)
+    return provided
 
 
 def _entries(bundle: Any) -> Iterator[_Entry]:
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction":
         raise ContentError("a Bundle of type transaction", "something else")
+    structure.check({name: each for name, each in bundle.items() if name != "entry"})
     listed = bundle.get("entry")
     if not isinstance(listed, list) or not 0 < len(listed) <= MAX_ENTRIES:
         raise ContentError(f"Bundle.entry: 1 to {MAX_ENTRIES} entries", "none, or more")
@@ -91,8 +96,7 @@ def _entries(bundle: Any) -> Iterator[_Entry]:
 
 
 def _is_minimal(resource: Element) -> bool:
-    profiles = resource.get("meta", {}).get("profile", ())
-    return any(name in str(profile) for profile in profiles for name in _MINIMAL)
+    return _MINIMAL in profiles(resource)
 
 
 class _Reader:
@@ -121,7 +125,7 @@ class _Reader:
         listed = read_list(sets[0].resource, self._resolve)
         if not isinstance(listed.item, SubmissionSet):
             raise ContentError("Bundle: a submission set", "another List", status=422)
-        own = replace(listed.item, entry_uuid=_new(listed.item.entry_uuid))
+        own = replace(listed.item, entry_uuid=_new(listed.item.entry_uuid), unique_id=listed.item.unique_id or _oid())
         sets[0].uuid = own.entry_uuid
         entries = []
         for each, described in documents:
@@ -165,11 +169,11 @@ class _Reader:
             new = _new(listed.item.entry_uuid)
             patient = listed.item.patient_id or own.patient_id
             each.uuid = new
-            yield (
-                new,
-                replace(listed.item, entry_uuid=new, logical_id="", version=1, patient_id=patient),
-                listed.members,
+            unique_id = listed.item.unique_id or _oid()  # MHD 4.2, IHE.MHD.Minimal.Folder: identifier:uniqueId 0..1
+            folder = replace(
+                listed.item, entry_uuid=new, logical_id="", version=1, patient_id=patient, unique_id=unique_id
             )
+            yield new, folder, listed.members
 
     def _members(self, own: SubmissionSet, members: Sequence[str]) -> Iterator[Association]:
         """What the set holds: what came with it, and by reference what is registered."""
@@ -269,9 +273,8 @@ def write_response(
             response["location"] = location
         if said := (None if number else outcome) or done:
             response["outcome"] = said
-        entries.append(
-            {"resource": told[location], "response": response} if location in told else {"response": response}
-        )
+        returned = {"resource": told[location]} if location in told else {}
+        entries.append({**returned, "response": response})
     return {"resourceType": "Bundle", "type": "transaction-response", "entry": entries}
 
 
@@ -291,14 +294,15 @@ def read_published(resource: Any, registered: Registered, *, source_id: str, now
         raise ContentError("content.attachment: data, and no url", "something else", status=422)
     entry = as_submitted(described.entry)
     entry = entry if entry.unique_id else replace(entry, unique_id=_oid())
-    limited = _is_minimal(checked)
+    limited = not is_complete(checked)
     provided = alone(entry, described.data, source_id=source_id, now=now, limited=limited)
     associations = [*provided.submission.associations]
     for relation in described.relations:
         target = urn(relation.target.rpartition("/")[2])
         found = registered([target]).get(target, target)
         associations.append(_association(relation.type, entry.entry_uuid, found))
-    return replace(provided, submission=replace(provided.submission, associations=tuple(associations)))
+    submission = replace(provided.submission, associations=tuple(associations))
+    return replace(provided, submission=submission, departures=departures_of_published(checked))
 
 
 def alone(entry: DocumentEntry, data: str, *, source_id: str, now: datetime, limited: bool = False) -> Provided:
@@ -313,11 +317,9 @@ def alone(entry: DocumentEntry, data: str, *, source_id: str, now: datetime, lim
         authors=entry.authors,
     )
     member = _association(AssociationType.HAS_MEMBER, own.entry_uuid, entry.entry_uuid, ORIGINAL)
-    unsaid = {own.entry_uuid, entry.entry_uuid} if limited else set[str]()
-    if not is_said(own.content_type_code):
-        unsaid |= {own.entry_uuid}
-    submission = Submission(own, (entry,), associations=(member,), limited=frozenset(unsaid))
-    return Provided(submission, {entry.entry_uuid: data})
+    complete = not limited and is_said(own.content_type_code)
+    unsaid = frozenset[str]() if complete else frozenset({own.entry_uuid, entry.entry_uuid})
+    return Provided(Submission(own, (entry,), associations=(member,), limited=unsaid), {entry.entry_uuid: data})
 
 
 def _oid() -> str:

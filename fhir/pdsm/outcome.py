@@ -39,6 +39,8 @@ class Issue:
     details: str = ""  # the error code of XDS, where there is one
 
 
+DONE = Issue("informational", "done as asked", severity="information")  # an OperationOutcome is never empty
+
 # Source: HL7 FHIR R4, issue-type, against the status codes of RFC 9110.
 _BY_STATUS = {
     400: "structure",
@@ -106,8 +108,8 @@ def told(error: Exception) -> tuple[int, tuple[Issue, ...]] | None:
         case JsonError() | XmlError():
             return 400, (Issue("structure", error.diagnostics()),)
         case ContentError():
-            faults = tuple(Issue("structure", wrong, where) for where, wrong in error.faults)
             code = _BY_STATUS.get(error.status, "business-rule")
+            faults = tuple(Issue(code, wrong, where) for where, wrong in error.faults)
             return error.status, faults or (Issue(code, error.diagnostics()),)
         case UnknownIdentifierError():
             return error.status, (Issue(error.code, str(error), severity=error.severity),)

@@ -79,8 +79,8 @@ def _told(door: Sharing, standing: Standing, base: str) -> Element:
     """A document as it is told to readers."""
     entry = standing.entry
     received = {entry.entry_uuid: standing.received} if standing.received else {}
-    fiches = Fiches((entry,), standing.associations, received, dossier=standing.dossier)
-    return resources_of(door, fiches, base)[0]
+    fiches = Fiches((entry,), standing.associations, received)
+    return resources_of(fiches, base, door.patients.ids.reference(standing.dossier))[0]
 
 
 def _moved(item: Association, before: DocumentEntry, after: DocumentEntry) -> Association:

@@ -26,9 +26,11 @@ from pdsm.identifiers import fhir_id
 from pdsm.iti65 import Provided, Registered, read_bundle, read_published, write_response
 from pdsm.iti106 import read_generated, read_request, write_generated
 from pdsm.original import Element
-from pdsm.outcome import DONE, findings_told, operation_outcome
+from pdsm.outcome import DONE, Issue, findings_told, operation_outcome
+from pdsm.profiles import Departure
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known
+from pdsm.structure import MAX_FAULTS
 from pdsm.submission_list import members_of, write_submission_set
 from registry.errors import Finding
 from registry.metadata import DocumentEntry
@@ -65,7 +67,7 @@ class Providing:
             )
             told = self._told(provided, arrived) if preferred() == "representation" else {}
             done = operation_outcome([DONE]) if preferred() == "operationoutcome" else None
-            return answer(write_response(provided, _outcome(warnings), told, done))
+            return answer(write_response(provided, _outcome(warnings, provided.departures), told, done))
 
     def publish(self) -> Response:
         """ITI-105: one document, created."""
@@ -85,7 +87,7 @@ class Providing:
             if preferred() == "minimal":
                 return Response(status=201, headers=headers)
             if preferred() == "operationoutcome":
-                return answer(_outcome(warnings) or operation_outcome([DONE]), 201, headers)
+                return answer(_outcome(warnings, provided.departures) or operation_outcome([DONE]), 201, headers)
             return answer(self._registered_as(entry, provided, arrived), 201, headers)
 
     def generate(self) -> Response:
@@ -112,7 +114,7 @@ class Providing:
             if preferred() == "minimal":
                 return Response(status=200, headers=headers)
             if preferred() == "operationoutcome":
-                return answer(_outcome(warnings) or operation_outcome([DONE]), headers=headers)
+                return answer(_outcome(warnings, provided.departures) or operation_outcome([DONE]), headers=headers)
             return answer(write_generated(where), headers=headers)
 
     def _told(self, provided: Provided, arrived: Arrived) -> dict[str, Element]:
@@ -163,6 +165,7 @@ class Providing:
         staged: dict[str, Staged] = {}
         try:
             provided = read()
+            self._check_profile(provided.departures)
             for entry_id, number in provided.documents.items():
                 staged[entry_id] = arrived.documents[number] if number else self._door.stage()
         except ContentError as error:
@@ -177,6 +180,12 @@ class Providing:
             for each in staged.values():
                 each.discard()
 
+    def _check_profile(self, departures: Sequence[Departure]) -> None:
+        """Where the domain is strict of profiles, nothing departs from one. Raises ContentError."""
+        if departures and self._door.strict_profiles:
+            faults = tuple((each.path, str(each)) for each in departures[:MAX_FAULTS])
+            raise ContentError("what the profile asks for", "departures from it", faults, status=422)
+
     def _registered(self, call: Call) -> Registered:
         def registered(uuids: Sequence[str]) -> Mapping[str, str]:
             return {uuid: found.entry_uuid for uuid, found in self._door.named(call, uuids).items()}
@@ -188,5 +197,7 @@ class Providing:
         return call, reason, requester
 
 
-def _outcome(warnings: Sequence[Finding]) -> dict[str, Any] | None:
-    return operation_outcome(findings_told(warnings)[1]) if warnings else None
+def _outcome(warnings: Sequence[Finding], departures: Sequence[Departure]) -> dict[str, Any] | None:
+    issues = [*findings_told(warnings)[1]]
+    issues += [Issue("business-rule", str(each), each.path, severity="warning") for each in departures[:MAX_FAULTS]]
+    return operation_outcome(issues) if issues else None

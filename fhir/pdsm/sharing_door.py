@@ -45,8 +45,9 @@ class Sharing:
     """`requester` is who asks, or UnauthorizedError. `named` and `holding` say where something is, `about` binds who
     asks to the patient of it. `standing` and `modify` are TD3.3 (`dmp.modification`). `repository_unique_id` is where
     documents go, and the source of submission sets that this server makes. `key` signs cursors; `tokens` says whether
-    anybody's access tokens are believed; `extra_components` whether identifiers may say more than IHE has them say.
-    `subscriptions` is None where the operator lets no notification leave.
+    anybody's access tokens are believed, `extra_components` whether identifiers may say more than IHE has them say,
+    `strict_profiles` whether what departs from its profile is refused. `subscriptions` is None where the operator lets
+    no notification leave.
     """
 
     requester: Callable[[Environ, Call], Requester]
@@ -68,4 +69,5 @@ class Sharing:
     key: bytes
     tokens: bool
     extra_components: bool
+    strict_profiles: bool
     subscriptions: Subscribing | None = None

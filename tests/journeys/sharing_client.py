@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from pdsm.xml_reading import read_xml
 from tests.connectathon import Node
 
-FHIR_JSON = "application/fhir+json"
+FHIR_JSON, FHIR_XML = "application/fhir+json", "application/fhir+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class Reply:
 
     @property
     def resource(self) -> dict[str, Any]:
+        """What was told, in the form that it was told in."""
+        if self.headers["Content-Type"].startswith(FHIR_XML):
+            return read_xml(self.content, max_bytes=10**8)
         return dict(json.loads(self.content))
 
     @property

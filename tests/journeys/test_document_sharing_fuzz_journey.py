@@ -6,13 +6,16 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from pdsm.errors import FormError
+from pdsm.xml_writing import write_xml
 from registry.metadata import DocumentEntry
 from tests.connectathon import Node, document, new_patient, submission
-from tests.journeys.sharing_client import FHIR_JSON, Reply, ask, patient_of
+from tests.journeys.sharing_client import FHIR_JSON, FHIR_XML, Reply, ask, patient_of
 from tests.journeys.test_document_providing_journey import bundle_of, described
 
 STRANGE: list[Any] = [
@@ -99,6 +102,7 @@ VALUES = [
     "ö",
     "'",
 ]
+ACCEPTED = ["*/*", FHIR_JSON, FHIR_XML, "application/json", "text/html"]
 METHODS = ["GET", "GET", "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -134,7 +138,7 @@ def one(node: Node, chance: random.Random) -> Reply:
         known = f"patient.identifier={patient_of(new_patient())}&" if chance.random() < 0.6 else ""
         path = f"/fhir/{chance.choice(PATHS)}?{known}{query}".encode().decode("latin-1").replace(" ", "%20")
         quoted = "".join(each if each.isascii() and each != "\\" else f"%{ord(each):02x}" for each in path)
-        return ask(node, quoted, chance.choice(METHODS), Accept=chance.choice(["*/*", FHIR_JSON, "application/json"]))
+        return ask(node, quoted, chance.choice(METHODS), Accept=chance.choice(ACCEPTED))
     if chance.random() < 0.3:
         return patched(node, chance)
     entry = document(new_patient(), hash="", size=None, repository_unique_id="")
@@ -143,10 +147,18 @@ def one(node: Node, chance: random.Random) -> Reply:
     else:
         path, sound = "/fhir/DocumentReference", described(entry)
         sound["content"][0]["attachment"]["data"] = "aGVsbG8="
-    body = json.dumps(changed(sound, chance)).encode()
+    kind, body = _as_sent(changed(sound, chance), chance)
     if chance.random() < 0.1:
         body = body[: chance.randrange(len(body))]
-    return ask(node, path, "POST", body, Content_Type=FHIR_JSON)
+    return ask(node, path, "POST", body, Content_Type=kind)
+
+
+def _as_sent(resource: Any, chance: random.Random) -> tuple[str, bytes]:
+    """In XML sometimes, where it has a form in XML."""
+    if chance.random() < 0.3:
+        with suppress(FormError):
+            return FHIR_XML, write_xml(resource)
+    return FHIR_JSON, json.dumps(resource).encode()
 
 
 def patched(node: Node, chance: random.Random) -> Reply:
