@@ -20,8 +20,8 @@ from pdsm.iti113 import SUBSCRIPTION
 from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"
+GENERATE_METADATA = "https://profiles.ihe.net/ITI/MHD/OperationDefinition/generate-metadata"
 OPERATIONS = {
-    "generate-metadata": "https://profiles.ihe.net/ITI/MHD/OperationDefinition/generate-metadata",
     "match": "https://profiles.ihe.net/ITI/PDQm/OperationDefinition/PDQmMatch",
     "ihe-pix": "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
 }
@@ -68,7 +68,7 @@ def capability_statement(base: str, now: datetime, *, tokens: bool, subscription
 def _document_reference() -> dict[str, Any]:
     """Conditional patch has no element of its own in R4: `conditionalUpdate` says it, as PDSm has it."""
     searched = _searched(DOCUMENT_REFERENCE, "vread", "history-instance", "create", "patch")
-    operation = {"name": "generate-metadata", "definition": OPERATIONS["generate-metadata"]}
+    operation = {"name": "generate-metadata", "definition": GENERATE_METADATA}
     return {**searched, "readHistory": True, "conditionalUpdate": True, "operation": [operation]}
 
 
