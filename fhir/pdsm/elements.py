@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -43,13 +43,15 @@ _NUMBERS = {bool: Content.BOOLEAN, int: Content.INTEGER, Decimal: Content.DECIMA
 class Definition:
     """One element of a type: what it holds, of which type that is, whether it repeats or is an attribute in XML.
 
-    `codes` are those of a required binding to codes of FHIR itself, none where there is no such binding.
+    `place` is that among the elements of its type. `codes` are those of a required binding to codes of FHIR itself,
+    none where there is no such binding.
     """
 
     content: Content
     type: str = ""  # of Content.ELEMENTS
     many: bool = False
     attribute: bool = False
+    place: int = 0
     codes: frozenset[str] = frozenset()
 
 
@@ -77,26 +79,23 @@ def elements(kind: str) -> Definitions:
     from fhir.resources.R4B import get_fhir_model_class
 
     attributes = {"id": True, "url": kind == "Extension"}
-    return _elements(get_fhir_model_class(kind), attributes) | (
-        {"div": Definition(Content.XHTML)} if kind == "Narrative" else {}
-    )
+    found = _elements(get_fhir_model_class(kind), attributes)
+    if kind == "Narrative":
+        found["div"] = replace(found["div"], content=Content.XHTML)
+    return found
 
 
 def _elements(model: Any, attributes: Mapping[str, bool]) -> dict[str, Definition]:
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     return {
-        name: _definition(fields[name].annotation, attributes.get(name, False), _codes(fields[name]))
-        for name in model.elements_sequence()
+        name: replace(_definition(fields[name]), attribute=attributes.get(name, False), place=place)
+        for place, name in enumerate(model.elements_sequence())
     }
 
 
-def _codes(field: Any) -> frozenset[str]:
-    return frozenset((field.json_schema_extra or {}).get("enum_values", ()))
-
-
-def _definition(annotation: Any, attribute: bool, codes: frozenset[str]) -> Definition:
+def _definition(field: Any) -> Definition:
     """What the annotation of a field says: an optional, perhaps a list, of a type."""
-    many = False
+    many, annotation = False, field.annotation
     while (origin := typing.get_origin(annotation)) in _WRAPPERS:
         many = many or origin is list
         annotation = next(each for each in typing.get_args(annotation) if each is not type(None))
@@ -105,4 +104,5 @@ def _definition(annotation: Any, attribute: bool, codes: frozenset[str]) -> Defi
         return Definition(Content.RESOURCE, many=many)
     if model:
         return Definition(Content.ELEMENTS, model, many)
-    return Definition(_NUMBERS.get(annotation, Content.TEXT), many=many, attribute=attribute, codes=codes)
+    codes = frozenset((field.json_schema_extra or {}).get("enum_values", ()))
+    return Definition(_NUMBERS.get(annotation, Content.TEXT), many=many, codes=codes)

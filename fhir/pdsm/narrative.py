@@ -35,11 +35,14 @@ _SPECIAL = {
     each: f"&#{ord(each)};" if each in "\t\n\r" else entity
     for each, entity in zip('&<>"\t\n\r', ("&amp;", "&lt;", "&gt;", "&quot;", "", "", ""), strict=True)
 }
+_UNUSUAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 _SPECIALS = re.compile('[&<>"\t\n\r]')
 
 
 def escaped(text: str) -> str:
     """`text` as the value of an attribute; a character that XML cannot have is U+FFFD."""
+    if not _UNUSUAL.search(text):
+        return text
     return _SPECIALS.sub(lambda found: _SPECIAL[found[0]], _ILLEGAL.sub("\ufffd", text))
 
 

@@ -5,7 +5,7 @@ Source: HL7 FHIR R4, xml.html 2.6.1 and json.html 2.6.2 (what each has of the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -20,33 +20,34 @@ _DECLARED = f' xmlns="{FHIR}"'
 
 def write_xml(resource: Mapping[str, Any]) -> bytes:
     """The form in XML of a resource in order. Raises FormError for what the definition of its type does not foresee."""
+    written = [_DECLARATION]
     try:
-        return "".join([_DECLARATION, *_resource(resource, _DECLARED)]).encode()
+        _resource(resource, written, _DECLARED)
     except (ContentError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise FormError("a resource that the definitions of FHIR R4 foresee, to be told in XML", "another") from None
+    return "".join(written).encode()
 
 
-def _resource(resource: Mapping[str, Any], declared: str = "") -> Iterator[str]:
+def _resource(resource: Mapping[str, Any], written: list[str], declared: str = "") -> None:
     kind = resource["resourceType"]
     definitions = resource_elements(kind)
-    yield f"<{kind}{declared}>"
-    yield from _inside({name: value for name, value in resource.items() if name != "resourceType"}, definitions)
-    yield f"</{kind}>"
+    written.append(f"<{kind}{declared}>")
+    _inside({name: value for name, value in resource.items() if name != "resourceType"}, definitions, written)
+    written.append(f"</{kind}>")
 
 
-def _inside(element: Mapping[str, Any], definitions: Definitions) -> Iterator[str]:
-    """What stands between the tags of an element. Raises LookupError for what has no definition."""
-    if unknown := [name for name in element if name.removeprefix("_") not in definitions]:
-        raise LookupError(unknown)
-    for name, definition in definitions.items():
+def _inside(element: Mapping[str, Any], definitions: Definitions, written: list[str]) -> None:
+    """What stands between the tags of an element, in order. Raises LookupError for what has no definition."""
+    for name in sorted({each.removeprefix("_") for each in element}, key=lambda each: definitions[each].place):
+        definition = definitions[name]
         value, beside = element.get(name), element.get(f"_{name}")
         if definition.attribute or (value is None and beside is None):
             continue
         if not definition.many:
-            yield from _one(name, definition, value, beside)
+            _one(name, definition, value, beside, written)
             continue
         for each, other in zip_longest(_listed(value), _listed(beside)):
-            yield from _one(name, definition, each, other)
+            _one(name, definition, each, other, written)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -55,33 +56,38 @@ def _listed(value: Any) -> list[Any]:
     return value or []
 
 
-def _one(name: str, definition: Definition, value: Any, beside: Any) -> Iterator[str]:
+def _one(name: str, definition: Definition, value: Any, beside: Any, written: list[str]) -> None:
     match definition.content:
         case Content.RESOURCE:
-            yield f"<{name}>"
-            yield from _resource(value)
-            yield f"</{name}>"
+            written.append(f"<{name}>")
+            _resource(value, written)
+            written.append(f"</{name}>")
         case Content.ELEMENTS:
             definitions = elements(definition.type)
-            yield f"<{name}{_attributes(value, definitions)}>"
-            yield from _inside(value, definitions)
-            yield f"</{name}>"
+            written.append(f"<{name}{_attributes(value, definitions)}>")
+            _inside(value, definitions, written)
+            written.append(f"</{name}>")
         case Content.XHTML:
-            yield write_div(value)
-        case _ if value is not None or beside is not None:
-            yield from _primitive(name, value, beside or {})
+            written.append(write_div(value))
+        case _ if beside is not None:
+            _extended(name, value, beside, written)
+        case _ if value is not None:
+            written.append(f'<{name} value="{escaped(_text(value))}"/>')
 
 
-def _primitive(name: str, value: Any, beside: Mapping[str, Any]) -> Iterator[str]:
+def _extended(name: str, value: Any, beside: Mapping[str, Any], written: list[str]) -> None:
+    """A primitive with what JSON has beside it."""
     definitions = elements("Element")
     said = "" if value is None else f' value="{escaped(_text(value))}"'
-    inside = "".join(_inside(beside, definitions))
+    inside: list[str] = []
+    _inside(beside, definitions, inside)
     start = f"<{name}{_attributes(beside, definitions)}{said}"
-    yield f"{start}>{inside}</{name}>" if inside else f"{start}/>"
+    written.append(f"{start}>{''.join(inside)}</{name}>" if inside else f"{start}/>")
 
 
 def _attributes(element: Mapping[str, Any], definitions: Definitions) -> str:
-    named = (name for name, definition in definitions.items() if definition.attribute and name in element)
+    """The attributes of an element; only `id` and `url` are ever any."""
+    named = (name for name in ("id", "url") if name in element and definitions[name].attribute)
     return "".join(f' {name}="{escaped(_text(element[name]))}"' for name in named)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from pdsm.xml_writing import write_xml
 from tests.connectathon import Node, new_oid, new_patient
-from tests.journeys.sharing_client import FHIR_JSON, FHIR_XML, Reply, ask, patient_of
+from tests.journeys.sharing_client import FHIR_JSON, FHIR_XML, Reply, ask, patient_of, post
 from tests.journeys.test_document_providing_journey import HELLO, bundle_of, described, entry
 
 HOSTILE = (
@@ -47,6 +47,10 @@ def shelf(node: Node) -> str:
         "DocumentReference/{id}",
         "List/00000000-0000-4000-8000-000000000000",
         "Binary/{id}",
+        "Patient?identifier={token}",
+        "Patient/$ihe-pix?sourceIdentifier={token}",
+        "Patient/$ihe-pix",
+        "Subscription",
         "metadata",
         "DocumentReference?status=current",
         "Nothing",
@@ -55,7 +59,7 @@ def shelf(node: Node) -> str:
 def test_each_address_tells_the_same_in_both_forms(node: Node, shelf: str, path: str) -> None:
     asked = urlencode({"patient.identifier": patient_of(shelf)})
     (found,) = ask(node, f"DocumentReference?{asked}", Accept=FHIR_JSON).matches
-    path = path.format(patient=asked, id=found["id"])
+    path = path.format(patient=asked, id=found["id"], token=quote(patient_of(shelf)))
     in_json, in_xml = (ask(node, path, Accept=each) for each in (FHIR_JSON, FHIR_XML))
     assert in_xml.headers["Content-Type"] == f"{FHIR_XML}; charset=utf-8"
     assert in_json.headers["Content-Type"] == f"{FHIR_JSON}; charset=utf-8"
@@ -87,6 +91,16 @@ def test_a_document_published_in_xml_is_answered_in_xml(node: Node) -> None:
     assert again.headers["Content-Type"].startswith(FHIR_JSON)
     raw = ask(node, reply.resource["content"][0]["attachment"]["url"], Accept="application/xml")
     assert raw.content == HELLO
+
+
+def test_a_patient_is_matched_by_what_is_said_in_xml(node: Node, shelf: str) -> None:
+    system, value = patient_of(shelf).split("|")
+    sought = {"resourceType": "Patient", "identifier": [{"system": system, "value": value}]}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": sought}]}
+    reply = send(node, "Patient/$match", parameters)
+    assert (reply.status, reply.resource["type"]) == (200, "searchset"), reply.content
+    in_json = post(node, "Patient/$match", parameters)
+    assert reply.resource["entry"] == in_json.resource["entry"]
 
 
 @pytest.mark.parametrize("path", ["/fhir", "/fhir/DocumentReference"])
