@@ -14,9 +14,9 @@ from pdsm.asked import Kind
 from pdsm.forms import FORMATS
 from pdsm.iti66 import LIST
 from pdsm.iti67 import DOCUMENT_REFERENCE
+from pdsm.iti78 import PATIENT
 from pdsm.iti110 import BACKPORT
 from pdsm.iti113 import SUBSCRIPTION
-from pdsm.iti78 import PATIENT
 from pdsm.matching import Type
 
 FHIR_VERSION = "4.0.1"

@@ -146,7 +146,10 @@ def _filter(topic: Topic, criteria: str) -> Asked:
     for each, _ in given:
         if each.partition(":")[0] not in topic.filters:
             raise ParameterError(each, ", ".join(sorted(topic.filters)), "another parameter")
-    return read_asked(topic.kind, given, strict=True)
+    asked = read_asked(topic.kind, given, strict=True)
+    if asked.references:
+        raise ParameterError("patient", "patient.identifier=system|value, which names the patient", "a reference")
+    return asked
 
 
 def _channel(resource: Element, permitted: Callable[[str], bool]) -> tuple[str, Payload]:

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dmp.patient_search import DATA_SOURCE, PATIENT_IDENTIFIER, UnknownAuthorityError
+from dmp.patient_search import DATA_SOURCE, UNKNOWN_AUTHORITY, UNKNOWN_IDENTIFIER
 from identities.requester import PatientId
 from pdsm import structure
-from pdsm.asked import FORMATS
 from pdsm.coding import OID_URI
 from pdsm.demographics import write_identifier
 from pdsm.errors import ContentError, ParameterError, UnknownIdentifierError
@@ -21,12 +20,13 @@ from pdsm.original import Element
 from pdsm.search import Token, read_token
 from registry.errors import RegistryError
 
-SOURCE, TARGET, FORMAT = "sourceIdentifier", "targetSystem", "_format"
+SOURCE, TARGET = "sourceIdentifier", "targetSystem"
 NO_AUTHORITY = UnknownIdentifierError(400, "code-invalid", "sourceIdentifier Assigning Authority not found")
 NO_IDENTIFIER = UnknownIdentifierError(404, "not-found", "sourceIdentifier Patient Identifier not found")
 NO_TARGET = UnknownIdentifierError(403, "code-invalid", "targetSystem not found")
 
 
+_BY_PLACE = {UNKNOWN_AUTHORITY: NO_AUTHORITY, UNKNOWN_IDENTIFIER: NO_IDENTIFIER}
 # An identifier that the audit log can name: whether anybody has it, the hall says.
 _PART = re.compile(r"[^\^&~|\x00-\x1f\x7f]{1,256}")
 
@@ -50,12 +50,10 @@ class AskedIdentifiers:
 
 def read_asked(parameters: Iterable[tuple[str, str]]) -> AskedIdentifiers:
     """The parameters of a query. Raises ParameterError."""
-    given: dict[str, list[str]] = {SOURCE: [], TARGET: [], FORMAT: []}
+    given: dict[str, list[str]] = {SOURCE: [], TARGET: []}
     for name, value in parameters:
         if name in given:
             given[name].append(value)
-    if any(each.partition(";")[0] not in FORMATS for each in given[FORMAT]):
-        raise ParameterError(FORMAT, "json or xml", "something else")
     if len(given[SOURCE]) != 1:
         raise ParameterError(SOURCE, "one, system|value", "several" if given[SOURCE] else "none")
     source = read_token(given[SOURCE][0])
@@ -89,9 +87,9 @@ def write_identifiers(identifiers: Sequence[PatientId], reference: str) -> Eleme
 
 def told_of(error: RegistryError) -> UnknownIdentifierError | None:
     """What is not known, as the guide prints it; None for another error."""
-    if isinstance(error, UnknownAuthorityError):
-        return NO_AUTHORITY
-    places = [found.location for found in error.findings]
-    if PATIENT_IDENTIFIER in places:
-        return NO_IDENTIFIER
-    return NO_TARGET if any(each.startswith(DATA_SOURCE) for each in places) else None
+    for found in error.findings:
+        if found.location in _BY_PLACE:
+            return _BY_PLACE[found.location]
+        if found.location.startswith(DATA_SOURCE):
+            return NO_TARGET
+    return None

@@ -15,7 +15,6 @@ from audit.event import Call
 from identities.requester import Requester
 from pdsm import iti83, patient_sharing
 from pdsm.asked import read_asked
-from pdsm.errors import ContentError, ParameterError
 from pdsm.http import BASE, FORM, JSON_TYPES, MAX_FORM_BYTES, body, parameters_of, url
 from pdsm.iti78 import PATIENT
 from pdsm.iti119 import read_match
@@ -23,7 +22,7 @@ from pdsm.sharing import Request
 from pdsm.sharing_door import Sharing
 from pdsm.sharing_endpoint import address, answer, known, strict
 from schemas import strict_json
-from schemas.strict_json import JsonError
+from schemas.errors import UnexpectedError
 
 MAX_BYTES = 256 * 1024  # of Parameters, and the Patient in them
 ITI_78, ITI_83, ITI_119 = "ITI-78", "ITI-83", "ITI-119"
@@ -66,21 +65,21 @@ class _Patients:
     def match(self) -> Response:
         """Whom a Patient may be."""
         requester, call = known(self._door, ITI_119)
-        content = body(JSON_TYPES, MAX_BYTES)
-        raw = url().encode() + b"\n" + content
         with self._understood(call, requester):
+            content = body(JSON_TYPES, MAX_BYTES)
+            raw = url().encode() + b"\n" + content
             sought = read_match(strict_json.read(content, max_bytes=MAX_BYTES))
             return answer(patient_sharing.match(self._door, Request(requester, call, address(), raw), sought))
 
     def identifiers(self) -> Response:
         """$ihe-pix, by its parameters or by a resource of them."""
         requester, call = known(self._door, ITI_83)
-        content = body(JSON_TYPES, MAX_BYTES) if request.method == "POST" else b""
-        raw = url().encode() + (b"\n" + content if content else b"")
         with self._understood(call, requester):
+            content = body(JSON_TYPES, MAX_BYTES) if request.method == "POST" else b""
+            raw = url().encode() + (b"\n" + content if content else b"")
             asked = (
                 iti83.read_parameters(strict_json.read(content, max_bytes=MAX_BYTES))
-                if content
+                if request.method == "POST"
                 else iti83.read_asked(parameters_of(request.query_string))
             )
         return answer(patient_sharing.identifiers(self._door, Request(requester, call, address(), raw), asked))
@@ -90,6 +89,6 @@ class _Patients:
         """What is done before the hall is asked: a request that is not understood is recorded, and the error raised."""
         try:
             yield
-        except (ParameterError, ContentError, JsonError) as error:
+        except UnexpectedError as error:
             self._door.refused(call, error.diagnostics(), requester)
             raise

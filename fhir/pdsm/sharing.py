@@ -43,16 +43,14 @@ class Request:
     raw: bytes
 
 
-def resources_of(door: Sharing, fiches: Fiches, base: str) -> list[Element]:
-    """What was found, as resources."""
-    return [_told(door, each, fiches, base) for each in fiches.items]
+def resources_of(fiches: Fiches, base: str, patient: str = "") -> list[Element]:
+    """What was found, as resources; `patient` is a reference to the Patient of whom it is, '' where none is told."""
+    return [_about_patient(_resource(each, fiches, base), patient) for each in fiches.items]
 
 
-def _told(door: Sharing, item: Item, fiches: Fiches, base: str) -> Element:
-    """A resource whose subject is a Patient of this door, too."""
-    resource = _resource(item, fiches, base)
-    if (reference := door.patients.ids.reference(fiches.dossier)) and "subject" in resource:
-        resource["subject"] = {"reference": reference, **resource["subject"]}
+def _about_patient(resource: Element, patient: str) -> Element:
+    if patient and "subject" in resource:
+        resource["subject"] = {"reference": patient, **resource["subject"]}
     return resource
 
 
@@ -101,7 +99,7 @@ def read(door: Sharing, request: Request, kind: str, resource_id: str) -> Elemen
         if refused.finding != ACCESS_REFUSED:
             raise
         return None
-    return next(iter(resources_of(door, fiches, request.base)), None)
+    return next(iter(resources_of(fiches, request.base, door.patients.ids.reference(fiches.dossier))), None)
 
 
 def _about(door: Sharing, request: Request, named: Named | None) -> Request:
@@ -131,9 +129,11 @@ def search(door: Sharing, request: Request, asked: Asked) -> dict[str, Any]:
         if asked.patients or refused.finding != ACCESS_REFUSED:
             raise
         fiches = Fiches()  # whose it is that an id names, if anybody's, is not told
-    told = {each["id"]: each for each in resources_of(door, fiches, request.base)}
+    patient = door.patients.ids.reference(fiches.dossier)
+    told = {each["id"]: each for each in resources_of(fiches, request.base, patient)}
     page = [told[each] for each in answer.ids if each in told]
-    included = [_told(door, each, fiches, request.base) for each in fiches.members] if asked.includes else []
+    members = fiches.members if asked.includes else ()
+    included = [_about_patient(_resource(each, fiches, request.base), patient) for each in members]
     cursor = write_mark(sort_key(page[-1], asked.sorting), asked.used, door.key) if answer.more and page else ""
     return write_searchset(
         asked,
