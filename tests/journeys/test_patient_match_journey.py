@@ -103,6 +103,18 @@ def test_an_operation_without_what_it_needs(node: Node, query: str) -> None:
     assert ask(node, f"Patient/$ihe-pix?{query}").status == 400
 
 
+@pytest.mark.reference
+def test_the_example_of_ihe_in_xml(node: Node, patients: Patients, reference: Path) -> None:
+    """Its authorities are known nowhere here, but by the feed of this test."""
+    known, other = ("IHERED-994", "1.3.6.1.4.1.21367.13.20.1000"), ("IHEBLUE-994", "1.3.6.1.4.1.21367.13.20.3000")
+    patients.add([known, other])
+    content = (reference / "fhir/pixm/examples/pixm-request-mohralice-red-all.xml").read_bytes()
+    reply = ask(node, "Patient/$ihe-pix", "POST", content, Content_Type="application/fhir+xml")
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/fhir+xml; charset=utf-8")
+    assert b'<value value="IHEBLUE-994"/>' in reply.content
+    assert b"IHERED" not in reply.content
+
+
 # --- ITI-119 ----------------------------------------------------------------------------------------------------------
 
 
