@@ -295,8 +295,8 @@ class Gate:
     def _tell(self, passage: Passage, call: Call) -> None:
         """Tells whom it concerns of what was done, once that is recorded."""
         rooms, dossier, by, now = passage.rooms, passage.dossier, passage.requester, passage.now
-        changes = [(each.uuid, each.kind, each.change.value) for each in rooms.registry.changes]
-        rooms.subscriptions.note(changes, now)
+        if changes := [(each.uuid, each.kind, each.change.value) for each in rooms.registry.changes]:
+            rooms.subscriptions.note(changes, now)
         if dossier is None:
             return
         happening = Happening(rooms, dossier, by, now, call, self._portal)

@@ -78,10 +78,12 @@ class Rooms:
 
 
 class _Bound:
-    """What one transaction sees."""
+    """What one transaction sees: nothing is changed in the registry."""
+
+    changes = ()
 
     def __init__(self, rooms: Rooms) -> None:
-        self.registry = self.documents = None
+        self.registry, self.documents = self, None
         self.identities = rooms
         self.trail = rooms
         self.rights = self
