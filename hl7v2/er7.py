@@ -199,7 +199,7 @@ def read_syntax(data: bytes) -> Syntax:
     field = data[3:4]
     end = min((found for each in b"\r\n" if (found := data.find(each, 0, LARGE)) >= 0), default=min(len(data), LARGE))
     fields = data[:end].split(field)
-    announced = fields[1]
+    announced = fields[1] if len(fields) > 1 else b""
     # A fifth character, for truncated values, is of v2.7 on.
     delimiters = field + announced[:4]
     if len(announced) not in (4, 5) or len(set(delimiters)) != len(delimiters) or any(map(_unusable, delimiters)):

@@ -193,9 +193,15 @@ def _domain(data: dict[str, Any]) -> Domain:
             authn_contexts=frozenset(assertion.get("authn_contexts", ())),
         ),
         matrice=data["habilitations"]["matrice"],
-        namespaces=dict(patients.get("namespaces", {})),
+        namespaces=dict(_named(each) for each in patients.get("namespaces", ())),
         reports_of_results=documents.get("reports_of_results", False),
     )
+
+
+def _named(text: str) -> tuple[str, str]:
+    """A name and its OID, of NAME=OID."""
+    name, _, oid = text.partition("=")
+    return name, oid
 
 
 def _metadata(metadata: dict[str, Any]) -> MetadataRules:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+\Z")
+_NAMED_OID = re.compile(r"[^=]+=[0-2](\.(0|[1-9][0-9]*))+\Z")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}\Z")
 
 
@@ -37,11 +38,8 @@ def _list(each: Callable[[str], object], of: str) -> Kind:
 TEXT = Kind(lambda value: isinstance(value, str) and bool(value), "a text")
 OID = Kind(lambda value: isinstance(value, str) and bool(_OID.match(value)), "an OID")
 FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
-NAMES = Kind(
-    lambda value: isinstance(value, dict) and all(name and OID.holds(oid) for name, oid in value.items()),
-    "a table of names, an OID for each",
-)
 TEXTS, OIDS = _list(bool, "texts"), _list(_OID.match, "OIDs")
+NAMED_OIDS = _list(_NAMED_OID.match, "NAME=OID")
 FINGERPRINTS = _list(_SHA256.match, "SHA-256 of certificates")
 
 Keys = Mapping[str, Kind]
@@ -77,7 +75,7 @@ _SECTIONS: Mapping[str, Keys] = {
     "habilitations": {"matrice": TEXT},
 }
 _OPTIONAL: Mapping[str, Keys] = {
-    "patients": {"namespaces": NAMES},
+    "patients": {"namespaces": NAMED_OIDS},
     "codes": dict.fromkeys(
         (
             "class_code",

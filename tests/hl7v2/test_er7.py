@@ -85,6 +85,13 @@ def test_the_character_set_is_that_of_msh_18(codec: str, charset: str) -> None:
     assert read_er7(data).segments[1].text(5) == "ÉLODIE"
 
 
+@pytest.mark.parametrize("data", [b"MSH\rPID|||||X\r", b"MSH\nPID|||||X\n", b"MSH|\rPID|||||X\r", b"MSH||||||||\r"])
+def test_a_header_without_delimiters_is_no_header(data: bytes) -> None:
+    with pytest.raises(Hl7Error) as caught:
+        read_er7(data)
+    assert [each.condition.code for each in caught.value.faults] == ["102"]
+
+
 @pytest.mark.parametrize("charset", ["", "ASCII", "UNICODE UTF-8"])
 def test_other_bytes_than_msh_18_says_are_no_text(charset: str) -> None:
     data = f"MSH|^~\\&|{'|' * 14}|{charset}\rPID|||||ÉLODIE\r".encode("iso8859-1")

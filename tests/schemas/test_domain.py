@@ -53,7 +53,7 @@ def test_each_mistake_is_told_with_its_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_key_that_is_missing_is_told_unless_it_may_be(name: str, tmp_path: Path) -> None:
     file, lines = tmp_path / "own.toml", _lines(name)
-    optional = {"audiences", "signers", "authn_contexts", "reports_of_results"}
+    optional = {"audiences", "signers", "authn_contexts", "namespaces", "reports_of_results"}
     for number, line in enumerate(lines):
         key, equals, value = line.partition(" = ")
         if not equals or line.startswith("#"):
