@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from audit.event import Call
 from dmp.requests import Lot
@@ -143,21 +143,16 @@ class Reports:
             known = Professional(BIOLOGIST.id_nat, "GIRAUD", "Hugo", "10", oids.PROFESSION, "SM03", structures)
             return known if id_nat == known.id_nat else None
 
-        door = Door(
+        reporting = Reporting(
+            lambda number: Structure(number, "Laboratoire des Quais", "SA25"), lambda *_: self.known, self.copy
+        )
+        door = replace(
+            self.door,
             known=lambda _: SENDER,
             professional=biologist,
-            receipt=lambda _sender, _number: None,
             provide=self.provide,
             replace=self.replace,
             delete=self.delete,
-            feed=self.door.feed,
-            merge=self.door.merge,
-            stage=self.door.stage,
-            refused=self.door.refused,
-            failed=self.door.failed,
-            now=self.door.now,
-            reporting=Reporting(
-                lambda number: Structure(number, "Laboratoire des Quais", "SA25"), lambda *_: self.known, self.copy
-            ),
+            reporting=reporting,
         )
         return read_ack(answer(door, SENDER, Call("", "1"), message).strip(b"\x0b\x1c\r") + b"\r")
