@@ -48,6 +48,7 @@ from ihe.soap import SOAP_CONTENT_TYPE
 from pdsm.asked import read_asked
 from pdsm.document_reference import write_document_reference
 from pdsm.iti67 import DOCUMENT_REFERENCE
+from pdsm.patient_id import PatientIds
 from pdsm.sharing import Request, search
 from pdsm.submission_list import write_submission_set
 from registry.metadata import Submission
@@ -254,13 +255,16 @@ def searchset_cpu(times: int = 200) -> float:
     named = (uuid.uuid4().urn for _ in range(HITS))
     entries = submission(f"P^^^&{AUTHORITY}&ISO", HITS).entries
     items = tuple(replace(each, entry_uuid=name, logical_id=name) for each, name in zip(entries, named, strict=True))
-    every = Fiches(items, received=dict.fromkeys((each.entry_uuid for each in items), datetime.now(UTC)))
+    every = Fiches(
+        items, dossier=uuid.uuid4().hex, received=dict.fromkeys((each.entry_uuid for each in items), datetime.now(UTC))
+    )
 
     def find(_who: Any, _call: Any, _query: Any, _raw: bytes, choose: Choose, **_more: bool) -> Fiches:
         return replace(every, items=tuple(choose(every)))
 
     asked = read_asked(DOCUMENT_REFERENCE, [("patient.identifier", f"urn:oid:{AUTHORITY}|P")], strict=True)
-    door: Any = SimpleNamespace(find=find, about=lambda _call, requester, _named: requester, key=os.urandom(32))
+    patients = SimpleNamespace(ids=PatientIds(os.urandom(16)))
+    door: Any = SimpleNamespace(find=find, about=lambda _call, requester, _named: requester, patients=patients)
     somebody: Any = None
     asking = Request(somebody, Call(transaction="ITI-67", request_id=""), "https://dmp.example/fhir", b"")
 

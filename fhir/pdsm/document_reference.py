@@ -91,9 +91,8 @@ def write_document_reference(
     resource: Element = {"resourceType": "DocumentReference"}
     put(resource, "id", identifiers.fhir_id(entry.logical_id or entry.entry_uuid))
     resource["meta"] = {"versionId": str(entry.version)}
-    outer = list(_extensions(entry))
     resource["contained"] = inside
-    resource["extension"] = outer
+    resource["extension"] = list(_extensions(entry))
     if entry.unique_id:
         resource["masterIdentifier"] = identifiers.write_unique_id(entry.unique_id)
     resource["identifier"] = _identifiers(entry)
@@ -126,7 +125,7 @@ def related(resource: Element, entry: DocumentEntry, associations: Iterable[Asso
     """The DocumentReference of `entry`, which stays as it was, with its relations and when it was registered."""
     if updated:
         resource = {**resource, "meta": {**resource["meta"], "lastUpdated": updated}}
-    relations = [_relation(each) for each in associations if _relates(each, entry)]
+    relations = [_relation(each) for each in associations if each.source == entry.entry_uuid and each.type in RELATIONS]
     if not relations:
         return resource
     before = {name: value for name, value in resource.items() if name not in _BEHIND}
@@ -181,10 +180,6 @@ def _custodians(slots: Slots) -> Iterator[Author]:
     for name, values in slots:
         if name == CUSTODIAN and len(values) == 1:
             yield Author(institutions=values)
-
-
-def _relates(item: Association, entry: DocumentEntry) -> bool:
-    return item.source == entry.entry_uuid and item.type in RELATIONS
 
 
 def _relation(item: Association) -> Element:

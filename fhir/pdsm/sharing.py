@@ -51,9 +51,9 @@ def resources_of(fiches: Fiches, base: str, patient: str = "") -> list[Element]:
 
 
 def _about_patient(resource: Element, patient: str) -> Element:
-    if patient and "subject" in resource:
-        resource["subject"] = {"reference": patient, **resource["subject"]}
-    return resource
+    if not patient or "subject" not in resource:
+        return resource
+    return {**resource, "subject": {"reference": patient, **resource["subject"]}}
 
 
 def _resource(item: Item, fiches: Fiches, base: str) -> Element:

@@ -10,21 +10,26 @@ Source: docs/habilitations.md; HL7 FHIR R4, http.html and search.html; MHD 4.2, 
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
+import sqlalchemy as sa
 
 from conformance.lps.people import Patient
+from server.app import create_app
 from server.demo.people import PATIENTS
+from server.settings import Exposure
 from tests.browser import FORM, Browser
 from tests.journeys.hidden import provide_pair
 from tests.village import Village
 
 JSON, ANYTHING = "application/fhir+json", "*/*"
 NOBODY = ("urn:uuid:01234567-89ab-4def-8123-456789abcdef", "2.25.123456789")
+END = "-----END CERTIFICATE-----"
 VARYING = ("date", "x-request-id")  # of every answer
 MASK = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
 SORTS = ("_id", "_lastUpdated", "-_lastUpdated", "creation", "-date", "period", "status", "type")
@@ -178,3 +183,45 @@ def test_what_is_hidden_changes_no_answer(village: Village, how: str) -> None:
                 for entry_uuid, other in hidden.named:
                     expected = nothing[NOBODY[1] if other else ""]
                     assert reader.told(question, entry_uuid, other) == expected, (name, question, entry_uuid)
+
+
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_what_is_hidden_in_a_dossier_is_no_more_work(village: Village, step: int) -> None:
+    """The registry is given the same statements; the application runs here, so that they can be seen."""
+    patient = village.patient(PATIENTS[11].ins)
+    provide_pair(village.lps("medecin-traitant"), "medecin-traitant", patient, masked=False)
+    asked = [each for each in by_patient(patient) if each.method == "GET"][::step]
+    named = [each for each in by_id(patient) if "patient.identifier" in each.path][::step]
+    with working(village, "pharmacien") as work:
+        before = [work(each) for each in asked]
+        hidden = provide_pair(village.lps("medecin"), "medecin", patient)
+        for question, expected in zip(asked, before, strict=True):
+            assert work(question) == expected, question
+        for question in named:
+            assert work(question, *hidden.documents[0]) == work(question, *NOBODY), question
+
+
+@contextmanager
+def working(village: Village, name: str) -> Iterator[Callable[..., list[str]]]:
+    """Gives a function that asks, as somebody behind a proxy, and tells the statements that the registry was given."""
+    client = create_app(village.settings, Exposure.PROXY).test_client()
+    certificates = (village.folder / "pki" / name / "auth.pem").read_text("ascii")
+    own = certificates[: certificates.index(END) + len(END)] + "\n"
+    headers = {"X-SSL-Client-Cert": quote(own), "X-SSL-Client-Verify": "SUCCESS", "Accept": JSON}
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "registry_" in statement:  # what the audit log writes depends on how many events it has
+            statements.append(statement)
+
+    def work(question: Question, entry_uuid: str = "", other: str = "") -> list[str]:
+        statements.clear()
+        path = question.path.replace("{id}", entry_uuid.removeprefix("urn:uuid:")).replace("{oid}", other)
+        client.get(f"/fhir/{path}", headers=headers)
+        return list(statements)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield work
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
