@@ -55,7 +55,7 @@ PARTY_RULES = (
             f"{party}/{person}"
             for party in PARTIES  # of a performer the name may be left out
             if "c:performer" not in party
-            for person in ("c:assignedPerson", "c:guardianPerson", "c:associatedPerson", "c:relatedPerson")
+            for person in ("c:assignedPerson", "c:guardianPerson", "c:associatedPerson[c:name]", "c:relatedPerson")
         ),
         "count(c:name[c:family]) = 1",
         "un seul name avec family",
