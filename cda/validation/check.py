@@ -18,6 +18,7 @@ from cda.validation.models import Model, model_findings, model_of
 from cda.validation.party_rules import PARTY_RULES, party_findings
 from cda.validation.rule import broken
 from cda.validation.schema import schema_findings
+from cda.validation.value_rules import VALUE_RULES, value_findings
 from cda.whole import UnreadableError, Whole, read_whole
 
 MAX_FINDINGS = 1000  # of one document and source
@@ -66,6 +67,8 @@ def rule_findings(whole: Whole) -> Iterator[Finding]:
     yield from broken(HEADER, whole)
     yield from broken(PARTY_RULES, whole)
     yield from party_findings(whole)
+    yield from broken(VALUE_RULES, whole)
+    yield from value_findings(whole)
     yield from code_findings(whole)
     yield from body_findings(whole)
     yield from model_findings(whole)

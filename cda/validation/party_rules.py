@@ -12,31 +12,25 @@ from lxml import etree
 
 from cda.document import HL7_V3
 from cda.validation.finding import Finding
+from cda.validation.parties import (
+    ADDRESS_PARTS,
+    BIRTHPLACE,
+    CARE,
+    FACILITY,
+    OID,
+    PARTIES,
+    PATIENT,
+    UUID,
+    of_all,
+    of_organizations,
+    of_persons,
+)
 from cda.validation.rule import Rule, attributes, finding, selected
 from cda.whole import Whole
 from schemas import oids
 
-_PROFESSIONAL = f"c:assignedEntity[c:id[@root = '{oids.PS_ID_NAT}']]"
-_ENCOUNTER = "c:componentOf[not(@nullFlavor)]/c:encompassingEncounter[not(@nullFlavor)][c:location]"
-_PATIENT = "c:recordTarget[not(@nullFlavor)]/c:patientRole[c:patient]"
-PARTIES = (
-    _PATIENT,
-    f"{_PATIENT}/c:patient[not(@nullFlavor)]/c:guardian",
-    "c:author/c:assignedAuthor[not(@nullFlavor)]",
-    "c:informant/c:assignedEntity",
-    "c:informant/c:relatedEntity[@classCode][c:relatedPerson]",
-    "c:informationRecipient/c:intendedRecipient",
-    "c:legalAuthenticator[c:signatureCode[@code = 'S']]/c:assignedEntity",
-    f"c:authenticator[c:signatureCode[@code = 'S']]/{_PROFESSIONAL}",
-    "c:participant[@typeCode]/c:associatedEntity[@classCode]",
-    "c:documentationOf[not(@nullFlavor)]/c:serviceEvent[not(@nullFlavor)]/c:performer[@typeCode = 'PRF']"
-    "/c:assignedEntity[c:representedOrganization]",
-    f"{_ENCOUNTER}/c:responsibleParty/{_PROFESSIONAL}",
-    f"{_ENCOUNTER}/c:encounterParticipant[@typeCode]/{_PROFESSIONAL}",
-)
-_ORGANIZATIONS = ("c:representedOrganization", "c:receivedOrganization", "c:scopingOrganization")
 _WHOLE = (  # parties that are all of them values which may be absent
-    _PATIENT,
+    PATIENT,
     "c:dataEnterer",
     "c:informant/c:assignedEntity",
     "c:informant/c:relatedEntity[@classCode][c:relatedPerson]",
@@ -44,38 +38,12 @@ _WHOLE = (  # parties that are all of them values which may be absent
 )
 _ABSENT = "[@nullFlavor != 'OTH' and @nullFlavor != 'NA' and @nullFlavor != 'UNC']"
 _SAYING = ("root", "extension", "code", "displayName", "value", "use", "qualifier")
-_PATIENT_ROLE = f"{{{HL7_V3}}}patientRole"
-_CUSTODIAN = "c:custodian[not(@nullFlavor)]/c:assignedCustodian/c:representedCustodianOrganization"
-_PERSONS = ("c:assignedPerson", "c:associatedPerson", "c:relatedPerson", "c:informationRecipient")
+_RECIPIENT = f"{{{HL7_V3}}}intendedRecipient"
 _SETTING = (
     "c:documentationOf[not(@nullFlavor)]/c:serviceEvent[not(@nullFlavor)]/c:performer[@typeCode = 'PRF']"
     "/c:assignedEntity/c:representedOrganization/c:standardIndustryClassCode[not(@nullFlavor)]"
 )
-_FACILITY = f"{_ENCOUNTER}/c:location/c:healthCareFacility[not(@nullFlavor)]/c:location/c:addr"
-_OID, _UUID = r"^[0-2](\.(0|[1-9][0-9]*))*$", "^[A-Fa-f0-9]{8}(-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12}$"
-_BIRTHPLACE = f"{_PATIENT}/c:patient[not(@nullFlavor)]/c:birthplace/c:place/c:addr"
-_ADDRESS_PARTS = (
-    *("country", "state", "city", "postalCode", "county", "houseNumber", "houseNumberNumeric", "streetName"),
-    *("streetNameType", "additionalLocator", "unitID", "postBox", "precinct"),
-)
 _ABSENT_TELECOM = ("UNK", "NASK", "ASKU", "NAV", "MSK")
-
-
-def _of_persons(inside: str) -> str:
-    return " | ".join(f"{party}/{person}{inside}" for party in PARTIES for person in _PERSONS)
-
-
-def _of_organizations(inside: str) -> str:
-    found = [f"{party}/{organization}" for party in PARTIES for organization in _ORGANIZATIONS]
-    return " | ".join(f"{each}{inside}" for each in found)
-
-
-def _of_all(inside: str) -> str:
-    """Of each party, and of its organisation."""
-    found = [f"{party}{inside}" for party in (*PARTIES, _CUSTODIAN)]
-    return f"{' | '.join(found)} | {_of_organizations(inside)}"
-
-
 _BARE = "not(*) and not(normalize-space()) and count(@*[not(name() = 'xsi:type' or name() = 'use')]) = 1"
 _USES = " or ".join(f"@use = '{use}'" for use in ("H", "HP", "HV", "WP", "DIR", "PUB", "EC", "MC", "PG"))
 
@@ -87,7 +55,7 @@ PARTY_RULES = (
             f"{party}/{person}"
             for party in PARTIES  # of a performer the name may be left out
             if "c:performer" not in party
-            for person in ("c:assignedPerson", "c:guardianPerson", "c:associatedPerson", "c:relatedPerson")
+            for person in ("c:assignedPerson", "c:guardianPerson", "c:associatedPerson[c:name]", "c:relatedPerson")
         ),
         "count(c:name[c:family]) = 1",
         "un seul name avec family",
@@ -97,7 +65,7 @@ PARTY_RULES = (
     Rule(
         "SM-personne-parties",
         "Structuration minimale, type PN",
-        _of_persons("/c:name[c:family]"),
+        of_persons("/c:name[c:family]"),
         "count(c:family) <= 1 and count(c:given) <= 1 and count(c:prefix) <= 1 and count(c:suffix) <= 1",
         "au plus un family, un given, un prefix et un suffix",
         "Réunir dans un seul élément chaque partie du nom.",
@@ -107,7 +75,7 @@ PARTY_RULES = (
     Rule(
         "SM-organisation-name",
         "Structuration minimale, organisations de l'en-tête",
-        _of_organizations(""),
+        of_organizations(""),
         "count(c:name) <= 1",
         "au plus un name",
         "Ne garder qu'un nom de l'organisation.",
@@ -116,7 +84,11 @@ PARTY_RULES = (
     Rule(
         "SM-organisation-id",
         "Structuration minimale, identifiant d'une structure",
-        _of_organizations(f"/c:id[@root = '{oids.STRUCT_ID_NAT}']"),
+        " | ".join(
+            f"{party}/{organization}/c:id[@root = '{oids.STRUCT_ID_NAT}']"
+            for party in PARTIES
+            for organization in ("c:representedOrganization", "c:receivedOrganization")
+        ),
         "@extension",
         "@extension",
         "Donner le Struct_IdNat de la structure.",
@@ -124,7 +96,7 @@ PARTY_RULES = (
     Rule(
         "SM-organisation-id-unique",
         "Structuration minimale, identifiant d'une structure",
-        _of_organizations(""),
+        of_organizations(""),
         f"count(c:id[@root = '{oids.STRUCT_ID_NAT}']) <= 1",
         "au plus un Struct_IdNat",
         "Ne garder qu'un identifiant national de la structure.",
@@ -134,7 +106,7 @@ PARTY_RULES = (
         "SM-id-forme",
         "HL7 V3, type II ; Structuration minimale",
         "c:id[not(@nullFlavor)] | c:setId[not(@nullFlavor)]",  # of others, ANS holds some and lets some be
-        f"re:test(@root, '{_OID}') or re:test(@root, '{_UUID}')",
+        f"re:test(@root, '{OID}') or re:test(@root, '{UUID}')",
         "un root qui est un OID ou un UUID",
         "Corriger root.",
         "string(@root)",
@@ -145,7 +117,7 @@ PARTY_RULES = (
     Rule(
         "SM-telecom",
         "Structuration minimale, type TEL",
-        _of_all("/c:telecom"),
+        of_all("/c:telecom"),
         "re:test(@value, '^(tel|fax|mailto|http|ftp|mllp):.') and not(@nullFlavor) or not(@value) and ("
         + " or ".join(f"@nullFlavor = '{each}'" for each in _ABSENT_TELECOM)
         + f") and {_BARE}",
@@ -156,7 +128,7 @@ PARTY_RULES = (
     Rule(
         "SM-telecom-use",
         "Structuration minimale, type TEL",
-        _of_all("/c:telecom[@use]"),
+        of_all("/c:telecom[@use]"),
         _USES,
         "un use parmi H, HP, HV, WP, DIR, PUB, EC, MC, PG",
         "Corriger use, ou l'omettre.",
@@ -165,16 +137,16 @@ PARTY_RULES = (
     Rule(
         "SM-addr-parties",
         "Structuration minimale, type AD",
-        f"{_of_all('/c:addr[not(c:streetAddressLine)]')} | {_BIRTHPLACE}[not(c:streetAddressLine)]"
-        f" | {_FACILITY}[not(c:streetAddressLine)]",
-        " and ".join(f"count(c:{part}) <= 1" for part in _ADDRESS_PARTS),
+        f"{of_all('/c:addr[not(c:streetAddressLine)]')} | {BIRTHPLACE}[not(c:streetAddressLine)]"
+        f" | {FACILITY}[not(c:streetAddressLine)]",
+        " and ".join(f"count(c:{part}) <= 1" for part in ADDRESS_PARTS),
         "au plus une fois chaque partie d'une adresse",
         "Réunir dans un seul élément chaque partie de l'adresse.",
     ),
     Rule(
         "SM-addr-contenu",
         "Structuration minimale, type AD",
-        f"{_of_all('/c:addr')} | {_BIRTHPLACE} | {_FACILITY}",
+        f"{of_all('/c:addr')} | {BIRTHPLACE} | {FACILITY}",
         "boolean(@nullFlavor) or boolean(*) != boolean(text()[normalize-space()])",
         "des éléments, ou du texte, ou nullFlavor",
         "Mettre chaque partie de l'adresse dans son élément.",
@@ -183,7 +155,7 @@ PARTY_RULES = (
         "SM-absent",
         "HL7 V3, nullFlavor ; Structuration minimale",
         " | ".join(
-            _of_all(inside)
+            of_all(inside)
             for inside in (
                 f"/c:addr{_ABSENT}",
                 f"/c:addr/*{_ABSENT}",
@@ -206,7 +178,7 @@ PARTY_RULES = (
     Rule(
         "SM-absent-id",
         "HL7 V3, type II ; Structuration minimale",
-        _of_all("/c:id[@nullFlavor]"),
+        of_all("/c:id[@nullFlavor]"),
         "not(@root)",
         "avec nullFlavor, pas de root",
         "Retirer nullFlavor, ou l'identifiant.",
@@ -242,15 +214,15 @@ _NULL_BESIDE = Rule(
 
 def party_findings(whole: Whole) -> Iterator[Finding]:
     """What a party says twice, or both says and leaves out."""
-    for party in selected(_of_all(""), whole):
-        for name in ("id", "addr", "telecom") if party.tag == _PATIENT_ROLE else ("addr", "telecom"):
+    for party in selected(f"{of_all('')} | {of_persons('')} | {CARE}", whole):
+        for name in ("id", "addr", "telecom", "name"):
             elements = party.findall(f"{{{HL7_V3}}}{name}")
             told = [each for each in elements if each.get("nullFlavor") is None]
-            if told and name != "id":
+            if told and name in ("addr", "telecom"):
                 for absent in (each for each in elements if each.get("nullFlavor") is not None):
                     yield finding(_NULL_BESIDE, whole, absent, f"{name} {absent.get('nullFlavor')}")
             seen = set()
-            for element in told:
+            for element in elements if name == "addr" else told:
                 value = _value(element)
                 if value is not None and value in seen:
                     yield finding(_SAME, whole, element, f"{name} en double")
@@ -263,6 +235,16 @@ def _value(element: etree._Element) -> tuple[str, str] | None:
         use, value = element.get("use"), element.get("value")
         return None if use is None or value is None else (use, value)
     if element.tag == f"{{{HL7_V3}}}id":
-        return element.get("root", ""), element.get("extension", "")
+        root = element.get("root", "")
+        return None if _is_let_be(element, root) else (root, element.get("extension", ""))
     uses = "".join(each.get("use", "") for each in element.iter(etree.Element))
     return uses, "".join(map(str, element.itertext()))
+
+
+def _is_let_be(element: etree._Element, root: str) -> bool:
+    """Whether it is an identifier that ANS does not look at: a second one of people whom their PS_IdNat names."""
+    party = element.getparent()
+    above = None if party is None else party.getparent()
+    named = {f"{{{HL7_V3}}}{each}" for each in ("authenticator", "responsibleParty", "encounterParticipant")}
+    national = party is not None and (party.tag == _RECIPIENT or (above is not None and above.tag in named))
+    return national and root != oids.PS_ID_NAT

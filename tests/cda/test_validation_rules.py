@@ -14,6 +14,7 @@ from cda.validation.code_rules import _LISTS, VALUE_SETS
 from cda.validation.finding import Severity, Source
 from cda.validation.header_rules import HEADER
 from cda.validation.party_rules import _NULL_BESIDE, _SAME, PARTY_RULES
+from cda.validation.value_rules import _ABSENT_VALUE, VALUE_RULES
 from schemas import oids
 from schemas.xml import parse
 
@@ -56,6 +57,25 @@ def made_by_a_device(element: etree._Element) -> None:
 
 def in_words(element: etree._Element) -> None:
     element.text = "4 rue des Lilas"
+
+
+def worded(element: etree._Element) -> None:
+    element.append(parse(b'<originalText xmlns="urn:hl7-org:v3"/>'))
+
+
+def emptied(element: etree._Element) -> None:
+    element.text = None
+
+
+def joined(*ids: str, time: str = "<time nullFlavor='UNK'/>") -> Change:
+    """Somebody who takes part, before that element."""
+
+    def change(element: etree._Element) -> None:
+        inside = f"<associatedEntity classCode='ECON'>{''.join(ids)}</associatedEntity>"
+        whole = f"<participant xmlns='urn:hl7-org:v3' typeCode='INF'>{time}{inside}</participant>"
+        element.addprevious(parse(whole.encode()))
+
+    return change
 
 
 def unknown_too(element: etree._Element) -> None:
@@ -140,6 +160,19 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "SM-absent-code": (f"{EVENT}/c:performer/c:assignedEntity/c:code", said("nullFlavor", "UNK")),
     "SM-repetition": (f"{LEGAL}/c:telecom", twice),
     "SM-absent-a-cote": (f"{LEGAL}/c:telecom", unknown_too),
+    "SM-addr-vide": ("c:recordTarget//c:patientRole/c:addr/c:city", emptied),
+    "SM-nom-vide": (f"{EVENT}//c:representedOrganization/c:name", emptied),
+    "SM-originalText-vide": (f"{EVENT}/c:code", worded),
+    "SM-date-vide": (f"{EVENT}/c:effectiveTime/c:high", without("value")),
+    "SM-code-vide": (f"{EVENT}/c:performer/c:assignedEntity/c:code", without("code")),
+    "SM-id-vide": ("c:templateId[3]", without("root")),
+    "SM-id-valeur": ("c:author/c:assignedAuthor/c:id", said("root", "RPPS")),
+    "SM-obligatoire": ("c:author/c:assignedAuthor", said("nullFlavor", "UNK")),
+    "SM-participant-time": ("c:documentationOf", joined(time="")),
+    "SM-participant-id": ("c:documentationOf", joined("<id root='1.2.3'/>")),
+    "SM-id-unique": ("c:documentationOf", joined(*(f"<id root='1.2.3' extension='{each}'/>" for each in "12"))),
+    "SM-performer-structure": (f"{EVENT}/c:performer/c:assignedEntity/c:representedOrganization", gone),
+    "SM-absent-type": (f"{LEGAL}/c:assignedPerson/c:name", said("nullFlavor", "UNK")),
     "JDV-code": ("c:code", said("code", "0-0")),
     "JDV-auteur": ("c:author/c:assignedAuthor/c:code", said("code", "G15_10/XX")),
     "JDV-responsable": (f"{LEGAL}/c:code", said("code", "G15_10/XX")),
@@ -167,7 +200,7 @@ def test_our_vectors_break_no_rule(path: object) -> None:
 
 
 def test_every_rule_has_a_document_that_breaks_it() -> None:
-    rules = {rule.name for rule in (*HEADER, *PARTY_RULES, _SAME, _NULL_BESIDE)} | {
+    rules = {rule.name for rule in (*HEADER, *PARTY_RULES, *VALUE_RULES, _SAME, _NULL_BESIDE, _ABSENT_VALUE)} | {
         coded.rule.name for coded in VALUE_SETS
     }
     assert rules | {coded.rule.name for coded, _ in _LISTS} == set(BROKEN)
@@ -186,6 +219,25 @@ def test_a_broken_rule_is_told_with_its_place(rule: str) -> None:
     assert first.severity is Severity.ERROR and not found.conforms
     assert first.source is Source.RULES and first.line > 0 and first.path.startswith("/ClinicalDocument")
     assert all((first.clause, first.expected, first.found, first.remedy))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ('nullFlavor="UNK"', False),
+        ('nullFlavor="OTH" codeSystem="1.2.3"', False),
+        ('nullFlavor="NA"><originalText>x</originalText', False),
+        ('nullFlavor="UNK"><originalText>x</originalText', True),
+        ('nullFlavor="UNK" codeSystem="1.2.3"', True),
+        ('nullFlavor="OTH" code="1" codeSystem="1.2.3"', True),
+        ('nullFlavor="NA" displayName="x"', True),
+    ],
+)
+def test_what_an_absent_value_may_say(value: str, says: bool) -> None:
+    document = letter()
+    (code,) = document.xpath("c:author/c:functionCode", namespaces=NS)
+    code.getparent().replace(code, parse(f'<functionCode xmlns="urn:hl7-org:v3" {value}></functionCode>'.encode()))
+    assert ("SM-absent-type" in {each.rule for each in report(document).findings}) is says
 
 
 def test_sections_of_a_model() -> None:
