@@ -1,7 +1,7 @@
 """DocumentEntry as DocumentReference, and back.
 
 The table is docs/fhir_mapping.md. What is absent stays absent; what FHIR cannot say of an attribute stands beside it
-(`pdsm.original`); what a DocumentReference says and XDS has no attribute for is told by `not_kept`.
+(`pdsm.original`).
 
 Source: MHD 4.2, StructureDefinition IHE.MHD.Comprehensive.DocumentReference and its XDS mapping; ANS, PDSm 3.1.1 and
 PDSm4DMP; ITI TF-3 4.2.3.2.
@@ -18,7 +18,18 @@ from dataclasses import dataclass
 from pdsm import identifiers, patients
 from pdsm.coding import is_said, put, read_coding, read_concept, read_concepts, write_coding, write_concept
 from pdsm.errors import ContentError
-from pdsm.original import Element, extended, extension, extensions, original, text, texts, value_of
+from pdsm.original import (
+    Element,
+    extended,
+    extension,
+    extensions,
+    original,
+    put_text,
+    take_text,
+    text,
+    texts,
+    value_of,
+)
 from pdsm.people import Resolve, contained, read_author, read_organization, write_author, write_person
 from pdsm.times import instant, put_time, read, take_time
 from registry.metadata import (
@@ -110,7 +121,7 @@ def write_document_reference(
         resource["authenticator"] = _inside(inside, [person])
     for custodian in _custodians(entry.extra_slots):
         resource["custodian"] = _inside(inside, write_author(custodian, "custodian"))
-    _put_text(resource, "description", entry.comments)
+    put_text(resource, "description", entry.comments)
     resource["securityLabel"] = [write_concept(each) for each in entry.confidentiality_codes]
     resource["content"] = [_content(entry, f"{base}/Binary/{resource.get('id', '')}")]
     context = _context(entry)
@@ -200,7 +211,7 @@ def _content(entry: DocumentEntry, url: str) -> Element:
         attachment["_size"] = extended({}, entry.size)
     if entry.hash:
         _put_hash(attachment, entry.hash)
-    _put_text(attachment, "title", entry.title)
+    put_text(attachment, "title", entry.title)
     put_time(attachment, "creation", entry.creation_time)
     content: Element = {"attachment": attachment}
     if is_said(entry.format_code):
@@ -221,20 +232,6 @@ def _hash(attachment: Element) -> str:
         return base64.b64decode(attachment.get("hash", ""), validate=True).hex()
     except (ValueError, binascii.Error):
         raise ContentError("attachment.hash: the SHA-1 of the document in base64", "something else") from None
-
-
-def _put_text(element: Element, name: str, value: str) -> None:
-    """A text; one of blanks alone is none in FHIR."""
-    if value.strip():
-        element[name] = value
-    elif value:
-        element[f"_{name}"] = extended({}, value)
-
-
-def take_text(element: Element, name: str) -> str:
-    """A text, '' where there is none."""
-    kept = original(element.get(f"_{name}", {}), text)
-    return str(kept) if kept is not None else str(element.get(name, ""))
 
 
 def _context(entry: DocumentEntry) -> Element:

@@ -42,6 +42,20 @@ def original(element: Element, kind: Callable[[Any], Any] = str) -> Any:
         raise ContentError(f"{ORIGINAL}: an attribute as this server writes it", "something else") from None
 
 
+def put_text(element: Element, name: str, value: str) -> None:
+    """A text; one of blanks alone is none in FHIR."""
+    if value.strip():
+        element[name] = value
+    elif value:
+        element[f"_{name}"] = extended({}, value)
+
+
+def take_text(element: Element, name: str) -> str:
+    """A text, '' where there is none."""
+    kept = original(element.get(f"_{name}", {}), text)
+    return str(kept) if kept is not None else str(element.get(name, ""))
+
+
 def texts(value: Any) -> tuple[str, ...]:
     """A list of texts. Raises TypeError."""
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):

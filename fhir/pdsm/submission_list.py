@@ -17,11 +17,20 @@ from pdsm.document_reference import (
     NO_CODE,
     read_slots,
     read_status,
-    take_text,
     write_slots,
 )
 from pdsm.errors import ContentError
-from pdsm.original import Element, extended, extension, extensions, faithful, original, text, value_of
+from pdsm.original import (
+    Element,
+    extension,
+    extensions,
+    faithful,
+    original,
+    put_text,
+    take_text,
+    text,
+    value_of,
+)
 from pdsm.people import Resolve, contained, read_author, read_organization, references, write_author
 from pdsm.times import put_time, take_time
 from registry.metadata import Association, AssociationType, Author, AvailabilityStatus, Folder, SubmissionSet
@@ -120,22 +129,15 @@ def _list(item: SubmissionSet | Folder, kind: str, uuid: str, inside: list[Eleme
     listed += [identifiers.write_unique_id(item.unique_id, "usual")] if item.unique_id else []
     resource["identifier"] = listed
     resource["status"], resource["mode"] = _STATUSES[item.availability_status], "working"
-    _put(resource, "title", item.title)
+    put_text(resource, "title", item.title)
     resource["code"] = {"coding": [{"system": LIST_TYPES, "code": kind}]}
     if item.patient_id:
         resource["subject"] = patients.write_subject(item.patient_id)
     if item.comments:
         note: Element = {}
-        _put(note, "text", item.comments)
+        put_text(note, "text", item.comments)
         resource["note"] = [note]
     return resource
-
-
-def _put(element: Element, name: str, value: str) -> None:
-    if value.strip():
-        element[name] = value
-    elif value:
-        element[f"_{name}"] = extended({}, value)
 
 
 def _finished(resource: Element, members: Iterable[str]) -> Element:
