@@ -85,6 +85,7 @@ def test_a_subscriber_is_told_of_new_documents_of_the_patient(broker: Node, rece
     provide(broker, entry(patient))
     _, event = told(receiver, hook, 2)
     (found,) = find(broker, "DocumentReference", patient__identifier=patient_of(patient)).matches
+    assert found["subject"].pop("reference").startswith("Patient/"), "a message names the patient by identifier alone"
     first, second = event["entry"]
     assert first["request"]["url"].endswith(f"/Subscription/{made['id']}/$status")
     assert (second["resource"], second["request"]["method"]) == (found, "POST")
