@@ -62,7 +62,8 @@ def listening(
 
         def stop() -> None:
             loop, listener = made[0]
-            loop.call_soon_threadsafe(listener.stop.set)
+            with suppress(RuntimeError):  # the loop has ended: it was stopped before
+                loop.call_soon_threadsafe(listener.stop.set)
 
         thread = threading.Thread(target=lambda: asyncio.run(run()))
         thread.start()

@@ -151,7 +151,7 @@ class Push:
 
     def one(self, village: Village, oid: str) -> None:
         sent = message([written(oid=oid, patient=PATIENT)], patient=PATIENT, control_id=oid[-20:])
-        give_up = time.monotonic() + 120
+        give_up = time.monotonic() + 600
         while time.monotonic() < give_up:
             with suppress(OSError, StopIteration), sending(village) as sender:
                 ack = sender.send(sent)
