@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from pdsm.original import Element, faithful, original, texts
@@ -91,8 +92,14 @@ def is_said(code: Code) -> bool:
 
 
 def write_concept(code: Code) -> Element:
-    """A Code as CodeableConcept."""
-    return {"coding": [write_coding(code)]}
+    """A Code as CodeableConcept, made once; nobody changes it."""
+    return _concept(code.code, code.scheme, code.display)
+
+
+@lru_cache(maxsize=2000)
+def _concept(code: str, scheme: str, display: str) -> Element:
+    """By its texts: codes that differ in their label are equal."""
+    return {"coding": [write_coding(Code(code, scheme, display))]}
 
 
 def read_concept(concept: Element) -> Code:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -144,7 +144,7 @@ def related(resource: Element, entry: DocumentEntry, associations: Iterable[Asso
     return {**before, "relatesTo": relations, **behind}
 
 
-def _inside(inside: list[Element], resources: list[Element]) -> Element:
+def _inside(inside: list[Element], resources: Sequence[Element]) -> Element:
     """Puts resources inside another, and refers to the first of them."""
     inside += [{"resourceType": each["resourceType"], **each} for each in resources]
     return {"reference": f"#{resources[0]['id']}"}

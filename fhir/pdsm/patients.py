@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import unquote
 
 from cda.hl7 import escape, unescape
@@ -50,8 +51,9 @@ def _cx(identifiers: Sequence[Element]) -> str:
     return read_cx((dotted or identifiers)[0])
 
 
-def write_source_patient(patient_id: str, info: Sequence[str]) -> Element:
-    """sourcePatientId, and sourcePatientInfo as far as a Patient has it."""
+@lru_cache(maxsize=100)
+def write_source_patient(patient_id: str, info: tuple[str, ...]) -> Element:
+    """sourcePatientId, and sourcePatientInfo as far as a Patient has it; made once, nobody changes it."""
     patient: Element = {"resourceType": "Patient"}
     fields = _fields(info)
     identifiers = [patient_id, *fields.get("PID-3", "").split("~")]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from cda.hl7 import escape, unescape
@@ -161,8 +162,12 @@ def _xtn(point: Element) -> str:
 # --- Authors ----------------------------------------------------------------------------------------------------------
 
 
-def write_author(author: Author, name: str) -> list[Element]:
-    """The resources of an author, the first of them the one to refer to; `name` is what their ids begin with."""
+@lru_cache(maxsize=500)
+def write_author(author: Author, name: str) -> tuple[Element, ...]:
+    """The resources of an author, the first of them the one to refer to; `name` is what their ids begin with.
+
+    They are made once, for dossiers with many documents of few authors; nobody changes them.
+    """
     person = write_person(author.person) if author.person else None
     places = [write_organization(each) for each in author.institutions]
     telecom = [write_telecom(each) for each in author.telecommunications]
@@ -188,7 +193,7 @@ def write_author(author: Author, name: str) -> list[Element]:
     known = {f"#{each['id']}": each for each in parts}
     if read_author(parts[0], known.get) != author:
         parts[0] = _whole(parts[0], author)
-    return [_in_order(each) for each in parts]
+    return tuple(_in_order(each) for each in parts)
 
 
 def _whole(element: Element, author: Author) -> Element:

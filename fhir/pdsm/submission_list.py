@@ -160,10 +160,10 @@ def _recipient(printed: str, name: str, inside: list[Element]) -> Element:
     """XON|XCN|XTN, one of them at least. Source: ITI TF-3 4.2.3.3.7."""
     place, person, telecom = [*printed.split("|"), "", ""][:3]
     author = Author(person, (place,) if place else (), telecommunications=(telecom,) if telecom else ())
-    parts = write_author(author, name)
+    first, *others = write_author(author, name)
     if _printed(author) != printed:
-        parts[0]["extension"] = [*parts[0].get("extension", ()), extension(RECIPIENT, valueString=printed)]
-    inside += parts
+        first = {**first, "extension": [*first.get("extension", ()), extension(RECIPIENT, valueString=printed)]}
+    inside += [first, *others]
     return {"reference": f"#{name}"}
 
 
