@@ -91,7 +91,7 @@ class Village:
 _made: list[PrivateKey] = []
 
 
-def _keys() -> KeyMaker:
+def keys_again() -> KeyMaker:
     """Keys that differ within a village and are the same in the next one of this process: they take long to make."""
     ready = iter(tuple(_made))
 
@@ -105,10 +105,13 @@ def _keys() -> KeyMaker:
     return key
 
 
-def settle(folder: Path, *, database_url: str = "") -> Village:
-    """People, patients and home in `folder`, nothing started; the rows in SQLite unless said otherwise."""
+def settle(folder: Path, *, database_url: str = "", strangers: bool = False) -> Village:
+    """People, patients and home in `folder`, nothing started; the rows in SQLite unless said otherwise.
+
+    `strangers` have a PKI of their own, that no other village knows.
+    """
     seed.start_over(folder)
-    pki = seed.write_people(folder, lambda: None, _keys())
+    pki = seed.write_people(folder, lambda: None, rsa_key if strangers else keys_again())
     settings = seed.write_home(folder, Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port()))
     if database_url:
         with (settings.home / "settings.toml").open("a", encoding="utf-8") as file:

@@ -12,9 +12,9 @@ from tests.village import Village, settle
 
 
 @pytest.fixture(scope="session")
-def new_village(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Village]:
+def new_village(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Village]:
     """Makes a village that the test starts and stops by itself."""
-    return lambda: settle(tmp_path_factory.mktemp("village") / "demo")
+    return lambda **how: settle(tmp_path_factory.mktemp("village") / "demo", **how)
 
 
 @pytest.fixture(scope="session")

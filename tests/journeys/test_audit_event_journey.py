@@ -242,7 +242,7 @@ def test_json_and_xml_are_what_is_written(village: Village, accept: str, status:
         ("DELETE", f"{AUDIT_EVENT}/one", 405, "not-supported"),
         ("PUT", f"{AUDIT_EVENT}/one", 405, "not-supported"),
         ("PATCH", AUDIT_EVENT, 405, "not-supported"),
-        ("GET", "/fhir/Patient", 404, "not-found"),
+        ("GET", "/fhir/Observation", 404, "not-found"),
         ("GET", "/fhir/AuditEvent/one/_history", 405, "not-supported"),
         ("POST", f"{AUDIT_EVENT}/_search", 415, "not-supported"),
     ],

@@ -94,10 +94,10 @@ def test_a_copy_has_nothing_that_must_be_kept_from_whom_it_is_for(village: Villa
 
 
 def test_the_french_checks_hold_for_what_comes_from_a_medium(
-    village: Village, new_village: Callable[[], Village], tmp_path: Path
+    village: Village, new_village: Callable[..., Village], tmp_path: Path
 ) -> None:
     mine, signed = _letter(village, tmp_path, "--no-signature"), _letter(village, tmp_path)
-    medium, other = tmp_path / "IHE_XDM.ZIP", new_village()
+    medium, other = tmp_path / "IHE_XDM.ZIP", new_village(strangers=True)
     into = ("--home", other.settings.home)
     who = ("--as", "medecin-traitant", "--apart")
     run("export", "--home", village.settings.home, "--patient", SUZANNE.ins, "-o", medium, *who)

@@ -164,6 +164,9 @@ class _Staged:
     def write(self, _content: bytes) -> None:
         return None
 
+    def finish(self) -> None:
+        return None
+
     def discard(self) -> None:
         return None
 

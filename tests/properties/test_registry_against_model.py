@@ -246,9 +246,15 @@ class RegistryMachine(RuleBasedStateMachine):
             query = read_stored_query(asked.query_id, asked.slots, ReturnType.LEAF_CLASS)
             found = rooms.registry.find(query, scope)
 
-        def sees(doc: Doc) -> bool:
+        newest = {doc.lid: doc for doc in self.model.docs if doc.latest}
+
+        def permits(doc: Doc) -> bool:
             open_ = masked is Reach.ALL or MASKED not in doc.confidentiality
             return doc.patient == patient and doc.type_code in types and doc.status in seen_status and open_
+
+        def sees(doc: Doc) -> bool:
+            """An older version is seen by nobody from whom the newest is hidden."""
+            return permits(doc) and permits(newest.get(doc.lid, doc))
 
         mine = Model(
             docs=[doc for doc in self.model.docs if doc.patient == patient],

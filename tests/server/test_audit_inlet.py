@@ -293,7 +293,7 @@ def test_stopped_it_stores_what_it_read(pki: Pki) -> None:
 def test_a_fault_of_ours_confirms_nothing_and_the_next_connection_is_served(
     kept: Kept, pki: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "read_received", None)
+    monkeypatch.setattr(module, "read_syslog_received", None)
     with connected(pki, kept.port) as connection:
         connection.sendall(framed(audit_message()))
         assert cut_off(connection)

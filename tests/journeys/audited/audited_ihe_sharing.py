@@ -155,10 +155,11 @@ def _fed(stage: Stage) -> tuple[tuple[str, str], tuple[str, str]]:
 
 def _one(stage: Stage, patient: tuple[str, str]) -> Names:
     asked = f"/fhir/Patient?{urlencode({'identifier': patient_of(cx(patient))})}"
-    (found,) = ask(stage.node, asked).matches
+    found = ask(stage.node, asked).matches
+    assert len(found) == 1
     return {
         "found": cx(patient),
-        "id": found["id"],
+        "id": found[0]["id"],
         "endpoint": stage.there("/fhir/Patient"),
         "query": stage.there(asked),
     }

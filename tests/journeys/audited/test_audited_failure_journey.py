@@ -16,6 +16,7 @@ import audited_ihe_patients
 import audited_ihe_queries
 import audited_ihe_sharing
 import audited_ihe_submissions
+import audited_ihe_subscriptions
 import audited_patient_access
 import audited_patient_documents
 import audited_patient_rights
@@ -43,6 +44,7 @@ from tests.mllp import Sender
 PERFORMED = (  # fill the cases
     *(audited_dmp_documents, audited_dmp_dossiers),
     *(audited_ihe_documents, audited_ihe_patients, audited_ihe_queries, audited_ihe_sharing, audited_ihe_submissions),
+    audited_ihe_subscriptions,
     *(audited_patient_access, audited_patient_documents, audited_patient_rights),
 )
 # Tables that somebody is known by: they stay, so that it is the hall that fails.
@@ -90,7 +92,8 @@ def _error(answer: Answer, request_id: str) -> None:
 
 
 TOKEN_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if rows[0].event == USER_AUTHENTICATION}
-READING_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if title not in TOKEN_ROWS}
+PEOPLE_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if title.startswith("ITI-78")}
+READING_ROWS = {title: rows for title, rows in FHIR_ROWS.items() if title not in TOKEN_ROWS | PEOPLE_ROWS}
 
 
 def _fails(
@@ -127,7 +130,10 @@ def _of_village(
     _fails(audited.log, audited.village.folder, rooms, spared, lambda: cases[title](audited), rows[title], told)
 
 
-BY_FHIR = dict.fromkeys(("ITI-65", "ITI-66", "ITI-67", "ITI-68", "ITI-105", "ITI-106"), _outcome)
+_OF_FHIR = frozenset(f"ITI-{number}" for number in (65, 66, 67, 68, 78, 83, 105, 106, 110, 113, 119))
+BY_FHIR = {
+    title: _outcome for title in IHE_ROWS if title.partition(",")[0] in _OF_FHIR or title.startswith("ITI-57 by PATCH")
+}
 BY_HL7_V2 = {title: rows for title, rows in IHE_ROWS.items() if title.partition(",")[0] in ("ITI-8", "ITI-9", "ITI-21")}
 
 
@@ -203,6 +209,11 @@ def test_a_page_of_patients(audited: Audited, title: str) -> None:
 @pytest.mark.parametrize("title", successes(TOKEN_ROWS))
 def test_a_token_asked_for(audited: Audited, title: str) -> None:
     _of_village(audited, FHIR_CASES, FHIR_ROWS, title, _error, ())
+
+
+@pytest.mark.parametrize("title", successes(PEOPLE_ROWS))
+def test_a_search_of_patients(audited: Audited, title: str) -> None:
+    _of_village(audited, FHIR_CASES, FHIR_ROWS, title, _outcome, ())
 
 
 @pytest.mark.parametrize("title", successes(READING_ROWS))
