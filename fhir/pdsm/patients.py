@@ -24,7 +24,7 @@ _CONDITION = re.compile(r"Patient\?identifier=(?P<system>[^|&]*)\|(?P<value>[^|&
 
 
 def write_subject(cx: str) -> Element:
-    """A patient, by the identifier: this door serves no Patient."""
+    """A patient, by the identifier; a reference to the Patient of this door is told beside it (`pdsm.sharing`)."""
     return {"type": "Patient", "identifier": write_cx(cx)}
 
 
