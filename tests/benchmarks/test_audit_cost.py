@@ -11,6 +11,7 @@ from benchmarks import audit
 from benchmarks.audit import Cost, main
 
 
+@pytest.mark.long
 def test_both_servers_answer_and_shares_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

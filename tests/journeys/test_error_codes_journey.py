@@ -334,6 +334,7 @@ def test_a_repository_that_has_lost_its_folder(tmp_path: Path) -> None:
         alone(node.provide(submission(document(new_patient())), {"Document01": b"hello"}), "XDSRepositoryError")
 
 
+@pytest.mark.long
 @pytest.mark.proves("error/XDSRegistryBusy")
 def test_a_registry_that_another_program_holds(tmp_path: Path) -> None:
     with connectathon(tmp_path / "busy") as node:

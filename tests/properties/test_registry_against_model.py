@@ -47,7 +47,7 @@ from tests.properties.model import (
 from tests.properties.queries import Asked, Filter, View
 from tests.properties.wire import MASKED, Door, Keeper, application, submitted, updated, uuid_urn
 
-EXAMPLES = 20
+EXAMPLES = 14
 CODES = ("a", "b", "c")
 TIMES = ("20250101000000", "20250615120000", "20260101000000")
 BOUNDS = ("", "2025", "202506", "20250615120000", "2026")
@@ -329,4 +329,4 @@ def test_no_query_differs_from_the_model(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_no_query_differs_from_the_model_for_long(tmp_path: Path) -> None:
-    _compare(tmp_path / "home", 40 * EXAMPLES)
+    _compare(tmp_path / "home", 60 * EXAMPLES)
