@@ -19,6 +19,7 @@ from cda.header import read_header
 from server.demo.people import PATIENTS
 
 
+@pytest.mark.long
 def test_it_measures_the_three_transactions_and_says_so_in_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,7 +25,7 @@ from server.demo.people import PATIENTS
 from server.home_key import audit_key
 from tests.village import Village
 
-DOCUMENTS, CLIENTS, KILLS, SEED = 60, 4, 3, 20261122
+DOCUMENTS, CLIENTS, KILLS, SEED = 40, 4, 2, 20261122
 PATIENT = 9  # index in PATIENTS
 
 
