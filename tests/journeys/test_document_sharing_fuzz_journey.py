@@ -111,6 +111,8 @@ def changed(resource: Any, chance: random.Random) -> Any:
     resource = copy.deepcopy(resource)
     for _ in range(chance.randint(1, 3)):
         places = list(_places(resource))
+        if not places:  # all of it is gone
+            break
         holder, key = chance.choice(places)
         match chance.randrange(4):
             case 0 if isinstance(holder, dict):
